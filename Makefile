@@ -1,0 +1,64 @@
+# Two commands matter: `make book` builds the website, `make test` runs everything CI runs.
+# Each makes .venv from requirements.lock first, with plain pip.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Four chapters run at once at most; one BLAS thread each keeps two cores busy and results repeatable.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+# Jupyter must not prefer the user's own kernels to this environment's.
+export JUPYTER_PREFER_ENV_PATH = 1
+# Figures need no screen, and a debugger's warning is not an output.
+export MPLBACKEND ?= agg
+export PYDEVD_DISABLE_FILE_VALIDATION = 1
+
+.PHONY: help book test test-fast serve lab notebooks lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make book       build the website into _build/html (executes every chapter)"
+	@echo "make test       everything CI runs: lint, types, unit tests, notebooks, the site in a browser"
+	@echo "make serve      build, then serve the website on http://localhost:8000"
+	@echo "make lab        open the chapters in JupyterLab, with live sliders"
+	@echo "make notebooks  run every chapter in a fresh kernel and normalise it for git (ONLY=name for one)"
+	@echo "make clean      remove what was built (not .venv)"
+
+# The stamp is newer than the lock: nothing to install. A failed install leaves no stamp.
+$(VENV)/.stamp: requirements.lock pyproject.toml
+	@echo "== Setting up $(VENV) with $$($(PYTHON) --version) (about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/it")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+book: $(VENV)/.stamp
+	@echo "== Building the website (a first build executes every chapter)"
+	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
+	@echo "== Done. Open _build/html/index.html"
+
+test: $(VENV)/.stamp
+	@echo "== Lint and types"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@echo "== A full build from nothing"
+	@rm -rf _build
+	@$(MAKE) --no-print-directory book
+	@echo "== Unit tests, notebooks, ledger, faults, and the site in a browser"
+	@$(BIN)/pytest -q -n 2 --dist loadscope
+
+notebooks: $(VENV)/.stamp
+	@$(BIN)/python tools/notebooks.py $(ONLY)
+
+serve: book
+	@echo "== Serving on http://localhost:8000 (Ctrl-C stops)"
+	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab: $(VENV)/.stamp
+	@$(BIN)/jupyter lab --notebook-dir chapters
+
+lint: $(VENV)/.stamp
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+clean:
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

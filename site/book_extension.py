@@ -1,0 +1,220 @@
+"""The book's own Sphinx extension: the ledger of checks, and what the theme leaves to mend.
+
+`{ledger}` becomes a table of every numbered statement with the checks that its chapter ran when
+the site was built. `{unchecked} label` gives the written reason of a statement without a check.
+A statement that has neither, or a check of an unknown statement, fails the build.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+import nbformat
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+
+CHECK_MIME = "application/vnd.ntklib.check+json"
+
+
+class ledger_node(nodes.General, nodes.Element):
+    """Placeholder, replaced once every chapter has been read."""
+
+
+class Ledger(SphinxDirective):
+    """`{ledger}`: the table of all statements and their checks."""
+
+    def run(self) -> list[nodes.Node]:
+        return [ledger_node()]
+
+
+class Unchecked(SphinxDirective):
+    """`{unchecked} label`: why this statement has no check, in a sentence."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar = {"class": directives.class_option}
+
+    def run(self) -> list[nodes.Node]:
+        self.assert_has_content()
+        reasons = _reasons(self.env)
+        reasons[self.arguments[0]] = (self.env.docname, " ".join(self.content))
+        return []
+
+
+def _reasons(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
+    if not hasattr(env, "book_unchecked"):
+        env.book_unchecked = {}  # type: ignore[attr-defined]
+    reasons: dict[str, tuple[str, str]] = env.book_unchecked  # type: ignore[attr-defined]
+    return reasons
+
+
+def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    """Forget the reasons of a page that is read again."""
+    reasons = _reasons(env)
+    for label in [label for label, (owner, _) in reasons.items() if owner == docname]:
+        del reasons[label]
+
+
+def merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
+    """Collect the reasons found by a parallel reader."""
+    _reasons(env).update(_reasons(other))
+
+
+def ledger_pages(app: Sphinx, env: BuildEnvironment, *changed: set[str]) -> list[str]:
+    """The ledger shows other pages' results: read it again whenever any of them is."""
+    if not any(changed):
+        return []
+    return [doc for doc in env.found_docs if doc.endswith("ledger")]
+
+
+def executed(app: Sphinx, docname: str) -> nbformat.NotebookNode | None:
+    """The notebook of a page as it ran in this build."""
+    path = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
+    return nbformat.read(path, as_version=4) if path.exists() else None
+
+
+def checks_of(app: Sphinx, docname: str) -> list[dict[str, Any]]:
+    """The records that a chapter's checks left in their outputs, in order."""
+    notebook = executed(app, docname)
+    if notebook is None:
+        return []
+    return [
+        {**output.data[CHECK_MIME], **output.metadata.get(CHECK_MIME, {})}
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if CHECK_MIME in output.get("data", {})
+    ]
+
+
+def statements(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
+    """Label -> docname, kind, number, title of every numbered statement."""
+    found = {}
+    for label, entry in getattr(env, "proof_list", {}).items():
+        if entry.get("nonumber") or entry["realtype"] == "proof":
+            continue
+        numbers = env.toc_fignumbers.get(entry["docname"], {}).get(entry["countertype"], {})
+        number = next((numbers[i] for i in entry["ids"] if i in numbers), ())
+        title = next(iter(entry["node"].findall(nodes.title)), None)
+        found[label] = {
+            "docname": entry["docname"],
+            "kind": entry["realtype"],
+            "number": ".".join(map(str, number)),
+            "title": title.astext() if title is not None else "",
+            "id": entry["ids"][0],
+        }
+    return found
+
+
+def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
+    """Every statement has a check or a reason; every check and reason has a statement."""
+    known, reasons = statements(env), _reasons(env)
+    checked: set[str] = set()
+    for docname in sorted(env.found_docs):
+        for record in checks_of(app, docname):
+            checked.add(record["label"])
+            if record["label"] not in known:
+                logger.warning("check of an unknown statement %r", record["label"], location=docname)
+    for label, statement in known.items():
+        if label not in checked and label not in reasons:
+            logger.warning("statement %r has no check", label, location=statement["docname"])
+    for label, (docname, _) in reasons.items():
+        if label not in known:
+            logger.warning("reason for an unknown statement %r", label, location=docname)
+        if label in checked:
+            logger.warning("statement %r has a check and a reason for none", label, location=docname)
+
+
+def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace `{ledger}` by one table a chapter."""
+    for placeholder in list(doctree.findall(ledger_node)):
+        by_page = defaultdict(list)
+        for label, statement in statements(app.env).items():
+            by_page[statement["docname"]].append((label, statement))
+        sections: list[nodes.Node] = []
+        for page in (doc for doc in _reading_order(app.env) if doc in by_page):
+            records = defaultdict(list)
+            for record in checks_of(app, page):
+                records[record["label"]].append(record)
+            rows = []
+            for label, statement in by_page[page]:
+                link = _link(app, docname, statement)
+                if label in records:
+                    rows += [_check_row(link, record) for record in records[label]]
+                else:
+                    rows.append(_reason_row(link, _reasons(app.env)[label][1]))
+            title = app.env.titles[page].astext()
+            section = nodes.section(ids=[nodes.make_id(f"ledger-{page}")])
+            section += nodes.title("", title)
+            section += _table(("Statement", "Claim", "Measured", "Bound", "Why this bound"), rows)
+            sections.append(section)
+        placeholder.replace_self(sections)
+
+
+def _reading_order(env: BuildEnvironment) -> list[str]:
+    order, queue = [], [env.config.root_doc]
+    while queue:
+        page = queue.pop(0)
+        order.append(page)
+        queue = env.toctree_includes.get(page, []) + queue
+    return order
+
+
+def _link(app: Sphinx, fromdoc: str, statement: dict[str, Any]) -> nodes.reference:
+    uri = app.builder.get_relative_uri(fromdoc, statement["docname"]) + "#" + statement["id"]
+    name = f"{statement['kind'].capitalize()} {statement['number']}"
+    return nodes.reference("", name, refuri=uri, internal=True)
+
+
+def _check_row(link: nodes.reference, record: dict[str, Any]) -> list[nodes.Node]:
+    relation = {"at_most": "≤", "at_least": "≥", "equals": "="}[record["relation"]]
+    measured = record.get("raw", record["measured"])
+    text = f"{measured:.3g}" if isinstance(measured, float) else str(measured)
+    cells = (record["claim"], text, f"{relation} {record['bound']}", record["because"])
+    return [link.deepcopy(), *(nodes.Text(cell) for cell in cells)]
+
+
+def _reason_row(link: nodes.reference, reason: str) -> list[nodes.Node]:
+    return [link.deepcopy(), nodes.Text("no check"), *[nodes.Text("—")] * 2, nodes.Text(reason)]
+
+
+def _table(head: tuple[str, ...], rows: list[list[nodes.Node]]) -> nodes.table:
+    table = nodes.table(classes=["ledger"])
+    group = nodes.tgroup(cols=len(head))
+    table += group
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    group += nodes.thead("", _row([nodes.Text(word) for word in head]))
+    group += nodes.tbody("", *(_row(row) for row in rows))
+    return table
+
+
+def _row(cells: list[nodes.Node]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+
+
+def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Drop sphinx-thebe, whose script throws on every page and which the book does not use."""
+    context["script_files"] = [s for s in context["script_files"] if "thebe" not in str(s)]
+    context["css_files"] = [c for c in context["css_files"] if "thebe" not in str(c)]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_node(ledger_node)
+    app.add_directive("ledger", Ledger)
+    app.add_directive("unchecked", Unchecked)
+    app.connect("env-purge-doc", purge)
+    app.connect("env-merge-info", merge)
+    app.connect("env-get-outdated", ledger_pages)
+    app.connect("env-check-consistency", check_consistency)
+    app.connect("doctree-resolved", fill_ledger)
+    app.connect("html-page-context", mend_page, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
