@@ -7,6 +7,8 @@ A statement that has neither, or a check of an unknown statement, fails the buil
 
 from __future__ import annotations
 
+import importlib.metadata
+import platform
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +24,7 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 CHECK_MIME = "application/vnd.ntklib.check+json"
+SHOWN = ("ntklib", "numpy", "scipy", "scikit-learn", "matplotlib", "ipywidgets", "jupyter-book")
 
 
 class ledger_node(nodes.General, nodes.Element):
@@ -47,6 +50,16 @@ class Unchecked(SphinxDirective):
         reasons = _reasons(self.env)
         reasons[self.arguments[0]] = (self.env.docname, " ".join(self.content))
         return []
+
+
+class Versions(SphinxDirective):
+    """`{versions}`: what this build ran on, read from the environment itself."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = [("Python", platform.python_version())]
+        rows += [(name, importlib.metadata.version(name)) for name in SHOWN]
+        items = (nodes.list_item("", nodes.paragraph("", f"{k} {v}")) for k, v in rows)
+        return [nodes.bullet_list("", *items)]
 
 
 def _reasons(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
@@ -211,6 +224,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(ledger_node)
     app.add_directive("ledger", Ledger)
     app.add_directive("unchecked", Unchecked)
+    app.add_directive("versions", Versions)
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
     app.connect("env-get-outdated", ledger_pages)

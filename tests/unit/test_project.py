@@ -1,0 +1,99 @@
+"""The files around the code: they parse, they agree with each other, nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+import ntklib
+
+ROOT = Path(__file__).resolve().parents[2]
+# The schema published with the Citation File Format 1.2.0 (CC BY 4.0, its authors).
+SCHEMA = json.loads((Path(__file__).parent / "cff-1.2.0.schema.json").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def citation() -> dict:
+    # BaseLoader: dates stay strings, as the schema wants them.
+    return yaml.load((ROOT / "CITATION.cff").read_text(), Loader=yaml.BaseLoader)
+
+
+def test_citation_is_valid():
+    jsonschema.validate(citation(), SCHEMA)
+
+
+def test_an_invalid_citation_is_refused():
+    broken = citation()
+    del broken["authors"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, SCHEMA)
+
+
+def test_one_version_everywhere():
+    assert PROJECT["version"] == ntklib.__version__ == citation()["version"]
+    assert f"## {ntklib.__version__} (" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_dependency_says_why():
+    text = (ROOT / "pyproject.toml").read_text()
+    for line in re.findall(r'^  "(?!ntklib\[)[a-z0-9-]+[><=].*$', text, flags=re.MULTILINE):
+        assert re.search(r'",\s+# \w+', line), line
+
+
+def test_the_lock_is_hashed_and_names_no_address():
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    pins = re.findall(r"^([a-z0-9._-]+)==\S+(?: ; [^\\\n]+)? \\$", lock, flags=re.MULTILINE)
+    assert len(pins) > 50
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", lock)) >= len(pins)
+
+
+def test_the_lock_has_every_direct_dependency():
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = set(re.findall(r"^([a-z0-9._-]+)==", lock, flags=re.MULTILINE))
+    wanted = PROJECT["dependencies"] + sum(
+        (PROJECT["optional-dependencies"][extra] for extra in ("book", "lab", "test")), []
+    )
+    names = {re.match(r"[A-Za-z0-9._-]+", line).group().lower() for line in wanted}
+    assert names - {"ntklib"} <= pinned
+
+
+def test_importing_the_package_loads_no_heavy_framework():
+    code = (
+        "import sys, ntklib; "
+        "print([m for m in ('matplotlib', 'sklearn', 'IPython', 'ipywidgets', 'pandas', 'torch', "
+        "'jax', 'numba') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    toc = (ROOT / "_toc.yml").read_text()
+    listed = set(re.findall(r"(?:file|root): (\S+)", toc))
+    pages = {
+        str(path.relative_to(ROOT).with_suffix(""))
+        for path in (ROOT / "chapters").iterdir()
+        if path.suffix in (".md", ".ipynb")
+    }
+    assert pages == listed
+
+
+def test_scan_page_accounts_for_every_line():
+    text = (ROOT / "chapters" / "scan.md").read_text()
+    rows = [int(n) for n in re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE)]
+    # The lines of the machine's text that are not blank.
+    expected = [
+        *(3, 5, 6, 7, 8, 9, 11, 13, 14, 15, 17, 19, 21, 22, 23, 24, 26, 28, 30, 32, 34, 36, 38),
+        *(40, 41, 43, 44, 45, 47, 48, 50, 52, 53, 54, 56, 58, 60, 62, 64, 66, 67, 69, 71, 73),
+        *(75, 77, 79),
+    ]
+    assert rows == expected
