@@ -1,0 +1,56 @@
+"""Checks of what callers pass in: one place, one wording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+
+def real_array(name: str, value: object, *, ndim: int | tuple[int, ...]) -> Array:
+    """`value` as a finite real floating array of `ndim` dimensions, none of length zero.
+
+    float32 and float64 keep their dtype; integers and booleans become float64.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
+    dims = (ndim,) if isinstance(ndim, int) else ndim
+    if array.ndim not in dims:
+        wanted = " or ".join(str(k) for k in dims)
+        raise ValueError(f"{name} must have {wanted} dimension(s), got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {np.sum(~np.isfinite(array))} NaN or inf")
+    return array
+
+
+def matrix(name: str, value: object, *, columns: int | None = None) -> Array:
+    """`value` as an (n, d) array of points, one a row."""
+    array = real_array(name, value, ndim=2)
+    if columns is not None and array.shape[1] != columns:
+        raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
+    return array
+
+
+def positive(name: str, value: object) -> float:
+    """`value` as a finite number above zero."""
+    number = float(real_array(name, value, ndim=0))
+    if number <= 0:
+        raise ValueError(f"{name} must be positive, got {number}")
+    return number
+
+
+def positive_int(name: str, value: object) -> int:
+    """`value` as an integer of at least one."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return int(value)

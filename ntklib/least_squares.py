@@ -1,0 +1,111 @@
+r"""Minimum-norm least squares: three equal forms and the dual coefficients.
+
+Implements :prf:ref:`prp-normal-equations`, :prf:ref:`thm-minimum-norm` and
+:prf:ref:`prp-conditioning`. In each function `rcond` is the size, relative to the largest singular
+value (of the matrix that is decomposed), below which a singular value counts as zero; the default
+is max(shape) times the machine epsilon of float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ntklib._validate import Array, matrix, real_array
+
+
+def _cutoff(name: str, A: Array, rcond: float | None) -> float:
+    if rcond is None:
+        return max(A.shape) * float(np.finfo(np.float64).eps)
+    value = float(real_array("rcond", rcond, ndim=0))
+    if not 0 <= value < 1:
+        raise ValueError(f"rcond must lie in [0, 1), got {value}")
+    return value
+
+
+def _targets(r: object, rows: int) -> Array:
+    values = real_array("r", r, ndim=(1, 2))
+    if len(values) != rows:
+        raise ValueError(f"r must have {rows} rows, got shape {values.shape}")
+    return values
+
+
+def numerical_rank(A: object, rcond: float | None = None) -> int:
+    """Number of singular values of A above rcond times the largest."""
+    A = matrix("A", A)
+    s = np.linalg.svd(A, compute_uv=False)
+    return int(np.sum(s > _cutoff("A", A, rcond) * s[0]))
+
+
+def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
+    """J^+ r by the singular value decomposition of J: the accurate form.
+
+    Parameters
+    ----------
+    J : array_like, shape (n, p)
+    r : array_like, shape (n,) or (n, k)
+    rcond : float, optional
+
+    Returns
+    -------
+    ndarray, shape (p,) or (p, k)
+        The solution of least norm among those with least residual.
+
+    Notes
+    -----
+    Statement: :prf:ref:`thm-minimum-norm`.
+    """
+    J = matrix("J", J)
+    r = _targets(r, len(J))
+    u, s, vt = np.linalg.svd(J, full_matrices=False)
+    kept = s > _cutoff("J", J, rcond) * s[0]
+    result: Array = vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
+    return result
+
+
+def primal_solve(J: object, r: object, rcond: float | None = None) -> Array:
+    """(J^T J)^+ J^T r, the normal equations with the p x p matrix. As :func:`pinv_solve`."""
+    J = matrix("J", J)
+    r = _targets(r, len(J))
+    return dual_coefficients(J.T @ J, J.T @ r, rcond)[0]
+
+
+def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
+    """J^T (J J^T)^+ r, through the n x n Gram matrix. As :func:`pinv_solve`."""
+    J = matrix("J", J)
+    r = _targets(r, len(J))
+    result: Array = J.T @ dual_coefficients(J @ J.T, r, rcond)[0]
+    return result
+
+
+def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple[Array, int]:
+    """Alpha = K^+ r for a symmetric positive semidefinite K, and the rank of K.
+
+    Parameters
+    ----------
+    K : array_like, shape (n, n)
+    r : array_like, shape (n,) or (n, k)
+    rcond : float, optional
+        Eigenvalues below rcond times the largest count as zero.
+
+    Returns
+    -------
+    alpha : ndarray, shape (n,) or (n, k)
+    rank : int
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`.
+    """
+    K = matrix("K", K)
+    if K.shape[0] != K.shape[1]:
+        raise ValueError(f"K must be square, got shape {K.shape}")
+    if not np.allclose(K, K.T, rtol=0, atol=1e-8 * np.abs(K).max()):
+        raise ValueError("K must be symmetric")
+    r = _targets(r, len(K))
+    values, vectors = np.linalg.eigh(K)
+    kept = values > _cutoff("K", K, rcond) * values[-1]
+    if values[-1] <= 0:
+        kept[:] = False
+    vectors = vectors[:, kept]
+    alpha: Array = vectors @ ((vectors.T @ r).T / values[kept]).T
+    return alpha, int(kept.sum())

@@ -1,0 +1,171 @@
+r"""The linearized network F_0 and its least-squares fit.
+
+Implements :prf:ref:`dfn-linearization`, :prf:ref:`prp-span`, :prf:ref:`prp-kernel-expansion`,
+:prf:ref:`thm-minimum-norm` and :prf:ref:`prp-predictor`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ntklib._validate import Array, matrix, real_array
+from ntklib.least_squares import _cutoff
+
+if TYPE_CHECKING:
+    from ntklib.network import ShallowNetwork
+
+# A Jacobian with more entries than this (400 MB) is not formed; the Gram matrix is used instead.
+_LARGE = 50_000_000
+
+
+class Linearization:
+    r"""F_0(x; w) = F(x; w_0) + <dF(x; w_0), w - w_0>.
+
+    Parameters
+    ----------
+    network : ShallowNetwork
+    W0 : array_like, shape (m, d)
+        Weights at which the network is linearized.
+
+    Notes
+    -----
+    Statement: :prf:ref:`dfn-linearization`.
+    """
+
+    def __init__(self, network: ShallowNetwork, W0: object) -> None:
+        W = np.array(matrix("W0", W0))
+        if len(W) != network.m:
+            raise ValueError(f"W0 must have {network.m} rows, got shape {W.shape}")
+        W.flags.writeable = False
+        self.network = network
+        self.W0 = W
+
+    def __call__(self, X: object, W: object) -> Array:
+        """Values F_0(x_i; w), shape (n,), at points X (n, d) and weights W (m, d)."""
+        return self.network(X, self.W0) + self.directional(X, self._weights(W) - self.W0)
+
+    def directional(self, X: object, D: object) -> Array:
+        """Inner products <dF(x_i; w_0), D>, shape (n,), for a change D of weights, (m, d)."""
+        D = self._weights(D, "D")
+        X = matrix("X", X, columns=self.W0.shape[1])
+        gates = self.network.activation.df(X @ self.W0.T) * (self.network.scale * self.network.a)
+        result: Array = np.einsum("ij,ij->i", gates, X @ D.T)
+        return result
+
+    def jacobian(self, X: object) -> Array:
+        """J, shape (n, m d): the gradients at w_0, one a row."""
+        return self.network.jacobian(X, self.W0)
+
+    def kernel(self, X: object, Z: object | None = None) -> Array:
+        """k_m between the rows of X and Z (:prf:ref:`dfn-kernel`)."""
+        return self.network.empirical_ntk(X, Z, W=self.W0)
+
+    def project(self, X: object, W: object) -> Array:
+        """W_0 + P_S (W - W_0), shape (m, d), S the span of the gradients at the rows of X.
+
+        Notes
+        -----
+        Statement: :prf:ref:`prp-span`. P_S comes from the singular value decomposition of J.
+        """
+        change = self._weights(W) - self.W0
+        J = self.jacobian(X)
+        _, s, vt = np.linalg.svd(J, full_matrices=False)
+        basis = vt[s > _cutoff("J", J, None) * s[0]]
+        return self.W0 + (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
+
+    def fit(self, X: object, y: object, rcond: float | None = None) -> Fit:
+        """The minimiser of the squared loss that is nearest to w_0.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+        y : array_like, shape (n,) or (n, k)
+            Targets; the columns of a matrix are fitted one by one with the same factorization.
+        rcond : float, optional
+            Singular values of J below rcond times the largest count as zero. The default is
+            max(n, p) times the machine epsilon.
+
+        Returns
+        -------
+        Fit
+
+        Notes
+        -----
+        Statement: :prf:ref:`thm-minimum-norm`. The decomposition is that of J. Only where J would
+        be larger than 400 MB it is that of the Gram matrix K, whose condition number is the
+        square (:prf:ref:`prp-conditioning`); rcond then applies to the square roots of its
+        eigenvalues and is at least the square root of the default.
+        """
+        X = matrix("X", X, columns=self.W0.shape[1])
+        y = real_array("y", y, ndim=(1, 2))
+        if len(y) != len(X):
+            raise ValueError(f"y must have {len(X)} rows, got shape {y.shape}")
+        start = self.network(X, self.W0)
+        residual = y - (start if y.ndim == 1 else start[:, None])
+        if len(X) * self.W0.size <= _LARGE:
+            J = self.jacobian(X)
+            u, s, _ = np.linalg.svd(J, full_matrices=False)
+            cutoff = _cutoff("J", J, rcond)
+        else:
+            K = self.kernel(X)
+            values, u = np.linalg.eigh(K)
+            s = np.sqrt(np.maximum(values, 0))
+            cutoff = max(_cutoff("K", K, rcond), _cutoff("K", K, None) ** 0.5)
+        kept = s > cutoff * s.max()
+        u, s = u[:, kept], s[kept]
+        alpha = u @ ((u.T @ residual).T / s**2).T
+        return Fit(self, np.array(X), residual, alpha, int(kept.sum()))
+
+    def _weights(self, W: object, name: str = "W") -> Array:
+        array = matrix(name, W)
+        if array.shape != self.W0.shape:
+            raise ValueError(f"{name} must have shape {self.W0.shape}, got {array.shape}")
+        return array
+
+
+@dataclass(frozen=True)
+class Fit:
+    r"""The least-squares fit nearest to w_0.
+
+    Attributes
+    ----------
+    linearization : Linearization
+    X : ndarray, shape (n, d)
+    residual : ndarray, shape (n,) or (n, k)
+        r = y - F(X; w_0), what was fitted.
+    alpha : ndarray, shape (n,) or (n, k)
+        Dual coefficients K^+ r.
+    rank : int
+        Numerical rank of J.
+
+    Notes
+    -----
+    Statement: :prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor`.
+    """
+
+    linearization: Linearization
+    X: Array
+    residual: Array
+    alpha: Array
+    rank: int
+
+    @property
+    def W(self) -> Array:
+        """The weights w_0 + J^T alpha, shape (m, d), or (k, m, d) for k targets."""
+        lin = self.linearization
+        net = lin.network
+        gates = net.activation.df(self.X @ lin.W0.T) * (net.scale * net.a)
+        if self.alpha.ndim == 1:
+            result: Array = lin.W0 + (gates * self.alpha[:, None]).T @ self.X
+            return result
+        return np.stack([lin.W0 + (gates * column[:, None]).T @ self.X for column in self.alpha.T])
+
+    def predict(self, Z: object) -> Array:
+        """F(z; w_0) + k_m(z, X) alpha, shape (n',) or (n', k)."""
+        lin = self.linearization
+        start = lin.network(Z, lin.W0)
+        change = lin.kernel(Z, self.X) @ self.alpha
+        return change + (start if change.ndim == 1 else start[:, None])
