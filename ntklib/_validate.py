@@ -54,3 +54,19 @@ def positive_int(name: str, value: object) -> int:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     return int(value)
+
+
+def nonnegative(name: str, value: object) -> float:
+    """`value` as a finite number of at least zero."""
+    number = float(real_array(name, value, ndim=0))
+    if number < 0:
+        raise ValueError(f"{name} must be at least 0, got {number}")
+    return number
+
+
+def probability(name: str, value: object) -> float:
+    """`value` as a number strictly between zero and one."""
+    number = float(real_array(name, value, ndim=0))
+    if not 0 < number < 1:
+        raise ValueError(f"{name} must lie strictly between 0 and 1, got {number}")
+    return number

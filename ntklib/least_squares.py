@@ -15,7 +15,7 @@ from ntklib._validate import Array, matrix, real_array
 
 def _cutoff(name: str, A: Array, rcond: float | None) -> float:
     if rcond is None:
-        return max(A.shape) * float(np.finfo(np.float64).eps)
+        return float(max(A.shape) * np.finfo(np.float64).eps)
     value = float(real_array("rcond", rcond, ndim=0))
     if not 0 <= value < 1:
         raise ValueError(f"rcond must lie in [0, 1), got {value}")
@@ -78,7 +78,7 @@ def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
 
 
 def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple[Array, int]:
-    """Alpha = K^+ r for a symmetric positive semidefinite K, and the rank of K.
+    """alpha = K^+ r for a symmetric positive semidefinite K, and the rank of K.
 
     Parameters
     ----------

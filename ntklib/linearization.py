@@ -74,7 +74,8 @@ class Linearization:
         J = self.jacobian(X)
         _, s, vt = np.linalg.svd(J, full_matrices=False)
         basis = vt[s > _cutoff("J", J, None) * s[0]]
-        return self.W0 + (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
+        projected: Array = (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
+        return np.asarray(self.W0 + projected)
 
     def fit(self, X: object, y: object, rcond: float | None = None) -> Fit:
         """The minimiser of the squared loss that is nearest to w_0.

@@ -135,7 +135,9 @@ def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
         for record in checks_of(app, docname):
             checked.add(record["label"])
             if record["label"] not in known:
-                logger.warning("check of an unknown statement %r", record["label"], location=docname)
+                logger.warning(
+                    "check of an unknown statement %r", record["label"], location=docname
+                )
     for label, statement in known.items():
         if label not in checked and label not in reasons:
             logger.warning("statement %r has no check", label, location=statement["docname"])
@@ -143,7 +145,9 @@ def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
         if label not in known:
             logger.warning("reason for an unknown statement %r", label, location=docname)
         if label in checked:
-            logger.warning("statement %r has a check and a reason for none", label, location=docname)
+            logger.warning(
+                "statement %r has a check and a reason for none", label, location=docname
+            )
 
 
 def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:

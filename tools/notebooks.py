@@ -80,7 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
-    parser.add_argument("--check", action="store_true", help="run nothing; fail if any would change")
+    parser.add_argument(
+        "--check", action="store_true", help="run nothing; fail if any would change"
+    )
     args = parser.parse_args(argv)
     paths = [CHAPTERS / f"{name}.ipynb" for name in args.names] or sorted(CHAPTERS.glob("*.ipynb"))
     stale = []
