@@ -4,7 +4,7 @@ Networks, their linearization at initial weights, least squares in the lineariza
 kernel in the limit of infinite width.
 """
 
-from ntklib import activations, least_squares
+from ntklib import activations, concentration, least_squares
 from ntklib.kernels import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
 from ntklib.linearization import Fit, Linearization
 from ntklib.network import ShallowNetwork
@@ -17,6 +17,7 @@ __all__ = [
     "ShallowNetwork",
     "activations",
     "angles",
+    "concentration",
     "gate_kernel",
     "kappa",
     "least_squares",

@@ -164,9 +164,9 @@ def hoeffding_width(n: int, deviation: float, delta: float, *, spread: float = 1
     :prf:ref:`prp-hoeffding`.
     """
     deviation = positive("deviation", deviation)
-    needed = (hoeffding_deviation(n, 1, delta, spread=spread) / deviation) ** 2
+    ratio = hoeffding_deviation(n, 1, delta, spread=spread) / deviation
     return _smallest_width(
-        needed, lambda m: hoeffding_deviation(n, m, delta, spread=spread) <= deviation
+        ratio * ratio, lambda m: hoeffding_deviation(n, m, delta, spread=spread) <= deviation
     )
 
 
@@ -318,7 +318,7 @@ def _chernoff_exponent(X: object) -> tuple[int, float]:
     X = matrix("X", X).astype(np.float64)
     smallest = float(np.linalg.eigvalsh(relu_ntk(X))[0])
     s = float(np.linalg.norm(X, 2) ** 2)
-    # The trace of K is at most n s / 2, so rounding in its eigenvalues stays below this.
+    # The largest eigenvalue of K is at most s / 2: rounding in the smallest stays below this.
     if smallest <= len(X) * np.finfo(np.float64).eps * s:
         raise ValueError(
             "X must have an invertible limiting Gram matrix, but its smallest eigenvalue is "
