@@ -1,0 +1,128 @@
+"""A check: one line of a chapter that measures something and can fail.
+
+Each check leaves a record in the notebook's output, from which the site builds its ledger.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from ntklib.book.printing import fmt
+
+# The three classes of tolerance: exact algebra, kernel values, statistics in standard errors.
+EXACT = 1e-10
+KERNEL = 1e-12
+SIGMAS = 5.0
+
+MIME = "application/vnd.ntklib.check+json"
+_LABEL = re.compile(r"(dfn|prp|thm|lem|cor|rmk)-[a-z0-9-]+")
+# Below this a bound is about rounding errors, whose digits differ from machine to machine.
+_ROUNDING = 1e-8
+
+
+class CheckFailed(AssertionError):
+    """A statement of the book does not hold as measured."""
+
+
+def check(
+    label: str,
+    claim: str,
+    *,
+    measured: float | int | bool | str,
+    at_most: float | None = None,
+    at_least: float | None = None,
+    equals: int | bool | str | None = None,
+    because: str,
+) -> None:
+    """Compare what was measured with the bound that mathematics puts on it.
+
+    Parameters
+    ----------
+    label : str
+        Label of the statement, such as ``prp-relu-ntk``.
+    claim : str
+        What holds, in a few words.
+    measured : float, int, bool or str
+        A NaN fails.
+    at_most, at_least, equals
+        Exactly one bound.
+    because : str
+        Why this bound and no other.
+
+    Raises
+    ------
+    CheckFailed
+        If the bound is broken. The record is left first.
+    """
+    bounds = {"at_most": at_most, "at_least": at_least, "equals": equals}
+    given = [(relation, bound) for relation, bound in bounds.items() if bound is not None]
+    if len(given) != 1:
+        raise TypeError(f"give exactly one of at_most, at_least, equals; got {len(given)}")
+    if not _LABEL.fullmatch(label):
+        raise ValueError(f"label must look like 'prp-relu-ntk', got {label!r}")
+    if not because.strip() or not claim.strip():
+        raise ValueError("claim and because must say something")
+    relation, bound = given[0]
+    if isinstance(measured, np.generic | np.ndarray):
+        measured = measured.item()
+    passed = _holds(measured, relation, bound)
+    text = _text(measured, relation, bound, passed)
+    sign = {"at_most": "<=", "at_least": ">=", "equals": "="}[relation]
+    verdict = "holds" if passed else "FAILS"
+    line = f"{verdict}  {label}: {claim}. Measured {text}, bound {sign} {_tidy(bound)}"
+    record = {
+        "label": label,
+        "claim": claim,
+        "measured": text,
+        "relation": relation,
+        "bound": _tidy(bound),
+        "because": because,
+        "passed": passed,
+    }
+    _emit(line, record, measured)
+    if not passed:
+        raise CheckFailed(line)
+
+
+def _holds(measured: Any, relation: str, bound: Any) -> bool:
+    if relation == "equals":
+        return type(measured) is type(bound) and bool(measured == bound)
+    value = float(measured)
+    if not math.isfinite(value):
+        return False
+    return value <= bound if relation == "at_most" else value >= bound
+
+
+def _text(measured: Any, relation: str, bound: Any, passed: bool) -> str:
+    """The measured value without digits that differ between machines."""
+    if passed and relation == "at_most" and bound <= _ROUNDING and isinstance(measured, float):
+        return "rounding error"
+    return fmt(measured, digits=4, noise=0.0 if abs(_size(measured)) < 1e-6 else 1e-9)
+
+
+def _size(measured: Any) -> float:
+    return float(measured) if isinstance(measured, float | int) else 0.0
+
+
+def _tidy(bound: Any) -> str:
+    return f"{bound:.6g}" if isinstance(bound, float) else str(bound)
+
+
+def _emit(line: str, record: dict[str, Any], measured: Any) -> None:
+    """Display the line with its record; print it where there is no notebook."""
+    try:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import publish_display_data
+    except ImportError:
+        print(line)
+        return
+    if get_ipython() is None:  # type: ignore[no-untyped-call]
+        print(line)
+        return
+    raw = {} if isinstance(measured, float) and not math.isfinite(measured) else {"raw": measured}
+    # The raw value rides in the metadata, which regression tests do not compare.
+    publish_display_data({"text/plain": line, MIME: record}, metadata={MIME: raw})

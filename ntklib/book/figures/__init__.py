@@ -1,0 +1,1 @@
+"""The figures of the chapters: pure functions from parameters to a figure."""

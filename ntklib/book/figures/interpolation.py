@@ -1,0 +1,97 @@
+"""Figures of the chapter *Two remarks*."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ntklib import ShallowNetwork
+from ntklib.book.figures.style import COLOR, new_axes
+
+ANGLES = np.array([0.4, 1.3, 2.6, 3.9, 5.4])
+FINE = np.linspace(0.0, 2 * np.pi, 241)
+WIDTHS = tuple(range(1, 13))
+DIMENSIONS = tuple(range(1, 21))
+DRAWS = 24
+
+
+def _circle(phi: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
+
+
+def _erase(eps: float) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Initial output, fit of y = 0, distance travelled, size of the output at the data."""
+    net, W0 = ShallowNetwork.random(2, 50, rng=np.random.default_rng(3), eps=eps)
+    X, grid = _circle(ANGLES), _circle(FINE)
+    fit = net.linearize(W0).fit(X, np.zeros(len(X)))
+    distance = float(np.linalg.norm(fit.W - W0))
+    return net(grid, W0), fit.predict(grid), distance, float(np.linalg.norm(net(X, W0)))
+
+
+def erase(eps: float) -> Figure:
+    """A random network's output before and after its linearization is fitted to zero."""
+    before, after, distance, size = _erase(eps)
+    fig, (left, right) = new_axes(ncols=2, height=3.2, width_ratios=(3, 1))
+    left.plot(FINE, before, color=COLOR["network"], label="before: $F(x;w_0)$")
+    left.plot(FINE, after, color=COLOR["linear"], label=r"after: $F_0(x;\hat w)$")
+    left.plot(ANGLES, np.zeros(len(ANGLES)), "o", color=COLOR["data"], label="data, $y=0$")
+    left.set(xlabel="position on the circle", ylim=(-2.6, 2.6), title=f"scale ε = {eps:g}")
+    left.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    left.legend(loc="lower left", fontsize="small")
+    right.bar(["output", "way"], [size, distance], color=[COLOR["network"], COLOR["linear"]])
+    right.set(ylim=(0, 5), title="sizes")
+    return fig
+
+
+def erase_alt(eps: float) -> str:
+    """What a frame of `erase` shows, in words."""
+    _, _, distance, size = _erase(eps)
+    return (
+        f"Scale {eps:g}. Left: the output of a random network on the circle, and the linearized "
+        "network after fitting zero at five points: it passes through zero there and not in "
+        f"between. Right: the norm of the initial output at the data is {size:.2f}; the distance "
+        f"that the weights travel is {distance:.2f}, the same at every scale."
+    )
+
+
+@cache
+def _shares(n: int) -> np.ndarray:
+    """Share of random networks with rank J = n, for each width (row) and dimension (column)."""
+    rng = np.random.default_rng(n)
+    shares = np.zeros((len(WIDTHS), len(DIMENSIONS)))
+    for row, m in enumerate(WIDTHS):
+        for column, d in enumerate(DIMENSIONS):
+            if m * d < n:  # counting already says no
+                continue
+            X = rng.standard_normal((DRAWS, n, d))
+            gates = X @ rng.standard_normal((DRAWS, d, m)) >= 0
+            jacobians = (gates[..., None] * X[:, :, None, :]).reshape(DRAWS, n, m * d)
+            shares[row, column] = np.mean(np.linalg.matrix_rank(jacobians) == n)
+    return shares
+
+
+def rank_map(n: int) -> Figure:
+    """How often a random ReLU network interpolates n Gaussian points, over width and dimension."""
+    fig, ax = new_axes(height=3.6)
+    image = ax.pcolormesh(DIMENSIONS, WIDTHS, _shares(n), vmin=0, vmax=1, cmap="cividis")
+    fig.colorbar(image, ax=ax, label="share of networks with rank $n$")
+    d = np.linspace(DIMENSIONS[0] - 0.5, DIMENSIONS[-1] + 0.5, 200)
+    for factor, style, label in ((1, "-", "$md=n$"), (2, "--", "$md=2n$")):
+        ax.plot(d, factor * n / d, style, color=COLOR["forbidden"], lw=2.5, label=label)
+    ax.set(xlabel="dimension $d$", ylabel="width $m$", title=f"n = {n} points")
+    ax.set(xlim=(d[0], d[-1]), ylim=(WIDTHS[0] - 0.5, WIDTHS[-1] + 0.5))
+    ax.legend(loc="upper right")
+    return fig
+
+
+def rank_map_alt(n: int) -> str:
+    """What a frame of `rank_map` shows, in words."""
+    shares = _shares(n)
+    above = np.outer(WIDTHS, DIMENSIONS) >= 2 * n
+    return (
+        f"Map over dimension 1 to {DIMENSIONS[-1]} and width 1 to {WIDTHS[-1]} of the share of "
+        f"random networks that interpolate {n} points. Below the curve m times d = {n} the share "
+        f"is zero; above twice that curve it averages {shares[above].mean():.2f}."
+    )

@@ -1,0 +1,58 @@
+"""The figure of the landing page."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ntklib import ShallowNetwork, relu_ntk
+from ntklib.book.figures.style import COLOR, new_axes
+from ntklib.least_squares import dual_coefficients
+
+DRAWS = 4
+ANGLES = np.array([0.35, 1.2, 2.3, 3.6, 5.1])  # no two on one line through the origin
+TARGETS = np.array([0.6, -0.4, 0.8, -0.7, 0.5])
+FINE = np.linspace(0.0, 2 * np.pi, 181)
+
+
+def circle(phi: np.ndarray) -> np.ndarray:
+    """Points of the unit circle at the given angles, one a row."""
+    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
+
+
+def story(m: int) -> Figure:
+    """Kernels and fits of a few random networks of width m, and the limit of both."""
+    fig, (left, right) = new_axes(ncols=2, height=3.2)
+    theta = np.linspace(0.0, np.pi, 121)
+    origin, X, grid = circle(np.zeros(1)), circle(ANGLES), circle(FINE)
+    for draw in range(DRAWS):
+        net, W0 = ShallowNetwork.random(2, m, rng=np.random.default_rng(draw), doubled=True)
+        profile = net.empirical_ntk(origin, circle(theta), W=W0)[0]
+        left.plot(theta, profile, color=COLOR["sample"], lw=1)
+        fit = net.linearize(W0).fit(X, TARGETS)
+        right.plot(FINE, fit.predict(grid), color=COLOR["sample"], lw=1)
+    left.plot(theta, relu_ntk(origin, circle(theta))[0], color=COLOR["theory"], lw=2.5)
+    alpha, _ = dual_coefficients(relu_ntk(X), TARGETS)
+    right.plot(FINE, relu_ntk(grid, X) @ alpha, color=COLOR["theory"], lw=2.5)
+    right.plot(ANGLES, TARGETS, "o", color=COLOR["data"], zorder=3)
+    left.set(xlabel=r"angle $\theta$", title=f"kernel, width {m}", ylim=(-0.35, 0.75))
+    left.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
+    right.set(xlabel="position on the circle", title="fit to five points", ylim=(-2, 2))
+    right.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    return fig
+
+
+def story_alt(m: int) -> str:
+    """What a frame of `story` shows, in words."""
+    net, W0 = ShallowNetwork.random(2, m, rng=np.random.default_rng(0), doubled=True)
+    theta = np.linspace(0.0, np.pi, 121)
+    origin = circle(np.zeros(1))
+    gap = np.abs(
+        net.empirical_ntk(origin, circle(theta), W=W0) - relu_ntk(origin, circle(theta))
+    ).max()
+    return (
+        f"Width {m}. Left: the kernels of {DRAWS} random networks against the angle, with the "
+        f"limit curve; the first network is off by at most {gap:.2f}. Right: the fits of the same "
+        "networks to five points on the circle, with the fit of the limiting kernel; the wider "
+        "the network, the closer the thin lines lie to the thick one."
+    )

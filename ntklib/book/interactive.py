@@ -1,0 +1,239 @@
+"""Figures and sliders: one pure figure function, three faces in one output.
+
+Where a kernel runs, a slider of ipywidgets; on the website, a native range input over frames that
+were drawn when the site was built, with no kernel and no library; elsewhere a single picture.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from ntklib.book.figures.style import INK
+from ntklib.book.printing import fmt
+
+Alt = str | Callable[..., str]
+
+MAX_FRAMES = 60
+_PNG_DPI = 110
+# Numbers the figures of a session, so that ids are unique on a page and the same in every build.
+_count = itertools.count(1)
+
+
+def figure(fig: Figure, *, alt: str) -> None:
+    """Display a figure that does not move.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    alt : str
+        What the figure shows, in words; required.
+    """
+    alt = _described(alt)
+    number = next(_count)
+    markup = f'<figure class="ntk-figure">{svg(fig, alt, f"ntk{number}")}</figure>'
+    _display({"text/html": markup, "image/png": png(fig), "text/plain": f"Figure: {alt}"})
+
+
+def interact(
+    function: Callable[..., Figure],
+    *,
+    alt: Alt,
+    labels: Mapping[str, str] | None = None,
+    start: Mapping[str, Any] | None = None,
+    **grids: Sequence[Any],
+) -> None:
+    """Display a figure with one slider for each parameter.
+
+    Parameters
+    ----------
+    function : callable
+        Pure: keyword parameters to a Figure.
+    alt : str or callable
+        What a frame shows, in words: a template with the parameters' names in braces, or a
+        function of the parameters. Required.
+    labels : mapping, optional
+        Name of each slider; the parameter's name by default.
+    start : mapping, optional
+        Values shown first; the first of each grid by default.
+    **grids
+        The values of each parameter. At most 60 frames in all.
+
+    Raises
+    ------
+    ValueError
+        An empty grid, more than 60 frames, a start that is not on the grid, an empty alt text.
+    """
+    values = {name: list(grid) for name, grid in grids.items()}
+    if not values or not all(values.values()):
+        raise ValueError("grids must name at least one parameter, each with at least one value")
+    combinations = list(itertools.product(*(range(len(grid)) for grid in values.values())))
+    if len(combinations) > MAX_FRAMES:
+        raise ValueError(f"grids must give at most {MAX_FRAMES} frames, got {len(combinations)}")
+    for given, what in ((labels, "labels"), (start, "start")):
+        if unknown := set(given or {}) - set(values):
+            raise ValueError(f"{what} must name parameters of grids, got {sorted(unknown)}")
+    names = {name: (labels or {}).get(name, name) for name in values}
+    first = []
+    for name, grid in values.items():
+        wanted = (start or {}).get(name, grid[0])
+        if wanted not in grid:
+            raise ValueError(f"start must lie on the grid of {name}, got {wanted!r}")
+        first.append(grid.index(wanted))
+
+    prefix = f"ntk{next(_count)}"
+    frames: dict[tuple[int, ...], str] = {}
+    picture = b""
+    for key in combinations:
+        parameters = {name: grid[i] for (name, grid), i in zip(values.items(), key, strict=True)}
+        text = _described(alt(**parameters) if callable(alt) else alt.format(**parameters))
+        drawn = function(**parameters)
+        frames[key] = svg(drawn, text, prefix)
+        if key == tuple(first):
+            picture, shown = png(drawn), text
+    controls = "; ".join(
+        f"{names[name]} from {_text(grid[0])} to {_text(grid[-1])}" for name, grid in values.items()
+    )
+    bundle: dict[str, Any] = {
+        "text/html": _page(frames, tuple(first), values, names, prefix),
+        "image/png": picture,
+        "text/plain": f"Figure with sliders ({controls}): {shown}",
+    }
+    live = _widget(frames, first, values, names)
+    if live is not None:
+        bundle["application/vnd.jupyter.widget-view+json"] = live
+    _display(bundle)
+
+
+def svg(fig: Figure, alt: str, prefix: str) -> str:
+    """The figure as an inline <svg> that takes the page's text color and scales."""
+    if not isinstance(fig, Figure):
+        raise TypeError(f"a figure function must return a Figure, got {type(fig).__name__}")
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    # Attributes in place of style="...": a strict content policy forbids inline styles.
+    text = re.sub(r'style="([^"]*)"', _attributes, text)
+    text = text.replace(INK, "currentColor")
+    text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{prefix}-", text)
+    text = re.sub(r' d="[^"]*"', _rounded, text)
+    text = re.sub(r">\s+<", "><", text)
+    head, body = text.split(">", 1)
+    box = re.search(r'viewBox="([^"]*)"', head)
+    assert box is not None  # Matplotlib always writes one
+    return (
+        f'<svg viewBox="{box[1]}" role="img" aria-label="{html.escape(alt)}" '
+        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'stroke-linejoin="round" stroke-linecap="butt">{body.strip()}'
+    )
+
+
+def png(fig: Figure) -> bytes:
+    """The figure as a PNG on white, for places without scripts."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=_PNG_DPI, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _attributes(match: re.Match[str]) -> str:
+    pairs = (item.split(":", 1) for item in match[1].split(";") if ":" in item)
+    return " ".join(f'{name.strip()}="{value.strip()}"' for name, value in pairs)
+
+
+def _rounded(match: re.Match[str]) -> str:
+    # A hundredth of a point is below what a screen shows.
+    return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
+
+
+def _described(alt: str) -> str:
+    if not isinstance(alt, str) or len(alt.split()) < 3:
+        raise ValueError(f"alt must describe the figure in words, got {alt!r}")
+    return " ".join(alt.split())
+
+
+def _text(value: Any) -> str:
+    return fmt(value, digits=4)
+
+
+def _page(
+    frames: Mapping[tuple[int, ...], str],
+    first: tuple[int, ...],
+    values: Mapping[str, list[Any]],
+    names: Mapping[str, str],
+    prefix: str,
+) -> str:
+    """The face without a kernel; site/assets/slider.js moves it."""
+    controls = []
+    for (name, grid), index in zip(values.items(), first, strict=True):
+        texts = [_text(value) for value in grid]
+        ident = f"{prefix}-{name}"
+        controls.append(
+            f'<div class="ntk-control"><label for="{ident}">{html.escape(names[name])}</label>'
+            f'<input type="range" id="{ident}" min="0" max="{len(grid) - 1}" step="1" '
+            f'value="{index}" aria-valuetext="{html.escape(texts[index])}" '
+            f'data-values="{html.escape("|".join(texts))}" autocomplete="off">'
+            f'<output for="{ident}">{html.escape(texts[index])}</output></div>'
+        )
+    templates = (
+        f'<template data-key="{"-".join(map(str, key))}">{frame}</template>'
+        for key, frame in frames.items()
+    )
+    return (
+        f'<figure class="ntk-figure ntk-interact"><div class="ntk-stage">{frames[first]}</div>'
+        f"{''.join(controls)}{''.join(templates)}</figure>"
+    )
+
+
+def _widget(
+    frames: Mapping[tuple[int, ...], str],
+    first: list[int],
+    values: Mapping[str, list[Any]],
+    names: Mapping[str, str],
+) -> dict[str, Any] | None:
+    """The live face, as the view of a widget; None where no kernel can serve it."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    import ipywidgets
+
+    pane = ipywidgets.HTML(frames[tuple(first)])
+    sliders = [
+        ipywidgets.SelectionSlider(
+            options=[(_text(value), i) for i, value in enumerate(grid)],
+            value=index,
+            description=names[name],
+            style={"description_width": "initial"},
+            continuous_update=True,
+        )
+        for (name, grid), index in zip(values.items(), first, strict=True)
+    ]
+
+    def redraw(change: object) -> None:
+        pane.value = frames[tuple(slider.value for slider in sliders)]
+
+    for slider in sliders:
+        slider.observe(redraw, names="value")
+    box = ipywidgets.VBox([*sliders, pane])
+    return {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+
+
+def _display(bundle: dict[str, Any]) -> None:
+    from IPython.core.getipython import get_ipython
+    from IPython.display import publish_display_data
+
+    if get_ipython() is None:  # type: ignore[no-untyped-call]
+        print(bundle["text/plain"])
+        return
+    publish_display_data(bundle)
