@@ -69,6 +69,13 @@ def _reasons(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
     return reasons
 
 
+def _titles(env: BuildEnvironment) -> dict[str, str]:
+    if not hasattr(env, "book_titles"):
+        env.book_titles = {}  # type: ignore[attr-defined]
+    titles: dict[str, str] = env.book_titles  # type: ignore[attr-defined]
+    return titles
+
+
 def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     """Forget the reasons of a page that is read again."""
     reasons = _reasons(env)
@@ -79,6 +86,7 @@ def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 def merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
     """Collect the reasons found by a parallel reader."""
     _reasons(env).update(_reasons(other))
+    _titles(env).update(_titles(other))
 
 
 def ledger_pages(app: Sphinx, env: BuildEnvironment, *changed: set[str]) -> list[str]:
@@ -100,12 +108,19 @@ def checks_of(app: Sphinx, docname: str) -> list[dict[str, Any]]:
     if notebook is None:
         return []
     return [
-        {**output.data[CHECK_MIME], **output.metadata.get(CHECK_MIME, {})}
+        output.metadata[CHECK_MIME]
         for cell in notebook.cells
         if cell.cell_type == "code"
         for output in cell.outputs
-        if CHECK_MIME in output.get("data", {})
+        if CHECK_MIME in output.get("metadata", {})
     ]
+
+
+def remember_titles(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep the titles of statements, which sphinx-proof does not index."""
+    for node in doctree.findall(nodes.Element):
+        if "realtype" in node.attributes and (title := node.next_node(nodes.title)):
+            _titles(app.env)[node["label"]] = title.astext().strip(" ()")
 
 
 def statements(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
@@ -116,12 +131,11 @@ def statements(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
             continue
         numbers = env.toc_fignumbers.get(entry["docname"], {}).get(entry["countertype"], {})
         number = next((numbers[i] for i in entry["ids"] if i in numbers), ())
-        title = next(iter(entry["node"].findall(nodes.title)), None)
         found[label] = {
             "docname": entry["docname"],
             "kind": entry["realtype"],
             "number": ".".join(map(str, number)),
-            "title": title.astext() if title is not None else "",
+            "title": _titles(env).get(label, ""),
             "id": entry["ids"][0],
         }
     return found
@@ -188,6 +202,8 @@ def _reading_order(env: BuildEnvironment) -> list[str]:
 def _link(app: Sphinx, fromdoc: str, statement: dict[str, Any]) -> nodes.reference:
     uri = app.builder.get_relative_uri(fromdoc, statement["docname"]) + "#" + statement["id"]
     name = f"{statement['kind'].capitalize()} {statement['number']}"
+    if statement["title"]:
+        name += f" ({statement['title']})"
     return nodes.reference("", name, refuri=uri, internal=True)
 
 
@@ -232,6 +248,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
     app.connect("env-get-outdated", ledger_pages)
+    app.connect("doctree-read", remember_titles)
     app.connect("env-check-consistency", check_consistency)
     app.connect("doctree-resolved", fill_ledger)
     app.connect("html-page-context", mend_page, priority=900)

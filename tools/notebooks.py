@@ -4,7 +4,7 @@
     python tools/notebooks.py span         one chapter
     python tools/notebooks.py --check      only say which chapters are not in that form
 
-Kept: sources, text outputs, one PNG a figure, the records of checks. Dropped: frames and live
+Kept: sources, text outputs, one PNG a figure. Dropped: frames and live
 widgets (the website makes them when it builds), timings, and metadata that changes from run to
 run. Running it twice changes nothing.
 """
@@ -21,7 +21,7 @@ import nbformat
 from nbclient import NotebookClient
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
-KEPT_MIMES = ("text/plain", "image/png", "application/vnd.ntklib.check+json")
+KEPT_MIMES = ("text/plain", "image/png")
 KEPT_CELL_METADATA = ("tags", "mystnb")
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

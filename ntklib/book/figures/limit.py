@@ -1,0 +1,257 @@
+"""Figures of the chapter *The limit of infinite width*."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from ntklib import ShallowNetwork, gate_kernel, relu_ntk, with_bias
+from ntklib.book.figures.style import COLOR, new_axes
+from ntklib.concentration import chernoff_failure, expected_squared_error, hoeffding_deviation
+
+POINTS = 40
+NEURONS = 5000
+DRAWS = 1000
+LABELS = np.array([0.9, 0.2, -0.6, 0.5, 1.0, -0.3, -0.9, 0.1])
+
+
+@cache
+def _circle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points on the circle, their limiting Gram matrix, rows of the widest network."""
+    phi = 2 * np.pi * np.arange(POINTS) / POINTS
+    X = np.stack([np.cos(phi), np.sin(phi)], axis=1)
+    return X, relu_ntk(X), np.random.default_rng(7).standard_normal((NEURONS, 2))
+
+
+@cache
+def _circle_gram(m: int) -> np.ndarray:
+    X, _, rows = _circle()
+    return ShallowNetwork(np.ones(m)).empirical_ntk(X, W=rows[:m])
+
+
+def _heat(ax: Axes, K: np.ndarray, title: str) -> None:
+    ax.imshow(K, vmin=-0.25, vmax=0.75, cmap="cividis", interpolation="nearest")
+    ax.set(title=title, xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def question() -> Figure:
+    """Gram matrices of the same points at three widths and in the limit."""
+    fig, axes = new_axes(ncols=4, height=2.0)
+    for ax, m in zip(axes, (10, 100, 1000), strict=False):
+        _heat(ax, _circle_gram(m), f"$m={m}$")
+    _heat(axes[3], _circle()[1], r"$m\to\infty$")
+    return fig
+
+
+def gram_and_limit(m: int) -> Figure:
+    """One random Gram matrix of width m, the limit, and their distance among all widths."""
+    fig, (left, middle, right) = new_axes(ncols=3, height=2.6, width_ratios=(1, 1, 1.25))
+    X, K, _ = _circle()
+    _heat(left, _circle_gram(m), f"$K_m$, $m={m}$")
+    _heat(middle, K, "limit $K$")
+    widths = np.array([1, NEURONS])
+    typical = [np.sqrt(expected_squared_error(X, int(w))) for w in widths]
+    right.loglog(widths, typical, color=COLOR["theory"], label="typical")
+    right.plot(m, np.linalg.norm(_circle_gram(m) - K), "o", color=COLOR["sample"], label="this one")
+    right.set(title=r"$\|K_m-K\|_F$", xlabel="width $m$", ylim=(0.05, 40))
+    right.legend(loc="lower left", fontsize="small")
+    return fig
+
+
+def gram_and_limit_alt(m: int) -> str:
+    """What a frame of `gram_and_limit` shows, in words."""
+    X, K, _ = _circle()
+    distance = float(np.linalg.norm(_circle_gram(m) - K))
+    typical = np.sqrt(expected_squared_error(X, m))
+    look = "hard-edged blocks" if m <= 10 else "a grainy band" if m <= 200 else "a smooth band"
+    return (
+        f"Width {m}. The random Gram matrix of forty points on a circle shows {look} along the "
+        "diagonal; beside it the limit, a smooth band. Their Frobenius distance is "
+        f"{distance:.2f}, a dot near the falling line of the typical distance, {typical:.2f}."
+    )
+
+
+def running_means(
+    widths: np.ndarray, paths: Sequence[np.ndarray], limits: Sequence[float]
+) -> Figure:
+    """Averages over the first m neurons against m, each in its funnel."""
+    fig, ax = new_axes()
+    kept = np.unique(np.geomspace(1, len(widths), 300).astype(int)) - 1
+    m = widths[kept]
+    funnel = np.array([hoeffding_deviation(5, int(w), 0.05) for w in m])
+    colors = (COLOR["network"], COLOR["linear"], COLOR["gate"])
+    markers = ("fair coins", "one pair", "another pair")
+    for path, limit, color, name in zip(paths, limits, colors, markers, strict=True):
+        low, high = np.clip(limit - funnel, 0, 1), np.clip(limit + funnel, 0, 1)
+        ax.fill_between(m, low, high, color=color, alpha=0.12, lw=0)
+        ax.plot(m, path[kept], color=color, lw=1.2)
+        ax.axhline(limit, color=color, ls="--", lw=1)
+        ax.annotate(
+            f"{name}: $q={limit:.3f}$",
+            (widths[-1], limit),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="right",
+            color=color,
+        )
+    ax.set(xscale="log", xlim=(1, widths[-1]), ylim=(-0.02, 1.02))
+    ax.set(xlabel="width $m$", ylabel=r"average of $Z_1,\ldots,Z_m$")
+    return fig
+
+
+@cache
+def _coins(theta: int, m: int) -> tuple[float, np.ndarray, np.ndarray]:
+    """Success probability, exact law and observed frequencies of the common active neurons."""
+    t = np.deg2rad(theta)
+    pair = np.array([[1.0, 0.0], [np.cos(t), np.sin(t)]])
+    if theta == 180:
+        pair[1] = [-1.0, 0.0]
+    q = float(gate_kernel(pair)[0, 1])
+    rows = np.random.default_rng(1000 * theta + m).standard_normal((DRAWS, m, 2))
+    counts = (rows @ pair.T >= 0).all(axis=2).sum(axis=1)
+    law = stats.binom.pmf(np.arange(m + 1), m, q)
+    return q, law, np.bincount(counts, minlength=m + 1) / DRAWS
+
+
+def coins(theta: int, m: int) -> Figure:
+    """Exact law of the fraction of neurons active on two points, and what networks show."""
+    q, law, seen = _coins(theta, m)
+    fraction = np.arange(m + 1) / m
+    fig, ax = new_axes(height=3.2)
+    drawn = law > 1e-4
+    ax.bar(fraction[drawn], law[drawn], 0.8 / m, color=COLOR["theory"], alpha=0.5, label="binomial")
+    drawn = seen > 0
+    ax.plot(fraction[drawn], seen[drawn], "o", ms=4, color=COLOR["sample"], label="1000 networks")
+    ax.axvline(q, color=COLOR["theory"], ls="--", lw=1.2)
+    ax.set(xlim=(-0.12, 1.12), ylim=(0, None), title=f"θ = {theta}°, m = {m}, q = {q:.3f}")
+    ax.set(xlabel=r"$k_m(x,x')\,/\,(\varepsilon^2\langle x,x'\rangle)=N/m$", ylabel="probability")
+    ax.legend(loc="upper right", fontsize="small")
+    return fig
+
+
+def coins_alt(theta: int, m: int) -> str:
+    """What a frame of `coins` shows, in words."""
+    q, law, seen = _coins(theta, m)
+    if theta == 180:
+        return (
+            f"Angle 180 degrees, width {m}: no neuron is active on two opposite points, so the "
+            "whole probability is one bar of height one at zero, and all 1000 networks are there."
+        )
+    spread = np.sqrt(q * (1 - q) / m)
+    return (
+        f"Angle {theta} degrees, width {m}. Bars of the exact law of the fraction of common "
+        f"active neurons, centered at q = {q:.3f} with standard deviation {spread:.3f}; the "
+        f"frequencies in 1000 random networks are dots within {np.abs(law - seen).max():.3f} of "
+        "the bars' tops."
+    )
+
+
+def error_against_width(
+    widths: np.ndarray, errors: np.ndarray, exact: Sequence[float], bound: Sequence[float]
+) -> Figure:
+    """Frobenius errors of random networks, the exact root mean square, Hoeffding's bound."""
+    fig, ax = new_axes()
+    spread = np.repeat(widths, errors.shape[1])
+    ax.loglog(spread, errors.ravel(), ".", ms=4, color=COLOR["sample"], label="random networks")
+    ax.plot(widths, exact, color=COLOR["theory"], label="exact root mean square")
+    ax.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="Hoeffding, δ = 5 %")
+    ax.set(xlabel="width $m$", ylabel=r"$\|K_m-K\|_F$")
+    ax.legend(loc="lower left")
+    return fig
+
+
+def chernoff(
+    widths: np.ndarray,
+    truth: np.ndarray,
+    bound: np.ndarray,
+    trial: np.ndarray,
+    measured: np.ndarray,
+    points: np.ndarray,
+) -> Figure:
+    """Probability of losing half of the smallest eigenvalue: orthonormal and general points."""
+    fig, (left, right) = new_axes(ncols=2, height=3.4)
+    shown = widths <= 160
+    left.semilogy(widths[shown], truth[shown], color=COLOR["theory"], label="exact")
+    left.plot(widths[shown], bound[shown], color=COLOR["forbidden"], ls="--", label="Chernoff")
+    left.set(title="orthonormal", xlabel="width $m$", ylabel="probability", ylim=(1e-7, 2))
+    left.legend(loc="lower left", fontsize="small")
+    some = measured > 0
+    right.loglog(trial[some], measured[some], "o-", color=COLOR["sample"], label="measured")
+    wide = np.unique(np.geomspace(3, 3000, 60).astype(int))
+    line = [chernoff_failure(points, int(m)) for m in wide]
+    right.plot(wide, line, color=COLOR["forbidden"], ls="--", label="Chernoff")
+    right.set(title="random points", xlabel="width $m$", ylim=(1e-3, 2), xlim=(3, 3000))
+    right.legend(loc="lower left", fontsize="small")
+    return fig
+
+
+@cache
+def _lazy_fit(rho: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Angles, network and linearization at the fit, and the angles of the data."""
+    rng, eps = np.random.default_rng(4), rho / np.sqrt(400)
+    net, W0 = ShallowNetwork.random(3, 200, rng=rng, activation="tanh", eps=eps, doubled=True)
+    phi = np.linspace(0.0, 2 * np.pi, 181)
+    data = 2 * np.pi * (np.arange(len(LABELS)) + 0.5) / len(LABELS)
+
+    def inputs(angle: np.ndarray) -> np.ndarray:
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return np.asarray(with_bias(circle) / np.sqrt(2))
+
+    lin = net.linearize(W0)
+    W = lin.fit(inputs(data), LABELS).W
+    return phi, net(inputs(phi), W), lin(inputs(phi), W), data
+
+
+def lazy_fit(rho: float) -> Figure:
+    """A doubled tanh network and its linearization at the fit, for one value of eps sqrt(m)."""
+    phi, network, linear, data = _lazy_fit(rho)
+    fig, ax = new_axes(height=3.4)
+    ax.plot(phi, linear, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
+    ax.plot(phi, network, color=COLOR["network"], ls="--", label=r"$F(x;\hat w)$")
+    ax.plot(data, LABELS, "o", color=COLOR["data"], label="labels")
+    ax.set(ylim=(-2.6, 2.6), xlabel="position on the circle", title=f"ε√m = {rho:g}")
+    ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    ax.legend(loc="lower left", ncols=3, fontsize="small")
+    return fig
+
+
+def lazy_fit_alt(rho: float) -> str:
+    """What a frame of `lazy_fit` shows, in words."""
+    _, network, linear, _ = _lazy_fit(rho)
+    gap = float(np.abs(network - linear).max())
+    look = "far from" if gap > 0.5 else "near" if gap > 0.05 else "on top of"
+    return (
+        f"Epsilon times root m is {rho:g}. The linearized network goes through all eight labels on "
+        f"the circle; the network with the same weights runs {look} it, at most {gap:.2g} away."
+    )
+
+
+def laziness(
+    widths_fit: np.ndarray,
+    gaps: Mapping[tuple[str, bool], Sequence[float]],
+    widths: np.ndarray,
+    worst: np.ndarray,
+    bound: Sequence[float],
+) -> Figure:
+    """The gap between network and linearization: at the fit, and at the worst weights."""
+    fig, (left, right) = new_axes(ncols=2, height=3.8)
+    for (activation, doubled), values in gaps.items():
+        color = COLOR["network"] if activation == "tanh" else COLOR["gate"]
+        name = f"{activation}, doubled" if doubled else activation
+        style, marker = ("-", "o") if doubled else (":", "s")
+        left.loglog(widths_fit, values, style, marker=marker, ms=4, color=color, label=name)
+    left.set(title="at the fit", xlabel="width $m$", ylabel="$|F-F_0|$")
+    left.legend(loc="lower left", fontsize="x-small")
+    right.loglog(widths, worst, "o", ms=5, color=COLOR["gate"], label="worst weights")
+    limit = worst[-1] * (widths / widths[-1]) ** (-1 / 6)
+    right.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="slope −1/6")
+    right.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound")
+    right.set(title="worst in a ball (ReLU)", xlabel="width $m$", ylim=(1e-2, None))
+    right.legend(loc="lower left", fontsize="x-small")
+    return fig
