@@ -59,9 +59,8 @@ def test_the_lock_is_hashed_and_names_no_address():
 def test_the_lock_has_every_direct_dependency():
     lock = (ROOT / "requirements.lock").read_text()
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", lock, flags=re.MULTILINE))
-    wanted = PROJECT["dependencies"] + sum(
-        (PROJECT["optional-dependencies"][extra] for extra in ("book", "lab", "test")), []
-    )
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["book"], *extras["lab"], *extras["test"]]
     names = {re.match(r"[A-Za-z0-9._-]+", line).group().lower() for line in wanted}
     assert names - {"ntklib"} <= pinned
 
