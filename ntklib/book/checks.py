@@ -69,6 +69,8 @@ def check(
     relation, bound = given[0]
     if isinstance(measured, np.generic | np.ndarray):
         measured = measured.item()
+    if isinstance(bound, np.generic):
+        bound = bound.item()
     passed = _holds(measured, relation, bound)
     text = _text(measured, relation, bound, passed)
     sign = {"at_most": "<=", "at_least": ">=", "equals": "="}[relation]
@@ -94,7 +96,7 @@ def _holds(measured: Any, relation: str, bound: Any) -> bool:
     value = float(measured)
     if not math.isfinite(value):
         return False
-    return value <= bound if relation == "at_most" else value >= bound
+    return bool(value <= bound if relation == "at_most" else value >= bound)
 
 
 def _text(measured: Any, relation: str, bound: Any, passed: bool) -> str:
