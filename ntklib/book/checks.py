@@ -5,6 +5,7 @@ Each check leaves a record in the notebook's output, from which the site builds 
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from typing import Any
@@ -20,6 +21,7 @@ SIGMAS = 5.0
 
 MIME = "application/vnd.ntklib.check+json"
 _LABEL = re.compile(r"(dfn|prp|thm|lem|cor|rmk)-[a-z0-9-]+")
+_SIGN = {"at_most": "≤", "at_least": "≥", "equals": "="}
 # Below this a bound is about rounding errors, whose digits differ from machine to machine.
 _ROUNDING = 1e-8
 
@@ -73,9 +75,8 @@ def check(
         bound = bound.item()
     passed = _holds(measured, relation, bound)
     text = _text(measured, relation, bound, passed)
-    sign = {"at_most": "<=", "at_least": ">=", "equals": "="}[relation]
     verdict = "holds" if passed else "FAILS"
-    line = f"{verdict}  {label}: {claim}. Measured {text}, bound {sign} {_tidy(bound)}"
+    line = f"{verdict}  {label}: {claim}. Measured {text}, bound {_SIGN[relation]} {_tidy(bound)}"
     record = {
         "label": label,
         "claim": claim,
@@ -128,4 +129,10 @@ def _emit(line: str, record: dict[str, Any], measured: Any) -> None:
     if not isinstance(measured, float) or math.isfinite(measured):
         record["raw"] = measured
     # The record rides in the metadata: pages and regression tests see the line only.
-    publish_display_data({"text/plain": line}, metadata={MIME: record})
+    page = (
+        f'<p class="ntk-check" data-passed="{str(record["passed"]).lower()}">'
+        f"<strong>{'Holds' if record['passed'] else 'Fails'}:</strong> "
+        f"{html.escape(record['claim'])}. <span>Measured {html.escape(record['measured'])}, "
+        f"bound {_SIGN[record['relation']]} {html.escape(record['bound'])}.</span></p>"
+    )
+    publish_display_data({"text/plain": line, "text/html": page}, metadata={MIME: record})
