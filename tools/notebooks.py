@@ -31,7 +31,7 @@ NOTEBOOK_METADATA = {
 
 def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     """Execute all cells in order in a fresh kernel; the first error ends it."""
-    executed = copy.deepcopy(notebook)
+    executed: nbformat.NotebookNode = copy.deepcopy(notebook)
     NotebookClient(executed, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     return executed
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from importlib.resources import as_file, files
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.style
 from matplotlib.figure import Figure
 
@@ -33,10 +32,6 @@ COLOR = {
 
 with as_file(files("ntklib.book.figures") / "book.mplstyle") as _path:
     matplotlib.style.use(_path)
-mpl.rcParams.update(
-    {f"{key}.color": INK for key in ("xtick", "ytick", "text")}
-    | {"axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK}
-)
 
 
 def new_axes(
