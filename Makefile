@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Four chapters run at once at most; one BLAS thread each keeps two cores busy and results repeatable.
+# One BLAS thread a process: tests and chapters already run side by side.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 # Jupyter must not prefer the user's own kernels to this environment's.
@@ -45,7 +45,7 @@ test: $(VENV)/.stamp
 	@rm -rf _build
 	@$(MAKE) --no-print-directory book
 	@echo "== Unit tests, notebooks, ledger, faults, and the site in a browser"
-	@$(BIN)/pytest -q -n 2 --dist loadscope
+	@$(BIN)/pytest -q -n 2 --dist loadscope --nbval --nbval-current-env chapters tests
 
 notebooks: $(VENV)/.stamp
 	@$(BIN)/python tools/notebooks.py $(ONLY)

@@ -38,7 +38,9 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
 
 def normalise(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     """The same notebook without what changes from run to run."""
-    result = nbformat.v4.new_notebook(metadata=copy.deepcopy(NOTEBOOK_METADATA))
+    result: nbformat.NotebookNode = nbformat.v4.new_notebook(
+        metadata=copy.deepcopy(NOTEBOOK_METADATA)
+    )
     count = 0
     cells = [cell for cell in notebook.cells if cell.source.strip()]
     for position, cell in enumerate(cells):

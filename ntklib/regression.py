@@ -1,0 +1,156 @@
+r"""Kernel regression and classification with the interface of scikit-learn.
+
+Implements :prf:ref:`prp-predictor` with the limiting kernel in place of :math:`K_m`: with no ridge
+the prediction is :math:`k(x,X)K^{+}y`, the minimum-norm interpolation.
+
+Needs scikit-learn, which the rest of the package does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from ntklib._validate import Array
+from ntklib.kernels import relu_nngp, relu_ntk
+from ntklib.least_squares import dual_coefficients
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+    from sklearn.preprocessing import LabelBinarizer
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "ntklib.regression needs scikit-learn 1.6 or newer: pip install 'ntklib[regression]'"
+    ) from error
+
+Kernel = Callable[[Array, Array | None], Array]
+_KERNELS: dict[str, Kernel] = {"relu_ntk": relu_ntk, "relu_nngp": relu_nngp}
+
+
+def _kernel(kernel: str | Kernel) -> Kernel:
+    if callable(kernel):
+        return kernel
+    if kernel not in _KERNELS:
+        raise ValueError(f"kernel must be callable or one of {sorted(_KERNELS)}, got {kernel!r}")
+    return _KERNELS[kernel]
+
+
+def _coefficients(K: Array, y: Array, alpha: float) -> Array:
+    """(K + alpha I)^-1 y, or K^+ y when alpha is zero."""
+    if not (isinstance(alpha, int | float | np.number) and 0 <= alpha < np.inf):
+        raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
+    if alpha == 0:
+        return dual_coefficients(K, y)[0]
+    ridge = np.array(K)
+    ridge.flat[:: len(K) + 1] += alpha
+    result: Array = scipy.linalg.solve(ridge, y, assume_a="pos", overwrite_a=True)
+    return result
+
+
+class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Kernel (ridge) regression with a neural tangent kernel.
+
+    Parameters
+    ----------
+    kernel : {"relu_ntk", "relu_nngp"} or callable
+        A callable takes (X, Z) with Z possibly None and returns the (n, n') kernel matrix, as the
+        functions of `ntklib` do.
+    alpha : float
+        Ridge, added to the diagonal of the Gram matrix. With 0 the data are interpolated where
+        they can be, by the solution of least norm.
+
+    Attributes
+    ----------
+    X_fit_ : ndarray, shape (n, d)
+    dual_coef_ : ndarray, shape (n,) or (n, k)
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In `fit`: bad kernel, negative alpha, data of the wrong shape or not finite.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`.
+    """
+
+    def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
+        self.kernel = kernel
+        self.alpha = alpha
+
+    def fit(self, X: Any, y: Any) -> NTKRegressor:
+        """Solve for the dual coefficients; X (n, d), y (n,) or (n, k)."""
+        X, y = validate_data(
+            self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
+        )
+        kernel = _kernel(self.kernel)
+        self.X_fit_ = X
+        self.dual_coef_ = _coefficients(kernel(X, None), y.astype(X.dtype), self.alpha)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Predictions at the rows of X, shape (n',) or (n', k)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        result: Array = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
+        return result
+
+
+class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classification by kernel (ridge) regression on targets -1 and +1, one column a class.
+
+    Parameters
+    ----------
+    kernel, alpha
+        As for :class:`NTKRegressor`.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+    X_fit_ : ndarray, shape (n, d)
+    dual_coef_ : ndarray, shape (n,) for two classes, else (n, number of classes)
+    n_features_in_ : int
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`. The largest output decides.
+    """
+
+    def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
+        self.kernel = kernel
+        self.alpha = alpha
+
+    def fit(self, X: Any, y: Any) -> NTKClassifier:
+        """Solve for the dual coefficients; X (n, d), y (n,) labels."""
+        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
+        check_classification_targets(y)
+        kernel = _kernel(self.kernel)
+        binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y)
+        self.classes_ = binarizer.classes_
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, got one class: {self.classes_[0]}")
+        targets = binarizer.transform(y).astype(X.dtype)
+        self.X_fit_ = X
+        targets = targets.ravel() if targets.shape[1] == 1 else targets
+        self.dual_coef_ = _coefficients(kernel(X, None), targets, self.alpha)
+        return self
+
+    def decision_function(self, X: Any) -> Array:
+        """Outputs before the decision, shape (n',) for two classes, else (n', classes)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        result: Array = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
+        return result
+
+    def predict(self, X: Any) -> Array:
+        """Labels at the rows of X, shape (n',)."""
+        scores = self.decision_function(X)
+        index = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        labels: Array = self.classes_[index]
+        return labels
