@@ -32,28 +32,30 @@ class _Geometry(NamedTuple):
     supplement: Array
     left: tuple[Array, Array]
     right: tuple[Array, Array]
+    square: Array | None  # of the norms' mantissas, when X is compared with itself
     dtype: np.dtype
 
 
-def _unit_rows(X: Array) -> tuple[Array, Array, Array]:
-    """Unit rows, and norms as mantissa and binary exponent: no overflow, no underflow."""
+def _unit_rows(X: Array) -> tuple[Array, Array, Array, Array]:
+    """Unit rows; norms as mantissa and binary exponent (no overflow, no underflow); squares."""
     X = X.astype(np.float64)
     exponent = np.frexp(np.abs(X).max(axis=1))[1]
     # In two steps: 2**-exponent itself overflows for subnormal rows.
     half = exponent // 2
     scaled = np.ldexp(np.ldexp(X, -half[:, None]), (half - exponent)[:, None])
-    norm = np.sqrt(np.sum(scaled * scaled, axis=1))
-    return scaled / np.where(norm > 0, norm, 1)[:, None], norm, exponent
+    square = np.sum(scaled * scaled, axis=1)
+    norm = np.sqrt(square)
+    return scaled / np.where(norm > 0, norm, 1)[:, None], norm, exponent, square
 
 
 def _geometry(X: object, Z: object | None) -> _Geometry:
     X = matrix("X", X)
-    U, *left = _unit_rows(X)
+    U, *left, square = _unit_rows(X)
     if Z is None:
         V, right, dtype = U, left, X.dtype
     else:
         Z = matrix("Z", Z, columns=X.shape[1])
-        V, *right = _unit_rows(Z)
+        V, *right, _ = _unit_rows(Z)
         dtype = np.result_type(X.dtype, Z.dtype)
     cos = U @ V.T
     np.clip(cos, -1.0, 1.0, out=cos)  # entries this close to 1 are replaced just below
@@ -70,7 +72,15 @@ def _geometry(X: object, Z: object | None) -> _Geometry:
     if Z is None:
         for array in (cos, sin, supplement):
             array[...] = np.tril(array) + np.tril(array, -1).T
-    return _Geometry(cos, sin, supplement, (left[0], left[1]), (right[0], right[1]), dtype)
+    return _Geometry(
+        cos,
+        sin,
+        supplement,
+        (left[0], left[1]),
+        (right[0], right[1]),
+        square if Z is None else None,
+        dtype,
+    )
 
 
 def _times_norms(profile: Array, geometry: _Geometry, eps: object) -> Array:
@@ -78,6 +88,9 @@ def _times_norms(profile: Array, geometry: _Geometry, eps: object) -> Array:
     scale = positive("eps", eps)
     (a, ea), (b, eb) = geometry.left, geometry.right
     value = profile * (a[:, None] * b[None, :]) * (scale * scale)
+    if geometry.square is not None:
+        # Equal points: half the squared norm, without the detour over its square root.
+        np.fill_diagonal(value, geometry.square * (scale * scale) / 2)
     value = np.ldexp(value, ea[:, None] + eb[None, :])
     return value.astype(geometry.dtype, copy=False)
 

@@ -1,0 +1,188 @@
+"""The closed forms: exact to the last digits at every angle and every norm."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ntklib import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
+
+# Twenty roundings, each half an ulp of 1 at most, on a value of at most 1/2: what the functions
+# promise relative to eps^2 |x| |x'|.
+TOLERANCE = 4e-15
+ANGLES = [0.0, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 0.14, 0.15, 0.5, 1.0, math.pi / 2, 2.0, 3.0]
+ANGLES += [math.pi - a for a in (0.1, 1e-3, 1e-6, 1e-9, 1e-12)] + [math.pi]
+NORMS = [1e-150, 1e-30, 0.3, 1.0, 7.0, 1e30, 1e150]
+
+
+def exact(x, z):
+    """NTK, NNGP (over the product of norms) and gate kernel of two float64 vectors, 60 digits."""
+    with mpmath.workdps(60):
+        x, z = [mpmath.mpf(float(v)) for v in x], [mpmath.mpf(float(v)) for v in z]
+        nx = mpmath.sqrt(sum(v * v for v in x))
+        nz = mpmath.sqrt(sum(v * v for v in z))
+        s = mpmath.sqrt(sum((a / nx - b / nz) ** 2 for a, b in zip(x, z, strict=True)))
+        c = mpmath.sqrt(sum((a / nx + b / nz) ** 2 for a, b in zip(x, z, strict=True)))
+        theta = 2 * mpmath.atan2(s, c)
+        gate = (mpmath.pi - theta) / (2 * mpmath.pi)
+        nngp = (mpmath.sin(theta) + (mpmath.pi - theta) * mpmath.cos(theta)) / (2 * mpmath.pi)
+        return mpmath.cos(theta) * gate, nngp, gate, theta, nx * nz
+
+
+def pair(theta, d, rng):
+    """Two unit vectors of R^d at (very nearly) the given angle, in a random plane."""
+    q = np.linalg.qr(rng.standard_normal((d, 2)))[0]
+    return q[:, 0], math.cos(theta) * q[:, 0] + math.sin(theta) * q[:, 1]
+
+
+@pytest.mark.parametrize("theta", ANGLES)
+@pytest.mark.parametrize("d", [2, 3, 50])
+def test_exact_at_every_angle_and_norm(theta, d):
+    rng = np.random.default_rng(d)
+    for norm in NORMS:
+        for other in NORMS:
+            x, z = pair(theta, d, rng)
+            x, z = norm * x, other * z
+            ntk, nngp, gate, _, size = exact(x, z)
+            X, Z = x[None], z[None]
+            with mpmath.workdps(60):
+                assert abs(mpmath.mpf(float(relu_ntk(X, Z)[0, 0])) / size - ntk) <= TOLERANCE
+                assert abs(mpmath.mpf(float(relu_nngp(X, Z)[0, 0])) / size - nngp) <= TOLERANCE
+            assert abs(float(gate_kernel(X, Z)[0, 0]) - float(gate)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("theta", ANGLES)
+def test_angles(theta):
+    x, z = pair(theta, 4, np.random.default_rng(0))
+    right = float(exact(x, z)[3])
+    assert abs(angles(x[None], z[None])[0, 0] - right) <= TOLERANCE
+
+
+def test_clipped_arccos_would_not_do():
+    x, z = pair(1e-9, 50, np.random.default_rng(1))
+    naive = kappa(min(1.0, float(x @ z)))
+    assert abs(naive - float(exact(x, z)[0])) > 1e-11
+    assert abs(relu_ntk(x[None], z[None])[0, 0] - float(exact(x, z)[0])) <= TOLERANCE
+
+
+def test_high_dimension():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((12, 784))
+    X[6:] = X[:6] * 3 + 0.02 * rng.standard_normal((6, 784))
+    K = relu_ntk(X)
+    for i in range(12):
+        for j in range(12):
+            ntk, *_, size = exact(X[i], X[j])
+            assert abs(mpmath.mpf(float(K[i, j])) / size - ntk) <= TOLERANCE
+
+
+def test_gram_is_symmetric_with_exact_diagonal():
+    X = np.random.default_rng(3).standard_normal((80, 7)) * np.logspace(-8, 8, 80)[:, None]
+    for kernel in (relu_ntk, relu_nngp, gate_kernel):
+        K = kernel(X)
+        assert (K == K.T).all()
+    for row, value in zip(X, np.diag(relu_ntk(X, eps=0.7)), strict=True):
+        with mpmath.workdps(40):
+            right = mpmath.mpf(0.7) ** 2 * mpmath.fsum(mpmath.mpf(float(v)) ** 2 for v in row) / 2
+        assert abs(value / float(right) - 1) <= 4 * np.finfo(float).eps
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float64, (6, 3), elements=st.floats(-1e3, 1e3, allow_subnormal=False)))
+def test_positive_semidefinite_and_homogeneous(X):
+    K = relu_ntk(X)
+    # The rounding of K is at most TOLERANCE in each entry relative to the largest norm squared.
+    assert np.linalg.eigvalsh(K)[0] >= -6 * TOLERANCE * max(1e-300, np.max(np.sum(X * X, axis=1)))
+    assert np.array_equal(relu_ntk(4 * X), 16 * K)
+    assert np.array_equal(relu_ntk(X, eps=2.0), 4 * K)
+
+
+def test_zero_rows():
+    X = np.array([[0.0, 0.0], [1.0, 2.0]])
+    assert np.array_equal(relu_ntk(X), [[0, 0], [0, 2.5]])
+    assert np.array_equal(relu_nngp(X), [[0, 0], [0, 2.5]])
+    assert np.array_equal(gate_kernel(X), [[1, 0.5], [0.5, 0.5]])
+    with pytest.raises(ValueError, match="X must have no zero row, row 0 is zero"):
+        angles(X)
+
+
+def test_subnormal_rows():
+    tiny = np.array([[5e-324, 0.0], [0.0, 1e-310]])
+    unit = np.eye(2)
+    assert np.abs(gate_kernel(tiny, unit) - gate_kernel(unit)).max() <= TOLERANCE
+
+
+def test_float32_is_computed_in_float64():
+    X = np.random.default_rng(4).standard_normal((20, 5)).astype(np.float32)
+    K = relu_ntk(X)
+    assert K.dtype == np.float32
+    assert np.array_equal(K, relu_ntk(X.astype(np.float64)).astype(np.float32))
+    assert relu_ntk(X, X.astype(np.float64)).dtype == np.float64
+
+
+def test_inputs_are_not_changed_and_integers_are_taken():
+    X = np.arange(6).reshape(3, 2)
+    before = X.copy()
+    assert relu_ntk(X).dtype == np.float64
+    assert np.array_equal(X, before)
+    Y = np.array([[1.0, 2.0]])
+    relu_ntk(Y)
+    assert np.array_equal(Y, [[1.0, 2.0]])
+
+
+def test_known_values():
+    t = np.array([1.0, 0.5, 0.0, -0.5, -1.0])
+    assert np.abs(kappa(t) - [0.5, 1 / 6, 0, -1 / 12, 0]).max() <= TOLERANCE
+    assert abs(relu_ntk([[3.0, 4.0]], [[-1.0, 2.0]])[0, 0] - 1.618959044126) <= 1e-12
+
+
+def test_lift_and_bias():
+    X = np.array([[0.6, 0.8], [0.0, 0.0], [0.3, -0.4]])
+    assert np.abs(np.linalg.norm(lift(X), axis=1) - 1).max() <= 1e-15
+    assert np.array_equal(lift(X)[:, :2], X)
+    assert np.array_equal(with_bias(X, 2)[:, 2], [2, 2, 2])
+    with pytest.raises(ValueError, match="row 1 has norm 2"):
+        lift([[1.0, 0.0], [2.0, 0.0]])
+
+
+BAD = [
+    (np.zeros(3), ValueError, "X must have 2 dimension"),
+    (np.zeros((0, 2)), ValueError, "X must not be empty"),
+    (np.zeros((2, 0)), ValueError, "X must not be empty"),
+    ([[np.nan, 1.0]], ValueError, "X must be finite"),
+    ([[np.inf, 1.0]], ValueError, "X must be finite"),
+    ([[1j, 1.0]], TypeError, "X must be real"),
+    ([["a", "b"]], TypeError, "X must be real"),
+    (None, TypeError, "X must be real"),
+]
+
+
+@pytest.mark.parametrize("function", [relu_ntk, relu_nngp, gate_kernel, angles, lift, with_bias])
+@pytest.mark.parametrize(("X", "error", "message"), BAD)
+def test_bad_points_are_named(function, X, error, message):
+    with pytest.raises(error, match=message):
+        function(X)
+
+
+@pytest.mark.parametrize("function", [relu_ntk, relu_nngp, gate_kernel, angles])
+def test_second_points_must_match(function):
+    with pytest.raises(ValueError, match=r"Z must have 2 columns, got shape \(1, 3\)"):
+        function(np.ones((4, 2)), np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("eps", [0.0, -1.0, np.nan, np.inf])
+def test_bad_eps_is_named(eps):
+    with pytest.raises(ValueError, match="eps must be"):
+        relu_ntk(np.ones((2, 2)), eps=eps)
+
+
+@pytest.mark.parametrize("t", [1.0000001, -2.0, np.nan])
+def test_kappa_off_its_interval(t):
+    with pytest.raises(ValueError, match="t must"):
+        kappa(t)
