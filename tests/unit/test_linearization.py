@@ -1,0 +1,188 @@
+"""The linearization, the projection on the span, and the fit nearest to the start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ntklib import ShallowNetwork
+from ntklib.least_squares import (
+    dual_coefficients,
+    dual_solve,
+    numerical_rank,
+    pinv_solve,
+    primal_solve,
+)
+
+# Algebra on matrices of moderate condition.
+EXACT = 1e-10
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def linearized(rng, d=3, m=20, activation="relu"):
+    net, W0 = ShallowNetwork.random(d, m, rng=rng, activation=activation)
+    return net, W0, net.linearize(W0)
+
+
+def test_is_the_tangent(rng):
+    net, W0, lin = linearized(rng, activation="tanh")
+    X, D = rng.standard_normal((7, 3)), rng.standard_normal((20, 3))
+    assert np.abs(lin(X, W0) - net(X, W0)).max() == 0
+    expected = net(X, W0) + net.jacobian(X, W0) @ D.ravel()
+    assert np.abs(lin(X, W0 + D) - expected).max() <= EXACT
+    # The gap to the network is of second order: a step ten times smaller, a gap 100 times smaller.
+    gaps = [np.abs(net(X, W0 + h * D) - lin(X, W0 + h * D)).max() for h in (1e-2, 1e-3)]
+    assert 80 <= gaps[0] / gaps[1] <= 125
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 20), (60, 20), (90, 20), (5, 1)])
+def test_projection(rng, n, m):
+    net, W0, lin = linearized(rng, m=m)
+    X, W = rng.standard_normal((n, 3)), rng.standard_normal((m, 3))
+    P = lin.project(X, W)
+    J = net.jacobian(X, W0)
+    assert np.abs(lin(X, P) - lin(X, W)).max() <= EXACT
+    assert np.linalg.norm(P - W0) <= np.linalg.norm(W - W0) * (1 + EXACT)
+    # In the row space: what is left is orthogonal to every gradient, and P - W0 is J^T alpha.
+    alpha = np.linalg.lstsq(J.T, (P - W0).ravel(), rcond=None)[0]
+    assert np.abs(J.T @ alpha - (P - W0).ravel()).max() <= EXACT
+    assert np.abs(lin.project(X, P) - P).max() <= EXACT
+
+
+@pytest.mark.parametrize("n", [4, 60, 90])
+def test_fit_is_the_minimum_norm_solution(rng, n):
+    net, W0, lin = linearized(rng)
+    X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
+    fit = lin.fit(X, y)
+    J, r = net.jacobian(X, W0), y - net(X, W0)
+    right, _, rank, _ = np.linalg.lstsq(J, r, rcond=None)
+    scale = np.linalg.cond(J) if rank == min(J.shape) else 1e6
+    assert np.abs(fit.residual - r).max() == 0
+    assert fit.rank == rank
+    assert np.abs((fit.W - W0).ravel() - right).max() <= 1e-13 * scale**2
+    Z = rng.standard_normal((5, 3))
+    assert np.abs(fit.predict(Z) - lin(Z, fit.W)).max() <= 1e-13 * scale**2
+
+
+def test_residual_is_fitted_and_not_the_target(rng):
+    _, W0, lin = linearized(rng)
+    X = rng.standard_normal((4, 3))
+    fit = lin.fit(X, np.zeros(4))
+    assert np.abs(fit.predict(X)).max() <= EXACT
+    assert np.linalg.norm(fit.W - W0) > 0.1
+    assert np.abs(fit.alpha).max() > 0
+
+
+def test_many_targets_are_fitted_one_by_one(rng):
+    _, _, lin = linearized(rng)
+    X, Y, Z = rng.standard_normal((6, 3)), rng.standard_normal((6, 2)), rng.standard_normal((5, 3))
+    fit = lin.fit(X, Y)
+    assert fit.W.shape == (2, 20, 3)
+    for k in range(2):
+        one = lin.fit(X, Y[:, k])
+        assert np.abs(fit.W[k] - one.W).max() <= EXACT
+        assert np.abs(fit.predict(Z)[:, k] - one.predict(Z)).max() <= EXACT
+
+
+def test_duplicates_get_the_mean_and_equal_coefficients(rng):
+    _, _, lin = linearized(rng)
+    X = rng.standard_normal((4, 3))
+    X[3] = X[0]
+    fit = lin.fit(X, np.array([1.0, 2.0, 3.0, 5.0]))
+    assert fit.rank == 3
+    assert np.abs(fit.predict(X) - [3.0, 2.0, 3.0, 3.0]).max() <= EXACT
+    assert abs(fit.alpha[0] - fit.alpha[3]) <= EXACT
+
+
+def test_no_gradient_at_all(rng):
+    net = ShallowNetwork([1.0, -1.0])
+    X = np.array([[1.0, 1.0], [2.0, 1.0]])
+    lin = net.linearize(-np.ones((2, 2)))
+    fit = lin.fit(X, np.ones(2))
+    assert fit.rank == 0
+    assert np.array_equal(fit.W, -np.ones((2, 2)))
+    assert np.array_equal(fit.predict(X), np.zeros(2))
+
+
+def test_gram_route_agrees(rng, monkeypatch):
+    _, _, lin = linearized(rng, m=50)
+    X, y = rng.standard_normal((10, 3)), rng.standard_normal(10)
+    direct = lin.fit(X, y)
+    monkeypatch.setattr("ntklib.linearization._LARGE", 0)
+    gram = lin.fit(X, y)
+    assert gram.rank == direct.rank == 10
+    assert np.abs(gram.W - direct.W).max() <= 1e-8  # the condition number is squared
+
+
+def test_linearization_keeps_its_own_weights(rng):
+    net, W0, lin = linearized(rng)
+    X = rng.standard_normal((3, 3))
+    here = W0.copy()
+    before = lin(X, here)
+    W0 += 1
+    assert np.array_equal(lin(X, here), before)
+    with pytest.raises(ValueError, match="read-only"):
+        lin.W0[0, 0] = 0
+    assert net.m == 20
+
+
+def jacobians(rng):
+    yield "wide", rng.standard_normal((5, 12))
+    yield "square", rng.standard_normal((7, 7)) + 4 * np.eye(7)
+    yield "tall", rng.standard_normal((12, 5))
+    yield "rank-deficient", rng.standard_normal((9, 3)) @ rng.standard_normal((3, 8))
+
+
+def test_three_forms_are_equal(rng):
+    for name, J in jacobians(rng):
+        for r in (rng.standard_normal(len(J)), rng.standard_normal((len(J), 2))):
+            right = np.linalg.pinv(J, rcond=1e-12) @ r
+            for solve in (pinv_solve, primal_solve, dual_solve):
+                found = solve(J, r, 1e-12)
+                assert np.abs(found - right).max() <= EXACT, (name, solve.__name__)
+
+
+def test_dual_coefficients(rng):
+    for _, J in jacobians(rng):
+        K, r = J @ J.T, rng.standard_normal(len(J))
+        alpha, rank = dual_coefficients(K, r, 1e-12)
+        assert rank == np.linalg.matrix_rank(J)
+        assert np.abs(alpha - np.linalg.pinv(K, rcond=1e-12) @ r).max() <= EXACT * 100
+    zero = dual_coefficients(np.zeros((2, 2)), np.ones(2))
+    assert np.array_equal(zero[0], [0, 0])
+    assert zero[1] == 0
+
+
+def test_rank(rng):
+    assert [numerical_rank(J) for _, J in jacobians(rng)] == [5, 7, 5, 3]
+    assert numerical_rank(np.diag([1.0, 1e-3]), rcond=1e-2) == 1
+    assert numerical_rank(np.zeros((3, 2))) == 0
+
+
+def test_bad_arguments_are_named(rng):
+    net, W0, lin = linearized(rng)
+    X = rng.standard_normal((4, 3))
+    with pytest.raises(ValueError, match="y must have 4 rows"):
+        lin.fit(X, np.ones(3))
+    with pytest.raises(ValueError, match="y must be finite"):
+        lin.fit(X, [1, 2, 3, np.nan])
+    with pytest.raises(ValueError, match=r"rcond must lie in \[0, 1\), got -1"):
+        lin.fit(X, np.ones(4), rcond=-1)
+    with pytest.raises(ValueError, match=r"W must have shape \(20, 3\), got \(20, 2\)"):
+        lin(X, W0[:, :2])
+    with pytest.raises(ValueError, match="X must have 3 columns"):
+        lin.project(X[:, :2], W0)
+    with pytest.raises(ValueError, match="W0 must have 20 rows"):
+        net.linearize(W0[:3])
+    with pytest.raises(ValueError, match="K must be square"):
+        dual_coefficients(np.ones((2, 3)), np.ones(2))
+    with pytest.raises(ValueError, match="K must be symmetric"):
+        dual_coefficients(np.array([[1.0, 2.0], [0.0, 1.0]]), np.ones(2))
+    with pytest.raises(ValueError, match="r must have 2 rows"):
+        pinv_solve(np.ones((2, 3)), np.ones(3))
+    with pytest.raises(TypeError, match="J must be real"):
+        pinv_solve(np.ones((2, 3)) * 1j, np.ones(2))

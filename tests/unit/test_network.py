@@ -1,0 +1,157 @@
+"""Networks: the Jacobian is the derivative, the kernel is its Gram matrix."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from ntklib import ShallowNetwork, activations
+
+NAMES = ["relu", "leaky_relu", "tanh", "erf", "identity", "square"]
+EPS = np.finfo(float).eps
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def points(rng, n=6, d=3):
+    return rng.standard_normal((n, d))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_output_is_the_formula(rng, name):
+    X = points(rng)
+    net, W = ShallowNetwork.random(3, 5, rng=rng, activation=name, eps=0.7)
+    sigma = activations.get(name).f
+    loop = [
+        0.7 / math.sqrt(5) * sum(net.a[j] * sigma(X @ W[j])[i] for j in range(5)) for i in range(6)
+    ]
+    assert np.abs(net(X, W) - loop).max() <= 50 * EPS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_jacobian_is_the_derivative(rng, name):
+    X = points(rng)
+    net, W = ShallowNetwork.random(3, 5, rng=rng, activation=name)
+    J, h = net.jacobian(X, W), 1e-6
+    for k in range(W.size):
+        step = np.zeros(W.size)
+        step[k] = h
+        step = step.reshape(W.shape)
+        central = (net(X, W + step) - net(X, W - step)) / (2 * h)
+        # Truncation h^2 |x|^3 max|sigma'''| / 6 < 1e-10; rounding EPS |F| / h < 1e-8. No kink lies
+        # within h of these weights.
+        assert np.abs(central - J[:, k]).max() <= 1e-8
+
+
+def test_the_kink_counts_as_open(rng):
+    net = ShallowNetwork([1.0])
+    assert np.array_equal(net.jacobian([[2.0, 3.0]], [[0.0, 0.0]]), [[2.0, 3.0]])
+    assert net.empirical_ntk([[2.0, 3.0]], W=[[0.0, 0.0]])[0, 0] == 13
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_is_the_gram_matrix(rng, name):
+    X, Z = points(rng), points(rng, 4)
+    net, W = ShallowNetwork.random(3, 40, rng=rng, activation=name, eps=1.3)
+    J, JZ = net.jacobian(X, W), net.jacobian(Z, W)
+    size = np.abs(J @ J.T).max() + np.abs(J @ JZ.T).max()
+    assert np.abs(net.empirical_ntk(X, W=W) - J @ J.T).max() <= 100 * EPS * size
+    assert np.abs(net.empirical_ntk(X, Z, W=W) - J @ JZ.T).max() <= 100 * EPS * size
+    K = net.empirical_ntk(X, W=W)
+    assert (K == K.T).all()
+
+
+def test_kernel_in_blocks_is_the_same(rng, monkeypatch):
+    X = points(rng)
+    net, W = ShallowNetwork.random(3, 40, rng=rng)
+    whole = net.empirical_ntk(X, W=W)
+    monkeypatch.setattr("ntklib.network._BLOCK", 1)
+    assert np.abs(net.empirical_ntk(X, W=W) - whole).max() <= 100 * EPS * np.abs(whole).max()
+
+
+@pytest.mark.parametrize("m", [1, 2, 7, 64, 501])
+def test_doubled_starts_at_zero_with_the_same_kernel(m):
+    X = points(np.random.default_rng(5), 20, 9)
+    net, W = ShallowNetwork.random(9, m, rng=np.random.default_rng(1), activation="tanh")
+    twin, W2 = ShallowNetwork.random(
+        9, m, rng=np.random.default_rng(1), activation="tanh", doubled=True
+    )
+    assert W2.shape == (2 * m, 9)
+    assert twin.m == 2 * m
+    assert (twin(X, W2) == 0).all()
+    gap = np.abs(twin.empirical_ntk(X, W=W2) - net.empirical_ntk(X, W=W)).max()
+    assert gap <= 100 * EPS * np.abs(net.empirical_ntk(X, W=W)).max()
+
+
+def test_float32_stays_float32(rng):
+    net, W = ShallowNetwork.random(3, 8, rng=rng)
+    X32, W32 = points(rng).astype(np.float32), W.astype(np.float32)
+    assert net(X32, W32).dtype == np.float32
+    assert net.jacobian(X32, W32).dtype == np.float32
+    assert net.empirical_ntk(X32, W=W32).dtype == np.float32
+    assert net(X32, W).dtype == np.float64
+
+
+def test_random_is_reproducible_and_signed():
+    draws = [ShallowNetwork.random(4, 1000, rng=np.random.default_rng(9)) for _ in range(2)]
+    assert np.array_equal(draws[0][1], draws[1][1])
+    assert set(draws[0][0].a) == {-1.0, 1.0}
+
+
+def test_signs_cannot_be_changed(rng):
+    net, _ = ShallowNetwork.random(2, 3, rng=rng)
+    with pytest.raises(ValueError, match="read-only"):
+        net.a[0] = 5
+
+
+def test_bad_arguments_are_named(rng):
+    X, (net, W) = points(rng), ShallowNetwork.random(3, 5, rng=rng)
+    with pytest.raises(ValueError, match="d must be at least 1, got 0"):
+        ShallowNetwork.random(0, 5, rng=rng)
+    with pytest.raises(ValueError, match="m must be at least 1, got 0"):
+        ShallowNetwork.random(3, 0, rng=rng)
+    with pytest.raises(TypeError, match=r"m must be an integer, got 2\.5"):
+        ShallowNetwork.random(3, 2.5, rng=rng)
+    with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator"):
+        ShallowNetwork.random(3, 5, rng=0)
+    with pytest.raises(ValueError, match=r"a must be -1 or \+1, got 2"):
+        ShallowNetwork([1.0, 2.0])
+    with pytest.raises(ValueError, match="eps must be positive"):
+        ShallowNetwork([1.0], eps=0)
+    with pytest.raises(ValueError, match="activation must be one of"):
+        ShallowNetwork([1.0], activation="swish")
+    with pytest.raises(ValueError, match=r"W must have 5 rows, one a neuron, got shape \(4, 3\)"):
+        net(X, W[:4])
+    with pytest.raises(ValueError, match=r"X must have 3 columns, got shape \(6, 2\)"):
+        net(X[:, :2], W)
+    with pytest.raises(ValueError, match="Z must have 3 columns"):
+        net.empirical_ntk(X, X[:, :2], W=W)
+    with pytest.raises(ValueError, match="X must be finite"):
+        net.jacobian(np.full((1, 3), np.nan), W)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constants_of_activations(name):
+    act = activations.get(name)
+    z = np.linspace(-6, 6, 4001)
+    slope, h = np.abs(act.df(z)).max(), z[1] - z[0]
+    if math.isfinite(act.lipschitz):
+        assert slope <= act.lipschitz * (1 + 1e-12)
+        assert slope >= act.lipschitz * (1 - 1e-5)  # the grid misses the maximum by h^2
+    if math.isfinite(act.smoothness):
+        curvature = np.abs(np.diff(act.df(z)) / h).max()
+        assert curvature <= act.smoothness + 1e-9
+        assert curvature >= act.smoothness * (1 - 1e-4)
+    if act.degree is not None:
+        assert np.abs(act.f(3 * z) - 3**act.degree * act.f(z)).max() <= 1e-12 * 9 * 36
+
+
+def test_leaky_relu_slope():
+    act = activations.leaky_relu(0.3)
+    assert np.array_equal(act.f(np.array([-2.0, 2.0])), [-0.6, 2.0])
+    assert np.array_equal(act.df(np.array([-2.0, 0.0, 2.0])), [0.3, 1.0, 1.0])
