@@ -1,0 +1,54 @@
+// What every page does once it is read: folds, wide formulas, previews, printing, search.
+"use strict";
+
+// Summaries of search results are fetched from the pages, which a browser refuses for files.
+if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
+
+const query = document.querySelector(".bd-search-container input[type=search]");
+if (query) {
+  query.focus();
+}
+
+// A link into a folded part opens it.
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+    fold.open = true;
+  }
+}
+window.addEventListener("hashchange", unfold);
+unfold();
+
+// Paper shows everything.
+let folded = [];
+window.addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  folded.forEach((fold) => (fold.open = true));
+});
+window.addEventListener("afterprint", () => folded.forEach((fold) => (fold.open = false)));
+
+// What scrolls sideways can be reached by keyboard and has a name.
+function reachable() {
+  document.querySelectorAll("div.math, .pst-scrollable-table-container, div.cell_output pre, div.cell_input pre").forEach((box) => {
+    if (box.scrollWidth > box.clientWidth + 1) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      const number = box.querySelector(".eqno")?.firstChild?.textContent;
+      const kind = box.matches("div.math") ? "Formula" : box.matches("pre") ? "Code" : "Table";
+      box.setAttribute("aria-label", `${kind}${number ? ` ${number}` : ""}, scrolls sideways`);
+    } else {
+      ["tabindex", "role", "aria-label"].forEach((name) => box.removeAttribute(name));
+    }
+  });
+}
+let waiting = 0;
+function later() {
+  clearTimeout(waiting);
+  waiting = setTimeout(reachable, 400);
+}
+window.addEventListener("resize", later);
+window.addEventListener("load", later);
+document.addEventListener("toggle", later, true);
+document.addEventListener("maths-ready", later);

@@ -1,0 +1,250 @@
+"""The look and manners of a page: what the theme leaves to mend, folds, metadata, site map.
+
+Every page carries a content security policy that allows nothing from elsewhere, and no inline
+script. Styles written into elements are allowed, because MathJax sets sizes that way; pictures may
+be data, because figures of matrices contain small ones.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx_exercise.nodes import solution_node
+from sphinx_proof.nodes import proof_node
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+    )
+)
+
+# Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
+UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
+
+# Told to MathJax beside the configuration of the book. Its menu would make a tab stop of every
+# formula. The page is told when all formulas are set.
+MATHS = """window.MathJax = %s;
+MathJax.options = Object.assign({enableMenu: false}, MathJax.options);
+MathJax.startup = {
+  pageReady: () => MathJax.startup.defaultPageReady().then(() => {
+    document.documentElement.dataset.maths = "ready";
+    document.dispatchEvent(new Event("maths-ready"));
+  }),
+};
+"""
+
+
+class fold_node(nodes.General, nodes.Element):
+    """A part of the page that the reader can fold: a proof, a solution."""
+
+
+def visit_fold(self: Any, node: fold_node) -> None:
+    """Open a native <details>: it works without a script and prints open."""
+    attributes = {"open": "open"} if node["open"] else {}
+    self.body.append(self.starttag(node, "details", **attributes))
+    self.body.append(f"<summary>{html.escape(node['summary'])}</summary>\n")
+
+
+def depart_fold(self: Any, node: fold_node) -> None:
+    """Close it."""
+    self.body.append("</details>\n")
+
+
+def fold(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Make proofs (open) and solutions (closed) foldable in the website."""
+    if app.builder.format != "html":
+        return
+    for proof in list(doctree.findall(proof_node)):
+        first = proof.next_node(nodes.Text)
+        first.parent.replace(first, nodes.Text(first.removeprefix("Proof. ")))
+        content = [child for part in proof.children for child in part.children]
+        proof.replace_self(_fold("Proof", content, open=True, classes=["proof"]))
+    for solution in list(doctree.findall(solution_node)):
+        title = solution.next_node(nodes.title)
+        content = [child for child in solution.children if child is not title]
+        for part in content:
+            part["ids"] = []
+        solution.replace_self(
+            _fold(title.astext(), content, open=False, classes=["solution"], ids=solution["ids"])
+        )
+    # The extension gives every statement's content the same id.
+    for section in doctree.findall(nodes.section):
+        section["ids"] = [
+            i for i in section["ids"] if i not in ("proof-content", "exercise-content")
+        ]
+
+
+def _fold(summary: str, content: list[nodes.Node], **attributes: Any) -> fold_node:
+    return fold_node("", *content, summary=" ".join(summary.split()), **attributes)
+
+
+def drop_listeners(app: Sphinx) -> None:
+    """Silence sphinx-thebe, which writes scripts into the text of every page."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if "thebe" not in one.handler.__module__]
+
+
+def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Choose the scripts and styles of a page, and describe it."""
+    context["content_security_policy"] = POLICY
+    context["page_metadata"] = metadata(app, page, context, doctree)
+    context.setdefault("notebook_download", "")
+    context.setdefault("launch_links", [])
+    body = context.get("body", "")
+    maths = 'class="math' in body
+    scripts = []
+    for script in context["script_files"]:
+        name = str(script.filename or "")
+        if not name or any(word in name for word in UNUSED):
+            continue
+        if ("mathjax" in name or name.endswith("maths.js")) and not maths:
+            continue
+        if ("clipboard" in name or "copybutton" in name) and "highlight" not in body:
+            continue
+        script.attributes["defer"] = "defer"
+        scripts.append(script)
+    context["script_files"] = scripts
+    context["css_files"] = [style for style in context["css_files"] if _used(style.filename, body)]
+
+
+def _used(filename: object, body: str) -> bool:
+    name = str(filename)
+    if any(word in name for word in UNUSED):
+        return False
+    return "sd-" in body or "sphinx-design" not in name
+
+
+def metadata(
+    app: Sphinx, page: str, context: dict[str, Any], doctree: nodes.document | None
+) -> list[tuple[str, str]]:
+    """What search engines and previews of links show: title, description, picture."""
+    title = html.unescape(re.sub("<[^>]*>", "", context.get("title", "")))
+    pairs = [
+        ("og:title", title),
+        ("og:type", "article"),
+        ("og:site_name", app.config.html_title),
+    ]
+    if description := describe(doctree):
+        pairs += [("description", description), ("og:description", description)]
+    if app.config.html_baseurl:
+        base = app.config.html_baseurl.rstrip("/")
+        pairs += [
+            ("og:url", f"{base}/{page}.html"),
+            ("og:image", f"{base}/_static/card.png"),
+            ("og:image:alt", CARD_ALT),
+            ("twitter:card", "summary_large_image"),
+        ]
+    return pairs
+
+
+def describe(doctree: nodes.document | None, length: int = 200) -> str:
+    """The first paragraph, cut at a word."""
+    if doctree is None:
+        return ""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = "".join(_plain(node) for node in paragraph.children)
+        text = " ".join(text.split())
+        if len(text) > 40:
+            return text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + " …"
+    return ""
+
+
+def _plain(node: nodes.Node) -> str:
+    # A formula in a description is read as its source, without the commands' backslashes.
+    text = node.astext()
+    return text.replace("\\", "") if isinstance(node, nodes.math) else text
+
+
+def write_maths(app: Sphinx) -> None:
+    """Write the configuration of MathJax into a file, since inline scripts are forbidden."""
+    if app.builder.format == "html":
+        static = Path(app.outdir, "_static")
+        static.mkdir(parents=True, exist_ok=True)
+        text = MATHS % json.dumps(app.config.mathjax3_config)
+        static.joinpath("maths.js").write_text(text, encoding="utf-8")
+
+
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    """Write the landing address, robots.txt and the site map; drop what no page uses."""
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    root = app.builder.get_target_uri(app.config.root_doc)
+    base = app.config.html_baseurl.rstrip("/")
+    out.joinpath("index.html").write_text(
+        LANDING.format(
+            policy=POLICY, title=html.escape(app.config.html_title), target=html.escape(root)
+        ),
+        encoding="utf-8",
+    )
+    robots = "User-agent: *\nAllow: /\n"
+    if base:
+        pages = sorted(app.builder.get_target_uri(doc) for doc in app.env.found_docs)
+        urls = "".join(f"<url><loc>{html.escape(f'{base}/{page}')}</loc></url>" for page in pages)
+        out.joinpath("sitemap.xml").write_text(SITEMAP.format(urls=urls), encoding="utf-8")
+        robots += f"Sitemap: {base}/sitemap.xml\n"
+    out.joinpath("robots.txt").write_text(robots, encoding="utf-8")
+    static = out / "_static"
+    for unused in ("vendor/fontawesome", "locales"):
+        shutil.rmtree(static / unused, ignore_errors=True)
+    for pattern in ("**/*.map", "scripts/fontawesome*", "scripts/bootstrap*", "*thebe*"):
+        for path in static.glob(pattern):
+            path.unlink()
+    style = static / "styles/pydata-sphinx-theme.css"
+    style.write_text(without_icons(style.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def without_icons(css: str) -> str:
+    """The theme's style without Font Awesome: its fonts and a rule for each of its icons."""
+    css = re.sub(r"@font-face\{[^}]*Font Awesome[^}]*\}", "", css)
+    css = re.sub(r"(?<=[}])(?:\.fa-[\w-]+(?::before)?,?)+\{[^}]*\}", "", css)
+    return re.sub(r"/\*# sourceMappingURL=[^*]*\*/", "", css)
+
+
+CARD_ALT = "A circle of directions with two half-planes; the wedge where both hold is shaded."
+
+LANDING = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta http-equiv="refresh" content="0; url={target}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="canonical" href="{target}">
+<link rel="icon" type="image/svg+xml" href="_static/favicon.svg">
+</head>
+<body><main><h1>{title}</h1><p><a href="{target}">Open the book</a></p></main></body>
+</html>
+"""
+
+SITEMAP = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{urls}</urlset>\n'
+)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_node(fold_node, html=(visit_fold, depart_fold))
+    app.connect("builder-inited", drop_listeners)
+    app.connect("builder-inited", write_maths)
+    app.connect("doctree-resolved", fold)
+    app.connect("html-page-context", mend_page, priority=950)
+    app.connect("build-finished", finish)
+    app.add_js_file("maths.js", priority=490, defer="defer")
+    app.add_js_file("page.js", priority=800, defer="defer")
+    app.add_css_file("page.css", priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
