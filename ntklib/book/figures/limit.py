@@ -14,6 +14,43 @@ from ntklib import ShallowNetwork, gate_kernel, relu_ntk, with_bias
 from ntklib.book.figures.style import COLOR, new_axes
 from ntklib.concentration import chernoff_failure, expected_squared_error, hoeffding_deviation
 
+# What the figures that do not move show, in words.
+ALT = {
+    "question": (
+        "Four square heat maps side by side, rows and columns indexed by forty points around a "
+        "circle. At width 10 the map is a patchwork of hard-edged blocks. At width 100 a smooth "
+        "band along the diagonal shows through the grain. At width 1000 little grain is left, and "
+        "the map can hardly be told from the last one, the limit: a smooth band, high on the "
+        "diagonal, with fainter stripes beside it."
+    ),
+    "means": (
+        "Three jagged curves against the width from 1 to 16384 on a logarithmic axis. Each is the "
+        "fraction of neurons active on both points of a pair. They jump at small widths, calm "
+        "down, and end on three horizontal lines, the limits, one of them at one half. A funnel "
+        "around each line narrows like one over the square root of the width and contains its "
+        "curve."
+    ),
+    "errors": (
+        "Log-log plot of the Frobenius error against the width from 2 to 4096. Twenty dots at each "
+        "width scatter around a straight line of slope minus one half, the exact root mean "
+        "square. A parallel line above all dots, about four times as high, is Hoeffding's bound."
+    ),
+    "chernoff": (
+        "Two panels, probability of failure on a logarithmic axis against the width. Left, 20 "
+        "orthonormal points: the exact probability is a sawtooth that falls almost twice as "
+        "steeply as the straight line of the bound above it. Right, 20 random points in ten "
+        "dimensions, width on a logarithmic axis: the measured probability drops from one at "
+        "width 4 to less than one in a hundred at width 24; the bound stays at one up to several "
+        "hundred neurons, and then drops."
+    ),
+    "laziness": (
+        "Two log-log panels of the gap between the network and its linearization against the "
+        "width. Left, at the fit: four falling lines, doubled tanh the lowest and steepest with "
+        "slope about minus one, the others above it with slopes between minus 0.7 and minus one. "
+        "Right, the ReLU at the worst weights in a ball of radius one: dots along a line of slope "
+        "minus one sixth, and the bound above them, three to four times as high."
+    ),
+}
 POINTS = 40
 NEURONS = 5000
 DRAWS = 1000
@@ -253,6 +290,6 @@ def laziness(
     limit = worst[-1] * (widths / widths[-1]) ** (-1 / 6)
     right.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="slope −1/6")
     right.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound")
-    right.set(title="worst in a ball (ReLU)", xlabel="width $m$", ylim=(1e-2, None))
+    right.set(title="worst in a ball (ReLU)", xlabel="width $m$", ylim=(1e-2, 1))
     right.legend(loc="lower left", fontsize="x-small")
     return fig
