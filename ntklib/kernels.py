@@ -184,7 +184,8 @@ def angles(X: object, Z: object | None = None) -> Array:
 
     Notes
     -----
-    Statement: :prf:ref:`prp-angle`. After W. Kahan: 2 atan2(|u - v|, |u + v|) for unit u, v.
+    Statement: :prf:ref:`prp-angle`. After W. Kahan: ``2 atan2(norm(u - v), norm(u + v))``
+    for unit u, v.
     """
     g = _geometry(X, Z)
     for name, (norm, _) in (("X", g.left), ("Z", g.right)):
@@ -210,7 +211,7 @@ def kappa(t: object) -> Array:
 
 
 def lift(X: object) -> Array:
-    r"""The points (x, sqrt(1 - |x|^2)) of the unit sphere above the rows of X.
+    r"""The points ``(x, sqrt(1 - norm(x)**2))`` of the unit sphere above the rows of X.
 
     Parameters
     ----------

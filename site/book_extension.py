@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: the ledger of checks, and what the theme leaves to mend.
+"""The book's own Sphinx extension: the ledger of checks.
 
 `{ledger}` becomes a table of every numbered statement with the checks that its chapter ran when
 the site was built. `{unchecked} label` gives the written reason of a statement without a check.
@@ -7,13 +7,14 @@ A statement that has neither, or a check of an unknown statement, fails the buil
 
 from __future__ import annotations
 
+import html
 import importlib.metadata
+import json
 import platform
+import re
 from collections import defaultdict
-from pathlib import Path
 from typing import Any, ClassVar
 
-import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -23,7 +24,7 @@ from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
 
-CHECK_MIME = "application/vnd.ntklib.check+json"
+RECORD = re.compile(r'class="ntk-check" data-record="([^"]*)"')
 SHOWN = ("ntklib", "numpy", "scipy", "scikit-learn", "matplotlib", "ipywidgets", "jupyter-book")
 
 
@@ -78,6 +79,7 @@ def _titles(env: BuildEnvironment) -> dict[str, str]:
 
 def purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     """Forget the reasons of a page that is read again."""
+    _checks(env).pop(docname, None)
     reasons = _reasons(env)
     for label in [label for label, (owner, _) in reasons.items() if owner == docname]:
         del reasons[label]
@@ -87,6 +89,7 @@ def merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEn
     """Collect the reasons found by a parallel reader."""
     _reasons(env).update(_reasons(other))
     _titles(env).update(_titles(other))
+    _checks(env).update({doc: _checks(other)[doc] for doc in docnames if doc in _checks(other)})
 
 
 def ledger_pages(app: Sphinx, env: BuildEnvironment, *changed: set[str]) -> list[str]:
@@ -96,23 +99,19 @@ def ledger_pages(app: Sphinx, env: BuildEnvironment, *changed: set[str]) -> list
     return [doc for doc in env.found_docs if doc.endswith("ledger")]
 
 
-def executed(app: Sphinx, docname: str) -> nbformat.NotebookNode | None:
-    """The notebook of a page as it ran in this build."""
-    path = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
-    return nbformat.read(path, as_version=4) if path.exists() else None
+def _checks(env: BuildEnvironment) -> dict[str, list[dict[str, Any]]]:
+    if not hasattr(env, "book_checks"):
+        env.book_checks = {}  # type: ignore[attr-defined]
+    checks: dict[str, list[dict[str, Any]]] = env.book_checks  # type: ignore[attr-defined]
+    return checks
 
 
-def checks_of(app: Sphinx, docname: str) -> list[dict[str, Any]]:
-    """The records that a chapter's checks left in their outputs, in order."""
-    notebook = executed(app, docname)
-    if notebook is None:
-        return []
-    return [
-        output.metadata[CHECK_MIME]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if CHECK_MIME in output.get("metadata", {})
+def remember_checks(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep the records that a chapter's checks left in their outputs, in order."""
+    _checks(app.env)[app.env.docname] = [
+        json.loads(html.unescape(record))
+        for node in doctree.findall(nodes.raw)
+        for record in RECORD.findall(node.astext())
     ]
 
 
@@ -146,7 +145,7 @@ def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
     known, reasons = statements(env), _reasons(env)
     checked: set[str] = set()
     for docname in sorted(env.found_docs):
-        for record in checks_of(app, docname):
+        for record in _checks(env).get(docname, []):
             checked.add(record["label"])
             if record["label"] not in known:
                 logger.warning(
@@ -173,7 +172,7 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         sections: list[nodes.Node] = []
         for page in (doc for doc in _reading_order(app.env) if doc in by_page):
             records = defaultdict(list)
-            for record in checks_of(app, page):
+            for record in _checks(app.env).get(page, []):
                 records[record["label"]].append(record)
             rows = []
             for label, statement in by_page[page]:
@@ -181,7 +180,9 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 if label in records:
                     rows += [_check_row(link, record) for record in records[label]]
                 else:
-                    rows.append(_reason_row(link, _reasons(app.env)[label][1]))
+                    rows.append(
+                        _reason_row(link, _reasons(app.env).get(label, ("", "none given"))[1])
+                    )
             title = app.env.titles[page].astext()
             section = nodes.section(ids=[nodes.make_id(f"ledger-{page}")])
             section += nodes.title("", title)
@@ -233,12 +234,6 @@ def _row(cells: list[nodes.Node]) -> nodes.row:
     return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
 
 
-def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Drop sphinx-thebe, whose script throws on every page and which the book does not use."""
-    context["script_files"] = [s for s in context["script_files"] if "thebe" not in str(s)]
-    context["css_files"] = [c for c in context["css_files"] if "thebe" not in str(c)]
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_node(ledger_node)
@@ -249,7 +244,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-merge-info", merge)
     app.connect("env-get-outdated", ledger_pages)
     app.connect("doctree-read", remember_titles)
+    app.connect("doctree-read", remember_checks)
     app.connect("env-check-consistency", check_consistency)
     app.connect("doctree-resolved", fill_ledger)
-    app.connect("html-page-context", mend_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
