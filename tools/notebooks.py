@@ -56,7 +56,8 @@ def normalise(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNo
         if cell.cell_type == "code":
             count += 1
             new.execution_count = count
-            new.outputs = [kept for output in cell.outputs if (kept := _output(output, count))]
+            outputs = (_output(output, count) for output in cell.outputs)
+            new.outputs = _joined([kept for kept in outputs if kept])
         result.cells.append(new)
     nbformat.validate(result)
     return result
@@ -71,6 +72,17 @@ def _output(output: nbformat.NotebookNode, count: int) -> nbformat.NotebookNode 
         kept.metadata = {}
         return kept if kept.data else None
     return kept
+
+
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Neighbouring pieces of one stream as one: where a kernel cuts them is a matter of timing."""
+    joined: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == "stream" and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def text(notebook: nbformat.NotebookNode) -> str:
