@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from room import expand, height, width  # this folder is on the path: see _config.yml
 from sphinx.application import Sphinx
 from sphinx_exercise.nodes import solution_node
 from sphinx_proof.nodes import proof_node
@@ -33,17 +34,8 @@ POLICY = "; ".join(
 # Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
 UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
 
-# Told to MathJax beside the configuration of the book. Its menu would make a tab stop of every
-# formula. The page is told when all formulas are set.
-MATHS = """window.MathJax = %s;
-MathJax.options = Object.assign({enableMenu: false}, MathJax.options);
-MathJax.startup = {
-  pageReady: () => MathJax.startup.defaultPageReady().then(() => {
-    document.documentElement.dataset.maths = "ready";
-    document.dispatchEvent(new Event("maths-ready"));
-  }),
-};
-"""
+# What MathJax loads, named so that the browser can fetch all of it at once.
+MATHJAX = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
 
 
 class fold_node(nodes.General, nodes.Element):
@@ -102,14 +94,15 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     context["page_metadata"] = metadata(app, page, context, doctree)
     context.setdefault("notebook_download", "")
     context.setdefault("launch_links", [])
-    body = context.get("body", "")
+    body = context["body"] = give_room(context.get("body", ""), app.config.mathjax3_config)
     maths = 'class="math' in body
+    context["mathjax_parts"] = [f"vendor/mathjax/{part}.js" for part in MATHJAX if maths]
     scripts = []
     for script in context["script_files"]:
         name = str(script.filename or "")
         if not name or any(word in name for word in UNUSED):
             continue
-        if ("mathjax" in name or name.endswith("maths.js")) and not maths:
+        if ("mathjax" in name or name == "_static/maths.js") and not maths:
             continue
         if ("clipboard" in name or "copybutton" in name) and "highlight" not in body:
             continue
@@ -117,6 +110,29 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
         scripts.append(script)
     context["script_files"] = scripts
     context["css_files"] = [style for style in context["css_files"] if _used(style.filename, body)]
+
+
+def give_room(body: str, config: dict[str, Any]) -> str:
+    """Write into each formula the room it will take, for the style to keep until it is set."""
+    macros = config["tex"]["macros"]
+
+    def room(match: re.Match[str]) -> str:
+        tag, attributes, number, tex = match.groups()
+        source = expand(html.unescape(tex[2:-2]), macros)
+        size = width(source) if tag == "span" else height(source)
+        return (
+            f'<{tag} class="math notranslate nohighlight"{attributes} '
+            f'style="--room:{size:.1f}em">{number}{tex}</{tag}>'
+        )
+
+    return FORMULA.sub(room, body)
+
+
+FORMULA = re.compile(
+    r'<(span|div) class="math notranslate nohighlight"([^>]*)>'
+    r'(\s*(?:<span class="eqno">.*?</a></span>)?\s*)(\\[(\[].*?\\[)\]])\s*</\1>',
+    re.DOTALL,
+)
 
 
 def _used(filename: object, body: str) -> bool:
@@ -172,8 +188,8 @@ def write_maths(app: Sphinx) -> None:
     if app.builder.format == "html":
         static = Path(app.outdir, "_static")
         static.mkdir(parents=True, exist_ok=True)
-        text = MATHS % json.dumps(app.config.mathjax3_config)
-        static.joinpath("maths.js").write_text(text, encoding="utf-8")
+        text = f"window.MathJax = {json.dumps(app.config.mathjax3_config)};\n"
+        static.joinpath("mathjax_config.js").write_text(text, encoding="utf-8")
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:
@@ -244,6 +260,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", fold)
     app.connect("html-page-context", mend_page, priority=950)
     app.connect("build-finished", finish)
+    app.add_js_file("mathjax_config.js", priority=480, defer="defer")
     app.add_js_file("maths.js", priority=490, defer="defer")
     app.add_js_file("page.js", priority=800, defer="defer")
     app.add_css_file("page.css", priority=900)

@@ -1,7 +1,7 @@
 """Copy the parts of MathJax that the website needs into site/assets/vendor/mathjax.
 
 Run by hand when the version changes: `python tools/vendor_mathjax.py`. It asks npm for the
-package, refuses it when its SHA-512 is not the one written here, and copies one script and the
+package, refuses it when its SHA-512 is not the one written here, and copies the scripts and
 fonts: the book's pages then fetch nothing from anywhere else.
 """
 
@@ -18,8 +18,19 @@ from pathlib import Path
 VERSION = "3.2.2"
 SHA512 = "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw=="
 TARGET = Path(__file__).resolve().parent.parent / "site" / "assets" / "vendor" / "mathjax"
-# tex-chtml-full: plain tex-chtml loads extensions such as boldsymbol on demand, and fails to.
-WANTED = ("es5/tex-chtml-full.js", "es5/output/chtml/fonts/woff-v2/", "LICENSE")
+# The parts that set formulas, without the menu, which weighs as much as all of them together.
+# Packages such as boldsymbol are loaded by the page that uses them.
+WANTED = (
+    "es5/startup.js",
+    "es5/core.js",
+    "es5/input/tex.js",
+    "es5/input/tex/extensions/",
+    "es5/output/chtml.js",
+    "es5/output/chtml/fonts/tex.js",
+    "es5/output/chtml/fonts/woff-v2/",
+    "es5/a11y/assistive-mml.js",
+    "LICENSE",
+)
 
 
 def main() -> None:
