@@ -1,0 +1,352 @@
+"""Figures of the chapter *The span of the gradients*.
+
+Most are drawn in the weight space of one tiny network, two tanh neurons on the line, where weights
+are points of a plane and nothing has to be projected to be seen.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ntklib import Linearization, ShallowNetwork
+from ntklib.book.figures.style import COLOR, INK, new_axes
+
+# Two tanh neurons, d = 1, one training input and one test input. The scale cancels 1/sqrt(2).
+TINY = ShallowNetwork([1.0, 1.0], "tanh", eps=2**0.5)
+START = np.array([[0.3], [0.9]])
+TRAIN, TEST = np.array([[1.0]]), np.array([[2.0]])
+LINE = np.linspace(0.0, 3.0, 61)[:, None]
+SEEN = 0.8  # how far along S the weights w of the figures lie
+STEP, STEPS = 0.3, 40
+
+ARC = np.linspace(0.0, 2 * np.pi, 361)
+PLACES = np.array([0.3, 3.4, 1.7, 5.0, 4.3, 2.5, 1.1, 5.8, 0.8, 3.0, 2.1, 4.7])  # data, in order
+NEURONS = 6
+REACH = 2.0  # how far from w-hat the weights of the band may lie
+CENTERS = np.array([0.9, 2.6, 4.6])
+HEIGHTS = np.array([1.0, 0.0, -1.5])  # alpha; the slider moves the second
+
+# What the figure that does not move shows, in words.
+ALT = {
+    "levels": (
+        "The plane of the two weights. Five parallel straight lines are the level lines of the "
+        "linearized network's value at the training input, perpendicular to the span of the "
+        "gradient. Five curves are the level lines of the network's own value at the same levels. "
+        "At the initial weights line and curve touch; away from there the curves bend off."
+    )
+}
+
+
+@cache
+def _tiny() -> tuple[Linearization, np.ndarray, np.ndarray]:
+    """The linearization, and unit vectors along S and along ker J."""
+    lin = TINY.linearize(START)
+    gradient = lin.jacobian(TRAIN)[0]
+    along = gradient / np.linalg.norm(gradient)
+    return lin, along, np.array([-along[1], along[0]])
+
+
+def _point(seen: float, unseen: float) -> np.ndarray:
+    """Weights w_0 + seen along S + unseen along ker J, shape (2,)."""
+    _, along, across = _tiny()
+    result: np.ndarray = START[:, 0] + seen * along + unseen * across
+    return result
+
+
+def _segment(ax: Axes, a: np.ndarray, b: np.ndarray, **style: object) -> None:
+    ax.plot([a[0], b[0]], [a[1], b[1]], **style)
+
+
+def _plane(ax: Axes) -> None:
+    """The weight plane, with w_0 and the line w_0 + S through it."""
+    _segment(ax, _point(-2, 0), _point(3, 0), color=COLOR["theory"], lw=1.8)
+    ax.plot(*_point(0, 0), "s", color=INK, zorder=4)
+    ax.annotate("$w_0$", _point(0, 0), (-5, 8), textcoords="offset points", ha="right")
+    ax.set_aspect("equal")
+    ax.set(xlim=(-1.1, 2.3), ylim=(-0.6, 2.8), xlabel="$w_1$", ylabel="$w_2$")
+    end = _point(1.75, 0)
+    ax.annotate("$w_0+S$", end, (2, -15), textcoords="offset points", color=COLOR["theory"])
+
+
+def _values(seen: float, unseen: float, X: np.ndarray) -> np.ndarray:
+    """F_0 at X with the weights of `_point`."""
+    return _tiny()[0](X, _point(seen, unseen)[:, None])
+
+
+def triangle(t: float) -> Figure:
+    """The weights w_0, w and the projection of w, and the functions that they give."""
+    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(1.1, 1))
+    _plane(left)
+    start, foot, w = _point(0, 0), _point(SEEN, 0), _point(SEEN, t)
+    _segment(left, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
+    _segment(left, start, w, color=COLOR["accent"], lw=1.5)
+    left.plot(*foot, "D", color=COLOR["linear"], zorder=4)
+    left.annotate(r"$\hat w$", foot, (-12, -19), textcoords="offset points", color=COLOR["linear"])
+    left.plot(*w, "o", color=COLOR["accent"], zorder=5)
+    left.annotate("$w$", w, (8, 3), textcoords="offset points", color=COLOR["accent"])
+    left.set_title(rf"$\|w-w_0\|={np.linalg.norm(w - start):.2f}$", color=COLOR["accent"])
+    x = LINE[:, 0]
+    right.plot(x, _values(SEEN, 0, LINE), color=COLOR["linear"], ls="--", label=r"$F_0(x;\hat w)$")
+    right.plot(x, _values(SEEN, t, LINE), color=COLOR["accent"], label="$F_0(x;w)$")
+    right.plot(TRAIN[:, 0], _values(SEEN, t, TRAIN), "o", color=COLOR["data"], zorder=4)
+    right.axvline(TEST[0, 0], color=COLOR["muted"], ls=":", lw=1.2)
+    right.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
+    right.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
+    right.legend(loc="upper left")
+    return fig
+
+
+def triangle_alt(t: float) -> str:
+    """What a frame of `triangle` shows, in words."""
+    distance = float(np.hypot(SEEN, t))
+    train, test = _values(SEEN, t, TRAIN)[0], _values(SEEN, t, TEST)[0]
+    still = _values(SEEN, 0, TEST)[0]
+    return (
+        f"Left, the weight plane: the line through w_0 along the gradient, w-hat on it at distance "
+        f"{SEEN} from w_0, and w on the perpendicular through w-hat, moved by {t:g}; w is "
+        f"{distance:.2f} away from w_0. Right: the curves of F_0 with weights w and w-hat meet at "
+        f"the training input, value {train:.2f}; at the test input they are {test:.2f} and "
+        f"{still:.2f}."
+    )
+
+
+def levels() -> Figure:
+    """Level lines of F_0 and of F at the training input, in the weight plane."""
+    fig, ax = new_axes(width=4.6, height=4.3)
+    _plane(ax)
+    first, second = np.linspace(-1.1, 2.3, 120), np.linspace(-0.6, 2.8, 120)
+    grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
+    lin = _tiny()[0]
+    linear = lin.network(TRAIN, START)[0] + (grid - START[:, 0]) @ lin.jacobian(TRAIN)[0]
+    network = TINY.activation.f(grid) @ TINY.a * TINY.scale  # the training input is 1
+    at = float(TINY(TRAIN, START)[0]) + np.array([-0.8, -0.4, 0.0, 0.4, 0.8])
+    for values, color, style in ((linear, "linear", "--"), (network, "network", "-")):
+        ax.contour(
+            first,
+            second,
+            values.reshape(120, 120),
+            levels=at,
+            colors=COLOR[color],
+            linestyles=style,
+            linewidths=1.5,
+        )
+    ax.plot([], [], color=COLOR["linear"], ls="--", label="$F_0(x_1;w)$ constant")
+    ax.plot([], [], color=COLOR["network"], label="$F(x_1;w)$ constant")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize="small")
+    return fig
+
+
+@cache
+def _along_fibre(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, values of F_0 and of F at five points, along a unit vector of ker J."""
+    rng = np.random.default_rng(11)
+    X = rng.standard_normal((5, 3))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    net, W0 = ShallowNetwork.random(3, m, rng=rng, activation="tanh", eps=3.0)
+    lin = net.linearize(W0)
+    # All neurons turn the same way; what the data see of that is taken out.
+    wish = W0 + np.outer(net.a, X.sum(axis=0))
+    direction = wish - lin.project(X, wish)
+    direction /= np.linalg.norm(direction)
+    steps = np.linspace(-3, 3, 25)
+    linear = np.array([lin(X, W0 + t * direction) for t in steps])
+    network = np.array([net(X, W0 + t * direction) for t in steps])
+    return steps, linear, network
+
+
+def fibre(m: int) -> Figure:
+    """Training values of F_0 and F as the weights move along ker J, at width m."""
+    steps, linear, network = _along_fibre(m)
+    fig, ax = new_axes(height=3.4)
+    for i in range(5):
+        ax.plot(steps, network[:, i], color=COLOR["network"])
+        ax.plot(steps, linear[:, i], color=COLOR["linear"], ls="--", lw=1.4)
+    ax.plot([], [], color=COLOR["linear"], ls="--", label=r"$F_0(x_i;\cdot)$")
+    ax.plot([], [], color=COLOR["network"], label=r"$F(x_i;\cdot)$")
+    ax.set(xlabel="distance moved in a direction of ker $J$", ylabel="value at five data")
+    ax.set(title=f"width m = {m}", ylim=(-4, 4), xlim=(-3, 3))
+    ax.legend(loc="upper center", ncols=2)
+    return fig
+
+
+def fibre_alt(m: int) -> str:
+    """What a frame of `fibre` shows, in words."""
+    _, linear, network = _along_fibre(m)
+    return (
+        f"Width {m}. Values at five training points while the weights move by up to 3 along a "
+        "direction that no training gradient sees. The dashed lines of the linearized network "
+        "are flat. The network's own curves touch them in the middle and leave them by at most "
+        f"{np.abs(network - linear).max():.2g}."
+    )
+
+
+def _circle(phi: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
+
+
+@cache
+def _band(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """F_0 at w-hat around the circle, the half-width of the band, training values, rank of J."""
+    rng = np.random.default_rng(0)
+    net, W0 = ShallowNetwork.random(2, NEURONS, rng=rng)
+    lin, X, Z = net.linearize(W0), _circle(PLACES[:n]), _circle(ARC)
+    W = lin.project(X, W0 + rng.standard_normal(W0.shape))
+    G = lin.jacobian(Z)
+    seen = np.array([lin.project(X, W0 + g.reshape(W0.shape)) - W0 for g in G]).reshape(G.shape)
+    width = REACH * np.linalg.norm(G - seen, axis=1)
+    return lin(Z, W), width, lin(X, W), int(np.linalg.matrix_rank(lin.jacobian(X)))
+
+
+def band(n: int) -> Figure:
+    """All values that F_0 can take once its values at n training points are fixed."""
+    middle, width, values, rank = _band(n)
+    fig, ax = new_axes(height=3.4)
+    ax.fill_between(
+        ARC, middle - width, middle + width, color=COLOR["muted"], alpha=0.35, lw=0, label="open"
+    )
+    ax.plot(ARC, middle, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
+    ax.plot(PLACES[:n], values, "o", color=COLOR["data"], label="training values", zorder=4)
+    ax.set(xlabel="position on the circle", ylim=(-3, 3), xlim=(0, 2 * np.pi))
+    ax.set_title(f"n = {n}, dimension of S = {rank} of {2 * NEURONS}")
+    ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    ax.legend(loc="lower left", ncols=3, fontsize="small")
+    return fig
+
+
+def band_alt(n: int) -> str:
+    """What a frame of `band` shows, in words."""
+    _, width, _, rank = _band(n)
+    shut = width < 1e-9  # rounding
+    return (
+        f"{n} training points on the circle, dimension of S {rank} out of {2 * NEURONS} weights. "
+        "A band around the curve of F_0 at w-hat shows which values other weights can reach "
+        f"within distance {REACH:g}; its largest half-width is {width[~shut].max(initial=0):.2f}. "
+        "It is pinched to nothing at each training point and closed on "
+        f"{shut.mean():.0%} of the circle."
+    )
+
+
+@cache
+def _descent(start: float) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient descent on the squared error at the training input, for F_0 and for F."""
+    lin, target = _tiny()[0], _values(SEEN, 0, TRAIN)
+    linear, network = [_point(0, start)], [_point(0, start)]
+    for _ in range(STEPS):
+        w, u = linear[-1][:, None], network[-1][:, None]
+        linear.append(linear[-1] - STEP * (lin(TRAIN, w) - target) @ lin.jacobian(TRAIN))
+        network.append(network[-1] - STEP * (TINY(TRAIN, u) - target) @ TINY.jacobian(TRAIN, u))
+    return np.array(linear), np.array(network)
+
+
+def descent(start: float) -> Figure:
+    """Paths of gradient descent in the weight plane, from a start beside w_0."""
+    linear, network = _descent(start)
+    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(1.1, 1))
+    _plane(left)
+    _segment(left, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
+    left.plot(*network.T, "^-", ms=3.5, lw=1, color=COLOR["network"], label="on $F$")
+    left.plot(*linear[0], "o", ms=10, mfc="none", color=INK, label="start")
+    left.plot(*linear.T, "o-", ms=4.5, lw=1, color=COLOR["linear"], label="on $F_0$")
+    left.legend(loc="upper right", fontsize="small")
+    x = LINE[:, 0]
+    end = _tiny()[0](LINE, linear[-1][:, None])
+    right.plot(x, end, color=COLOR["linear"], label="end, on $F_0$")
+    right.plot(x, TINY(LINE, network[-1][:, None]), color=COLOR["network"], ls="--", label="on $F$")
+    right.plot(TRAIN[:, 0], _values(SEEN, 0, TRAIN), "o", color=COLOR["data"], zorder=4)
+    right.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
+    right.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
+    right.legend(loc="upper left")
+    return fig
+
+
+def descent_alt(start: float) -> str:
+    """What a frame of `descent` shows, in words."""
+    linear, network = _descent(start)
+    test = _tiny()[0](TEST, linear[-1][:, None])[0]
+    across = _tiny()[2]
+    drift = float((network[-1] - network[0]) @ across)
+    return (
+        f"Descent starts {start:g} beside w_0 in the unseen direction. On the linearized network "
+        "it runs straight, parallel to S, to the dashed line where the training value is right, "
+        f"and ends with test value {test:.2f}. On the network itself the path drifts by "
+        f"{drift:.2f} in the unseen direction."
+    )
+
+
+def features(x: float) -> Figure:
+    """Gradients as vectors, and the kernel as their inner products with the gradient at x."""
+    lin = _tiny()[0]
+    wide = np.linspace(-3.0, 3.0, 121)[:, None]
+    curve, here = lin.jacobian(wide), lin.jacobian([[x]])[0]
+    others = np.array([[-1.5], [0.5], [1.0]])
+    fig, (left, right) = new_axes(ncols=2, height=3.0, width_ratios=(1.5, 1))
+    left.plot(*curve.T, color=COLOR["muted"], lw=1.2)
+    arrow = {"arrowstyle": "->", "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
+    for i, g in enumerate(lin.jacobian(others)):
+        left.annotate("", g, (0, 0), arrowprops={**arrow, "color": INK})
+        left.annotate(f"$x_{i + 1}$", g, (-6, 7), textcoords="offset points")
+    left.annotate("", here, (0, 0), arrowprops={**arrow, "lw": 2.8, "color": COLOR["accent"]})
+    left.set(xlim=(-1.7, 1.7), ylim=(-0.8, 0.8), title="gradients in weight space")
+    left.set_aspect("equal")
+    left.set_xticks([-1, 0, 1])
+    left.set_yticks([-0.5, 0, 0.5])
+    right.plot(wide[:, 0], curve @ here, color=COLOR["accent"], label="$k_m(x,\\cdot)$")
+    right.plot(others[:, 0], lin.jacobian(others) @ here, "o", color=INK, label="at $x_1,x_2,x_3$")
+    right.axvline(x, color=COLOR["accent"], ls=":", lw=1.2)
+    right.axhline(0, color=COLOR["muted"], lw=0.8)
+    right.set(xlabel="second input", xlim=(-3, 3), ylim=(-2.6, 2.6), title=f"x = {x:g}")
+    right.legend(loc="upper left", fontsize="small")
+    return fig
+
+
+def features_alt(x: float) -> str:
+    """What a frame of `features` shows, in words."""
+    values = _tiny()[0].kernel([[x]], [[-1.5], [0.5], [1.0]])[0]
+    return (
+        f"Left: the gradient at x = {x:g}, a thick arrow in the plane of the two weights, with "
+        "thin arrows for the gradients at -1.5, 0.5 and 1, and the curve that the gradient runs "
+        "through as the input runs from -3 to 3. Right: the kernel between x and a second input; "
+        f"at the three inputs it is {values[0]:.2f}, {values[1]:.2f} and {values[2]:.2f}."
+    )
+
+
+@cache
+def _sections() -> tuple[np.ndarray, np.ndarray]:
+    """The functions k_m(., x_i) around the circle, one a column, and K_m."""
+    net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5))
+    X = _circle(CENTERS)
+    lin = net.linearize(W0)
+    return lin.kernel(_circle(ARC), X), lin.kernel(X)
+
+
+def expansion(second: float) -> Figure:
+    """The change of F_0 as a weighted sum of kernel functions."""
+    sections, K = _sections()
+    alpha = np.where(np.arange(3) == 1, second, HEIGHTS)
+    fig, ax = new_axes(height=3.4)
+    for i, style in enumerate(("--", "-.", ":")):
+        label = rf"$\alpha_{i + 1}k_m(x,x_{i + 1})$"
+        ax.plot(ARC, alpha[i] * sections[:, i], style, color=COLOR["theory"], lw=1.4, label=label)
+    ax.plot(ARC, sections @ alpha, color=COLOR["linear"], lw=2.2, label="their sum")
+    ax.plot(CENTERS, K @ alpha, "o", color=COLOR["data"], zorder=4)
+    ax.set(xlabel="position on the circle", ylim=(-1.5, 1.9), xlim=(0, 2 * np.pi))
+    ax.set(title=rf"$\alpha=({alpha[0]:g},\ {alpha[1]:g},\ {alpha[2]:g})$")
+    ax.set_xticks([0, *CENTERS, 2 * np.pi], ["0", "$x_1$", "$x_2$", "$x_3$", "2π"])
+    ax.legend(loc="upper right", ncols=2, fontsize="small")
+    return fig
+
+
+def expansion_alt(second: float) -> str:
+    """What a frame of `expansion` shows, in words."""
+    _, K = _sections()
+    alpha = np.where(np.arange(3) == 1, second, HEIGHTS)
+    values = ", ".join(f"{value:.2f}" for value in K @ alpha)
+    return (
+        "Around the circle, three bumps centred at three training points, multiplied by the "
+        f"coefficients 1, {second:g} and -1.5, and their sum, which is the change of F_0. At the "
+        f"training points the sum is {values}."
+    )
