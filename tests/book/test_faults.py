@@ -1,0 +1,149 @@
+"""The tests bite: each planted fault is seen by a unit test, by a chapter's check and by nbval.
+
+A fault is a few lines appended to a copy of a module, so that it survives any rewriting of the
+module. The copy comes first on the path of the processes that are expected to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is broken, where, and who must see it."""
+
+    name: str
+    module: str
+    lines: str
+    unit_test: str
+    chapter: str
+
+
+FAULTS = [
+    Fault(
+        "the kernel times 1.0001",
+        "kernels",
+        """
+_right = relu_ntk
+def relu_ntk(X, Z=None, *, eps=1.0):
+    return 1.0001 * _right(X, Z, eps=eps)
+""",
+        "test_kernels.py",
+        "invertibility",
+    ),
+    Fault(
+        "1 / pi for 1 / (2 pi)",
+        "kernels",
+        """
+_right = relu_ntk
+def relu_ntk(X, Z=None, *, eps=1.0):
+    return 2 * _right(X, Z, eps=eps)
+""",
+        "test_kernels.py",
+        "limit",
+    ),
+    Fault(
+        "eps for eps squared",
+        "kernels",
+        """
+_right = relu_ntk
+def relu_ntk(X, Z=None, *, eps=1.0):
+    return _right(X, Z, eps=math.sqrt(eps))
+""",
+        "test_kernels.py",
+        "limit",
+    ),
+    Fault(
+        "y for y - F(X; w_0)",
+        "linearization",
+        """
+_right = Linearization.fit
+def _forgets_the_start(self, X, y, rcond=None):
+    return _right(self, X, np.asarray(y) + self.network(X, self.W0), rcond)
+Linearization.fit = _forgets_the_start
+""",
+        "test_linearization.py",
+        "interpolation",
+    ),
+    Fault(
+        "m for the root of m",
+        "network",
+        """
+_right = ShallowNetwork.__init__
+def _divides_by_m(self, a, activation="relu", eps=1.0):
+    _right(self, a, activation, eps)
+    self.scale = self.eps / self.m
+ShallowNetwork.__init__ = _divides_by_m
+""",
+        "test_network.py",
+        "limit",
+    ),
+    Fault(
+        "no union bound",
+        "concentration",
+        """
+_right = hoeffding_deviation
+def hoeffding_deviation(n, m, delta, *, spread=1.0):
+    return _right(1, m, delta, spread=spread)
+""",
+        "test_concentration.py",
+        "limit",
+    ),
+]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package, its unit tests and the settings of pytest, to be broken."""
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "ntklib", tmp_path / "ntklib", ignore=skip)
+    shutil.copytree(ROOT / "tests" / "unit", tmp_path / "tests" / "unit", ignore=skip)
+    for name in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest on the copy."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, "-p", "no:xdist", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault_is_seen(fault: Fault, copy: Path) -> None:
+    with (copy / "ntklib" / f"{fault.module}.py").open("a") as module:
+        module.write(fault.lines)
+
+    unit = pytest_in(copy, "-x", f"tests/unit/{fault.unit_test}")
+    assert unit.returncode == 1, f"no unit test sees it:\n{unit.stdout}"
+    assert " failed" in unit.stdout
+
+    shutil.copy(ROOT / "chapters" / f"{fault.chapter}.ipynb", copy)
+    nbval = pytest_in(copy, "--nbval", "--nbval-current-env", f"{fault.chapter}.ipynb")
+    assert nbval.returncode == 1, f"nbval does not see it:\n{nbval.stdout}"
+    assert "CheckFailed" in nbval.stdout, f"no check of the chapter sees it:\n{nbval.stdout}"
+
+
+def test_without_a_fault_the_copy_passes(copy: Path) -> None:
+    shutil.copy(ROOT / "chapters" / "invertibility.ipynb", copy)
+    done = pytest_in(copy, "--nbval", "--nbval-current-env", "invertibility.ipynb")
+    assert done.returncode == 0, done.stdout
+    done = pytest_in(copy, "tests/unit/test_linearization.py")
+    assert done.returncode == 0, done.stdout
