@@ -7,6 +7,7 @@ are points of a plane and nothing has to be projected to be seen.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -57,19 +58,21 @@ def _point(seen: float, unseen: float) -> np.ndarray:
     return result
 
 
-def _segment(ax: Axes, a: np.ndarray, b: np.ndarray, **style: object) -> None:
+def _segment(ax: Axes, a: np.ndarray, b: np.ndarray, **style: Any) -> None:
     ax.plot([a[0], b[0]], [a[1], b[1]], **style)
 
 
 def _plane(ax: Axes) -> None:
     """The weight plane, with w_0 and the line w_0 + S through it."""
     _segment(ax, _point(-2, 0), _point(3, 0), color=COLOR["theory"], lw=1.8)
-    ax.plot(*_point(0, 0), "s", color=INK, zorder=4)
-    ax.annotate("$w_0$", _point(0, 0), (-5, 8), textcoords="offset points", ha="right")
+    (x, y), (x_end, y_end) = _point(0, 0), _point(1.75, 0)
+    ax.plot(x, y, "s", color=INK, zorder=4)
+    ax.annotate("$w_0$", (x, y), (-5, 8), textcoords="offset points", ha="right")
     ax.set_aspect("equal")
     ax.set(xlim=(-1.1, 2.3), ylim=(-0.6, 2.8), xlabel="$w_1$", ylabel="$w_2$")
-    end = _point(1.75, 0)
-    ax.annotate("$w_0+S$", end, (2, -15), textcoords="offset points", color=COLOR["theory"])
+    ax.annotate(
+        "$w_0+S$", (x_end, y_end), (2, -15), textcoords="offset points", color=COLOR["theory"]
+    )
 
 
 def _values(seen: float, unseen: float, X: np.ndarray) -> np.ndarray:
@@ -242,9 +245,9 @@ def _descent(start: float) -> tuple[np.ndarray, np.ndarray]:
     return np.array(linear), np.array(network)
 
 
-def descent(start: float) -> Figure:
+def descent(start_at: float) -> Figure:
     """Paths of gradient descent in the weight plane, from a start beside w_0."""
-    linear, network = _descent(start)
+    linear, network = _descent(start_at)
     fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(1.1, 1))
     _plane(left)
     _segment(left, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
@@ -263,14 +266,14 @@ def descent(start: float) -> Figure:
     return fig
 
 
-def descent_alt(start: float) -> str:
+def descent_alt(start_at: float) -> str:
     """What a frame of `descent` shows, in words."""
-    linear, network = _descent(start)
+    linear, network = _descent(start_at)
     test = _tiny()[0](TEST, linear[-1][:, None])[0]
     across = _tiny()[2]
     drift = float((network[-1] - network[0]) @ across)
     return (
-        f"Descent starts {start:g} beside w_0 in the unseen direction. On the linearized network "
+        f"Descent starts {start_at:g} beside w_0 in the unseen direction. On the linearized network "
         "it runs straight, parallel to S, to the dashed line where the training value is right, "
         f"and ends with test value {test:.2f}. On the network itself the path drifts by "
         f"{drift:.2f} in the unseen direction."
