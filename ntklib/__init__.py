@@ -1,10 +1,11 @@
 """ntklib: neural tangent kernels, exactly.
 
 Networks, their linearization at initial weights, least squares in the linearization, and the
-kernel in the limit of infinite width.
+kernels in the limit of infinite width: of the lecture's network, and of deep ones.
 """
 
-from ntklib import activations, concentration, least_squares
+from ntklib import activations, concentration, expectations, least_squares
+from ntklib.deep import nngp, ntk
 from ntklib.kernels import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
 from ntklib.linearization import Fit, Linearization
 from ntklib.network import ShallowNetwork
@@ -18,10 +19,13 @@ __all__ = [
     "activations",
     "angles",
     "concentration",
+    "expectations",
     "gate_kernel",
     "kappa",
     "least_squares",
     "lift",
+    "nngp",
+    "ntk",
     "relu_nngp",
     "relu_ntk",
     "with_bias",

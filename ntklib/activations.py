@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ntklib._validate import Array, real_array
+from ntklib._validate import Array, positive_int, real_array
 
 Function = Callable[[Array], Array]
 
@@ -76,10 +76,87 @@ erf = Activation(
     2 / math.sqrt(math.pi),
     2 * math.sqrt(2 / (math.e * math.pi)),
 )
+
+
+def _gelu(z: Array) -> Array:
+    return z.dtype.type(0.5) * z * (1 + _erf(z * z.dtype.type(math.sqrt(0.5))))
+
+
+def _gelu_derivative(z: Array) -> Array:
+    gate = z.dtype.type(0.5) * (1 + _erf(z * z.dtype.type(math.sqrt(0.5))))
+    return gate + z * np.exp(-z * z / 2) / z.dtype.type(math.sqrt(2 * math.pi))
+
+
+gelu = Activation(
+    "gelu",
+    _gelu,
+    _gelu_derivative,
+    # The slope is largest at sqrt 2, the curvature at 0.
+    0.5 * (1 + math.erf(1)) + math.exp(-1) / math.sqrt(math.pi),
+    math.sqrt(2 / math.pi),
+)
 identity = Activation("identity", lambda z: z, np.ones_like, 1.0, 0.0, degree=1)
 square = Activation("square", lambda z: z * z, lambda z: 2 * z, math.inf, 2.0, degree=2)
+absolute = Activation(
+    "absolute",
+    np.abs,
+    lambda z: np.where(z >= 0, z.dtype.type(1), z.dtype.type(-1)),
+    1.0,
+    math.inf,
+    degree=1,
+)
+exp = Activation("exp", np.exp, np.exp, math.inf, math.inf)
+gaussian = Activation(
+    "gaussian",
+    lambda z: np.exp(-z * z),
+    lambda z: -2 * z * np.exp(-z * z),
+    math.sqrt(2 / math.e),
+    2.0,
+)
+sin = Activation("sin", np.sin, np.cos, 1.0, 1.0)
+cos = Activation("cos", np.cos, lambda z: -np.sin(z), 1.0, 1.0)
+rbf = Activation(
+    "rbf",
+    lambda z: np.sin(z) + np.cos(z),
+    lambda z: np.cos(z) - np.sin(z),
+    math.sqrt(2),
+    math.sqrt(2),
+)
 
-_BY_NAME = {a.name: a for a in (relu, leaky_relu(), tanh, erf, identity, square)}
+
+def monomial(degree: int) -> Activation:
+    """The power z ** degree, a degree of at least 1."""
+    p = positive_int("degree", degree)
+    return Activation(
+        f"monomial({p})",
+        lambda z: z**p,
+        lambda z: p * z ** (p - 1),
+        lipschitz=1.0 if p == 1 else math.inf,
+        smoothness=(0.0, 2.0)[p - 1] if p <= 2 else math.inf,
+        degree=p,
+    )
+
+
+def rectified_monomial(degree: int) -> Activation:
+    """The power max(z, 0) ** degree, a degree of at least 1: the ReLU, then its powers."""
+    p = positive_int("degree", degree)
+    return Activation(
+        f"rectified_monomial({p})",
+        lambda z: np.maximum(z, 0) ** p,
+        lambda z: p * np.maximum(z, 0) ** (p - 1) * _step(z),
+        lipschitz=1.0 if p == 1 else math.inf,
+        smoothness=2.0 if p == 2 else math.inf,
+        degree=p,
+    )
+
+
+_BY_NAME = {
+    a.name: a
+    for a in (
+        *(relu, leaky_relu(), absolute, tanh, erf, gelu, identity, square),
+        *(exp, gaussian, sin, cos, rbf),
+    )
+}
 
 
 def get(activation: str | Activation) -> Activation:

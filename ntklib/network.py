@@ -28,7 +28,7 @@ class ShallowNetwork:
     a : array_like, shape (m,)
         Outer weights, each -1 or +1, fixed.
     activation : str or Activation
-        One of relu, leaky_relu, tanh, erf, identity, square, or your own.
+        A name of :mod:`ntklib.activations`, or your own.
     eps : float
         Scale, positive.
 

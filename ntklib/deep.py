@@ -1,0 +1,325 @@
+r"""Fully connected networks of any depth, in the limit of infinite width.
+
+The network has L hidden layers (`depth`) and is written in the NTK parameterization: every weight
+and bias is N(0, 1) at the start and the scales stand in front,
+
+.. math:: h^1 = W_1\,\omega^1 x + b_1\beta^1,\qquad
+    h^{l+1} = \frac{W_{l+1}}{\sqrt{m_l}}\,\omega^{l+1}\sigma(h^l) + b_{l+1}\beta^{l+1},\qquad
+    F(x)=h^{L+1},
+
+with :math:`W_l` = `W_std` and :math:`b_l` = `b_std` of layer l = 1, ..., L + 1 and widths
+:math:`m_l\to\infty`. The covariance and the tangent kernel follow from layer to layer (Jacot,
+Gabriel and Hongler 2018; Lee et al. 2019; Arora et al. 2019):
+
+.. math:: K^1 = W_1^2\langle x,x'\rangle+b_1^2,\qquad
+    K^{l+1} = W_{l+1}^2\,E[\sigma(u)\sigma(v)]+b_{l+1}^2,\qquad
+    \Theta^{l+1} = t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
+
+where (u, v) is centred Gaussian with the covariance :math:`K^l` of the two points,
+:math:`\Theta^1=t_1K^1`, and :math:`t_l` is 1 when layer l is trained and 0 when it is not.
+
+What is computed. Divide by the standard deviations: :math:`\rho=K/(aa')`,
+:math:`T=\Theta/(aa')`. An activation takes :math:`\rho` to :math:`r(\rho)` and T to
+:math:`r'(\rho)T` (:mod:`ntklib.expectations`). Weights and biases put the unit vector of the
+activations, times :math:`p=We/\sqrt{W^2e^2+b^2}`, beside one coordinate
+:math:`s=b/\sqrt{W^2e^2+b^2}` in which all points agree: :math:`\rho` becomes
+:math:`pp'r+ss'`, and T becomes :math:`t\rho+pp'T`. Instead of :math:`\rho` the two numbers
+:math:`1-\rho` and :math:`1+\rho` go from layer to layer, by sums of nonnegative terms. Angles then
+keep an absolute error of some ulps through any depth, where the arccos of a rounded cosine has
+lost half of the digits at the first layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
+from ntklib.activations import Activation
+from ntklib.expectations import Dual, Rows, _hypot, dual
+from ntklib.kernels import _Geometry, _geometry
+
+ActivationLike = str | Activation | Dual | Callable[[Array], Array]
+Trained = str | Iterable[int]
+
+# Rows of a kernel done at once: a few dozen temporaries of this size fit in the cache.
+_BLOCK = 1 << 15
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Activation and, for each layer, the scales and whether it is trained."""
+
+    law: Dual
+    weights: tuple[float, ...]
+    biases: tuple[float, ...]
+    trained: tuple[bool, ...]
+
+    @property
+    def homogeneous(self) -> bool:
+        """F(c x) = c F(x) in law for c > 0: norms may be factored out."""
+        return self.law.homogeneous and not any(self.biases)
+
+
+class _Mixed(NamedTuple):
+    """One layer at the points: the share of weights and of the bias, and what follows."""
+
+    share: Array
+    bias: Array
+    rows: Rows
+
+
+def per_layer(
+    name: str, value: object, layers: int, check: Callable[[str, object], float]
+) -> tuple[float, ...]:
+    """A number for all layers, or one for each."""
+    if np.ndim(value) == 0:  # type: ignore[arg-type]
+        return (check(name, value),) * layers
+    values = real_array(name, value, ndim=1)
+    if len(values) != layers:
+        raise ValueError(
+            f"{name} must be one number or {layers}, one a layer, got {len(values)} numbers"
+        )
+    return tuple(check(f"{name}[{i}]", v) for i, v in enumerate(values))
+
+
+def trained_layers(trained: Trained, layers: int) -> tuple[bool, ...]:
+    """Which of the layers 1, ..., `layers` are trained."""
+    if isinstance(trained, str):
+        names = {"all": range(1, layers + 1), "inner": range(1, layers), "readout": (layers,)}
+        if trained not in names:
+            raise ValueError(
+                f"trained must be one of {sorted(names)} or layer numbers, got {trained!r}"
+            )
+        chosen: set[int] = set(names[trained])
+    else:
+        if not isinstance(trained, Iterable):
+            raise TypeError(f"trained must be a name or layer numbers, got {trained!r}")
+        chosen = {positive_int("each layer in trained", layer) for layer in trained}
+        if not chosen or max(chosen) > layers:
+            raise ValueError(
+                f"trained must name layers from 1 to {layers}, at least one, got {sorted(chosen)}"
+            )
+    return tuple(layer in chosen for layer in range(1, layers + 1))
+
+
+def architecture(
+    depth: object, activation: ActivationLike, W_std: object, b_std: object, trained: Trained
+) -> Architecture:
+    """The arguments of :func:`ntk`, checked."""
+    layers = positive_int("depth", depth) + 1
+    return Architecture(
+        dual(activation),
+        per_layer("W_std", W_std, layers, positive),
+        per_layer("b_std", b_std, layers, nonnegative),
+        trained_layers(trained, layers),
+    )
+
+
+def _mix_rows(size: Array, weight: Any, bias: Any) -> tuple[Array, Array, Array]:
+    """Standard deviation after a layer, and the shares of weights and bias in it."""
+    if bias == 0:
+        return size * weight, np.ones_like(size), np.zeros_like(size)
+    std = _hypot(weight * size, bias)
+    return std, weight * size / std, bias / std
+
+
+def _mix_pairs(left: _Mixed, right: _Mixed, minus: Array, plus: Array) -> tuple[Array, Array]:
+    """1 - rho and 1 + rho after weights and biases have joined."""
+    shares = left.share * right.share
+    biases = left.bias * right.bias
+    # 1 - cos of the angle between (share, bias) and (share', bias'), from its sine.
+    turn = left.share * right.bias - right.share * left.bias
+    lost = turn * turn / (1 + shares + biases)
+    return shares * minus + lost, shares * plus + 2 * biases + lost
+
+
+def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
+    """Every layer at points of these norms, and the standard deviations of the output."""
+    layers = []
+    size = norm
+    for weight, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        std, share, shift = _mix_rows(size, weight, bias)
+        with np.errstate(over="ignore"):  # reported just below
+            rows = net.law.rows(std)
+        size = rows.size
+        if not np.isfinite(size).all():
+            raise OverflowError(
+                f"the activations of hidden layer {len(layers) + 1} have no finite mean square"
+            )
+        layers.append(_Mixed(share, shift, rows))
+    std, share, shift = _mix_rows(size, net.weights[-1], net.biases[-1])
+    layers.append(_Mixed(share, shift, Rows(std, std)))
+    return layers, std
+
+
+def correlate(
+    net: Architecture, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array
+) -> tuple[Array, Array]:
+    """Correlation rho and tangent kernel T of the output at pairs of points.
+
+    `minus` and `plus` are 1 - cos and 1 + cos of the angles between the inputs.
+    """
+    tangent: Array | float = 0.0
+    for i, (x, z) in enumerate(zip(left, right, strict=True)):
+        if net.biases[i] != 0:
+            minus, plus = _mix_pairs(x, z, minus, plus)
+            tangent = x.share * z.share * tangent
+        if net.trained[i]:
+            tangent = tangent + (plus - minus) / 2
+        if i < len(left) - 1:
+            minus, plus, slope = net.law.pairs(x.rows, z.rows, minus, plus)
+            tangent = slope * tangent
+    return (plus - minus) / 2, tangent + np.zeros_like(minus)
+
+
+def _at(layers: list[_Mixed], index: Any) -> list[_Mixed]:
+    return [_Mixed(x.share[index], x.bias[index], x.rows.at(index)) for x in layers]
+
+
+def _norms(net: Architecture, side: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Norms to propagate, and the binary exponents left out of them."""
+    mantissa, exponent = side
+    if net.homogeneous:
+        return mantissa, exponent
+    with np.errstate(over="ignore"):
+        norm = np.ldexp(mantissa, exponent)
+    if np.isinf(norm).any():
+        raise OverflowError("norms of X and Z must be below 1.8e308")
+    return norm, np.zeros_like(exponent)
+
+
+def _defects(g: _Geometry, rows: slice) -> tuple[Array, Array]:
+    """1 - cos and 1 + cos of the angles, each accurate where it is small."""
+    cos, sin = g.cos[rows], g.sin[rows]
+    small = sin * sin / (1 + np.abs(cos))
+    large = 1 + np.abs(cos)
+    acute = cos > 0
+    return np.where(acute, small, large), np.where(acute, large, small)
+
+
+def _kernel(net: Architecture, X: object, Z: object | None, tangent: bool) -> Array:
+    g = _geometry(X, Z)
+    norm, exponent = _norms(net, g.left)
+    left, std = forward(net, norm)
+    if Z is None:
+        right, std_right, exponent_right = left, std, exponent
+    else:
+        norm_right, exponent_right = _norms(net, g.right)
+        right, std_right = forward(net, norm_right)
+    right = _at(right, (None, slice(None)))
+    K = np.empty(g.cos.shape)
+    step = max(1, _BLOCK // K.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+        for start in range(0, len(K), step):
+            rows = slice(start, start + step)
+            block = correlate(net, _at(left, (rows, None)), right, *_defects(g, rows))[int(tangent)]
+            block = block * (std[rows, None] * std_right[None, :])
+            K[rows] = np.ldexp(block, exponent[rows, None] + exponent_right[None, :])
+        if Z is None:
+            K = np.tril(K) + np.tril(K, -1).T
+        K = K.astype(g.dtype, copy=False)
+    if not np.isfinite(K).all():
+        raise OverflowError(
+            f"the kernel has values beyond {np.finfo(g.dtype).max:.1e}, the largest {g.dtype}"
+        )
+    return K
+
+
+def nngp(
+    X: object,
+    Z: object | None = None,
+    *,
+    depth: int,
+    activation: ActivationLike = "relu",
+    W_std: float | Iterable[float] = math.sqrt(2),
+    b_std: float | Iterable[float] = 0.0,
+) -> Array:
+    r"""Covariance of the output of a wide network of any depth at random weights (NNGP).
+
+    .. math:: K^{L+1} = W_{L+1}^2\,E[\sigma(u)\sigma(v)]+b_{L+1}^2,\qquad (u,v)\sim N(0,K^L)
+
+    The Gaussian process to which the network at initialization converges as its widths grow
+    (:mod:`ntklib.deep`; Lee et al. 2019). It is also the tangent kernel when only the readout is
+    trained.
+
+    Parameters, result, accuracy and errors are those of :func:`ntk`.
+
+    Notes
+    -----
+    :func:`relu_nngp` with scale eps is the case depth=1, W_std=(1, eps). In neural-tangents this
+    is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it divides inner products of inputs by d.
+    """
+    return _kernel(architecture(depth, activation, W_std, b_std, "all"), X, Z, tangent=False)
+
+
+def ntk(
+    X: object,
+    Z: object | None = None,
+    *,
+    depth: int,
+    activation: ActivationLike = "relu",
+    W_std: float | Iterable[float] = math.sqrt(2),
+    b_std: float | Iterable[float] = 0.0,
+    trained: Trained = "all",
+) -> Array:
+    r"""Neural tangent kernel of a fully connected network of any depth.
+
+    .. math:: \Theta^{l+1} = t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
+        \qquad (u,v)\sim N(0,K^l)
+
+    in the NTK parameterization (:mod:`ntklib.deep` has the network and the recursion; Jacot,
+    Gabriel and Hongler 2018, Arora et al. 2019).
+
+    Parameters
+    ----------
+    X : array_like, shape (n, d)
+        Points, one a row.
+    Z : array_like, shape (n', d), optional
+        Other points; X itself when left out, and then the result is exactly symmetric.
+    depth : int
+        Hidden layers L, at least 1; there are L + 1 layers of weights.
+    activation : str, Activation, callable or Dual
+        A name or member of :mod:`ntklib.activations`. Closed forms for relu, leaky_relu, absolute,
+        identity, all monomials and rectified monomials, erf, gaussian, rbf, exp, cos, sin; any
+        other function by :class:`ntklib.expectations.Quadrature`.
+    W_std, b_std : float or sequence of L + 1 floats
+        Scales of weights (positive) and biases (at least 0), for all layers or one a layer, the
+        readout last. The square root of 2 keeps the size of ReLU activations from layer to layer.
+    trained : {"all", "inner", "readout"} or iterable of int
+        Layers whose weights and biases are trained: all of them, all but the readout, the
+        readout alone, or these, counted from 1 to L + 1.
+
+    Returns
+    -------
+    K : ndarray, shape (n, n')
+        float32 if the points are, else float64; computed in float64.
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, empty or non-finite points, scales or layers out of range, unknown names.
+    TypeError
+        Points that are not real numbers, a depth or layer that is not an integer.
+    OverflowError
+        Values too large for the result's dtype.
+
+    Warns
+    -----
+    QuadratureWarning
+        An activation without closed form for which quadrature misses its tolerance.
+
+    Notes
+    -----
+    The kernel of the lecture (:prf:ref:`prp-relu-ntk`, inner weights trained, outer weights fixed)
+    is ``ntk(X, depth=1, W_std=(1, eps), trained="inner")``, which is :func:`relu_ntk`.
+
+    In neural-tangents this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "ntk")``, which divides inner
+    products of inputs by d and trains all layers; there the kernel of the lecture is "ntk" less
+    "nngp" of one hidden layer.
+    """
+    return _kernel(architecture(depth, activation, W_std, b_std, trained), X, Z, tangent=True)

@@ -1,0 +1,672 @@
+r"""Gaussian expectations of an activation: what one layer of a wide network does to a kernel.
+
+Let :math:`(u,v)` be centred Gaussian with standard deviations a, b and correlation
+:math:`\rho`. A layer needs :math:`E[\sigma(u)\sigma(v)]` and :math:`E[\sigma'(u)\sigma'(v)]`.
+Write :math:`e(a)^2=E[\sigma(u)^2]` and
+
+.. math:: r(\rho) = \frac{E[\sigma(u)\sigma(v)]}{e(a)\,e(b)},\qquad
+          r'(\rho) = \frac{ab\,E[\sigma'(u)\sigma'(v)]}{e(a)\,e(b)} .
+
+The second formula says that :math:`r'` is the derivative of :math:`r` (Price's theorem). Proof:
+take the orthonormal Hermite polynomials :math:`h_k` and, with :math:`\xi\sim N(0,1)`,
+:math:`f_k=E[\sigma(a\xi)h_k(\xi)]` and :math:`g_k=E[\sigma(b\xi)h_k(\xi)]`. Mehler's formula
+:math:`E[h_k(\xi)h_l(\xi')]=\rho^k\,1[k=l]` gives
+:math:`E[\sigma(u)\sigma(v)]=\sum_k f_kg_k\rho^k`. Since :math:`h_k'=\sqrt k\,h_{k-1}`, an
+integration by parts gives the coefficients :math:`\sqrt{k+1}\,f_{k+1}` of
+:math:`a\sigma'(a\xi)`, so :math:`ab\,E[\sigma'(u)\sigma'(v)]=\sum_k k f_kg_k\rho^{k-1}`. This
+holds when :math:`\sigma` is absolutely continuous and :math:`\sigma,\sigma'` are square
+integrable under every Gaussian, as every activation here is.
+
+So a layer is a map of correlations, and its derivative carries the tangent kernel. A correlation
+is passed on as the two numbers :math:`1-\rho` and :math:`1+\rho`, each with its own relative
+accuracy: the ReLU kernels have the slope of a square root at :math:`\rho=1`, where the difference
+of one and a rounded :math:`\rho` has lost half of its digits. The formulas below are sums of terms
+of one sign, or what cancels costs no more than an ulp in the angle.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ntklib import activations
+from ntklib._validate import Array, positive, positive_int, real_array
+from ntklib.activations import Activation
+
+# Standard deviations outside are taken as these where only the correlation is meant: it has
+# reached its limit at the lower one, and products of two stay representable.
+_SMALLEST, _LARGEST = 1e-150, 1e153
+# Below this angle sin - angle * cos is summed as a series.
+_SERIES = 0.5
+# (-1)^(k+1) 2k / (2k+1)!, the series of (sin x - x cos x) / x in x^2; the next is 1e-18 at 0.5.
+_COEFFICIENTS = tuple((-1) ** (k + 1) * 2 * k / math.factorial(2 * k + 1) for k in range(1, 9))
+
+
+class QuadratureWarning(UserWarning):
+    """Gauss-Hermite quadrature did not reach its tolerance; the message has the estimate."""
+
+
+class Rows(NamedTuple):
+    """What a layer needs to know of each point: a, e(a), and terms of the closed form."""
+
+    std: Array
+    size: Array
+    terms: tuple[Array, ...] = ()
+
+    def at(self, index: Any) -> Rows:
+        """The rows indexed, for example ``[:, None]`` to stand against others."""
+        return Rows(self.std[index], self.size[index], tuple(t[index] for t in self.terms))
+
+
+class Layer(NamedTuple):
+    """1 - r, 1 + r and r' of each pair."""
+
+    minus: Array
+    plus: Array
+    slope: Array
+
+
+class Dual(ABC):
+    """The dual of an activation: `rows` once a point, `pairs` once a pair of points."""
+
+    #: sigma(c z) = c sigma(z) for c > 0: norms pass through untouched.
+    homogeneous: bool = False
+
+    @abstractmethod
+    def rows(self, std: Array) -> Rows:
+        """What `pairs` needs of points whose preactivations have these standard deviations."""
+
+    @abstractmethod
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        """The layer at correlations given as 1 - rho and 1 + rho; all arrays broadcast."""
+
+
+def _hypot(x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2), also for the complex numbers of a complex-step derivative."""
+    if np.iscomplexobj(x) or np.iscomplexobj(y):
+        return np.sqrt(x * x + y * y)
+    return np.hypot(x, y)
+
+
+def _nonnegative(x: Array) -> Array:
+    """Rounding below zero removed."""
+    return np.where(x.real > 0, x, np.zeros((), x.dtype))
+
+
+def _clipped(std: Array) -> Array:
+    inside = np.where(std.real < _SMALLEST, std.dtype.type(_SMALLEST), std)
+    return np.where(inside.real > _LARGEST, std.dtype.type(_LARGEST), inside)
+
+
+def _sine_defect(angle: Array, cos: Array, sin: Array) -> Array:
+    """Sin x - x cos x, of relative accuracy also at small x."""
+    square = angle * angle
+    series = np.zeros((), angle.dtype)
+    for c in reversed(_COEFFICIENTS):
+        series = series * square + c
+    return np.where(angle.real < _SERIES, series * square * angle, sin - angle * cos)
+
+
+class Homogeneous(Dual):
+    r"""Dual of :math:`\sigma(z)=\alpha z_+^p+\beta(-z)_+^p`, homogeneous of degree p.
+
+    ReLU (1, 1, 0), leaky ReLU (1, 1, -slope), absolute value (1, 1, 1), monomials
+    (p, 1, (-1)^p) and rectified monomials (p, 1, 0).
+
+    .. math:: E[\sigma(u)\sigma(v)] = \frac{(ab)^p}{2\pi}
+        \bigl[(\alpha^2+\beta^2)J_p(\theta)+2\alpha\beta J_p(\pi-\theta)\bigr],\qquad
+        E[\sigma'(u)\sigma'(v)] = \frac{p^2(ab)^{p-1}}{2\pi}
+        \bigl[(\alpha^2+\beta^2)J_{p-1}(\theta)-2\alpha\beta J_{p-1}(\pi-\theta)\bigr]
+
+    with the arc-cosine kernels of Cho and Saul (2009), :math:`t=\cos\theta`,
+
+    .. math:: J_p = (1-t^2)^{p+1/2}\,\frac{d^p}{dt^p}\frac{\pi-\arccos t}{\sqrt{1-t^2}},\quad
+        J_0=\pi-\theta,\quad J_1=\sin\theta+(\pi-\theta)\cos\theta .
+
+    They satisfy :math:`J_p=(2p-1)\,t\,J_{p-1}+(p-1)^2(1-t^2)J_{p-2}` for :math:`p\ge2`: the
+    function :math:`y=(\pi-\arccos t)/\sqrt{1-t^2}` has :math:`(1-t^2)y'=ty+1`; differentiate
+    p - 1 times and multiply by :math:`(1-t^2)^{p-1/2}`.
+    Hence :math:`J_p=(\pi-\theta)B_p(t)+\sin\theta\,A_p(t)` with polynomials, the
+    :math:`B_p` from the same recursion, :math:`B_p(1)=(2p-1)!!`.
+
+    Parameters
+    ----------
+    degree : int
+        p, from 1 to 10.
+    positive, negative : float
+        :math:`\alpha` and :math:`\beta`, not both zero.
+    """
+
+    def __init__(self, degree: int, positive: float, negative: float) -> None:
+        self.degree = positive_int("degree", degree)
+        if self.degree > 10:
+            raise ValueError(f"degree must be at most 10, got {degree}")
+        alpha = float(real_array("positive", positive, ndim=0))
+        beta = float(real_array("negative", negative, ndim=0))
+        largest = max(abs(alpha), abs(beta))
+        if largest == 0:
+            raise ValueError("positive and negative must not both be zero")
+        self.homogeneous = self.degree == 1
+        alpha, beta = alpha / largest, beta / largest
+        self._square, self._twice = alpha * alpha + beta * beta, 2 * alpha * beta
+        self._sum, self._difference = (alpha + beta) ** 2, (alpha - beta) ** 2
+        self._odd = math.prod(range(1, 2 * self.degree, 2))  # (2p-1)!!
+        self._norm = largest * math.sqrt(self._square * self._odd / 2)
+        polynomials = _arc_polynomials(self.degree)
+        self._below = polynomials[self.degree - 1]
+        # (B(1) - B(t)) / (1 - t), coefficient by coefficient.
+        self._quotient = np.cumsum(polynomials[self.degree][:0:-1])[::-1]
+
+    def rows(self, std: Array) -> Rows:
+        return Rows(std, self._norm * std**self.degree)
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        p = self.degree
+        far = minus.real > plus.real  # beyond a right angle: work with the supplement
+        small = np.where(far, plus, minus)
+        angle = 2 * np.arcsin(np.sqrt(small / 2))
+        cos, square = 1 - small, small * (2 - small)
+        sin = np.sqrt(square)
+        # H_q = J_q(pi - angle); below is H_{p-1}, top is H_p.
+        below, top = angle, _sine_defect(angle, cos, sin)
+        for q in range(2, p + 1):
+            below, top = top, (q - 1) ** 2 * square * below - (2 * q - 1) * cos * top
+        top_one = math.pi * self._odd  # J_p(0)
+        # J_p(0) - J_p(angle), without the subtraction.
+        drop = math.pi * small * np.polyval(self._quotient[::-1], cos) + (-1) ** p * top
+        near_slope = math.pi * np.polyval(self._below[::-1], cos) + (-1) ** p * below
+        s, c = self._square, self._twice
+        change = np.where(far, c * drop - s * top, s * drop - c * top) / (s * top_one)
+        change_far = self._difference / s + change
+        minus = _nonnegative(np.where(far, change_far, change))
+        plus = _nonnegative(np.where(far, self._sum / s - change, 2 - change))
+        slope = np.where(far, s * below - c * near_slope, s * near_slope - c * below)
+        return Layer(minus, plus, slope * (p * p / (s * top_one)))
+
+
+@cache
+def _arc_polynomials(degree: int) -> list[Array]:
+    """B_0, ..., B_degree, lowest coefficient first."""
+    found = [np.array([1.0]), np.array([0.0, 1.0])]
+    for p in range(2, degree + 1):
+        new = np.zeros(p + 1)
+        new[1:] += (2 * p - 1) * found[-1]
+        new[: p - 1] += (p - 1) ** 2 * found[-2]
+        new[2:] -= (p - 1) ** 2 * found[-2]
+        found.append(new)
+    return found
+
+
+class _Bounded(NamedTuple):
+    """A = sqrt 2 a / sqrt(1 + 2 a^2), its complement, and sqrt(1 - A^4): terms of erf."""
+
+    std: Array
+    root: Array
+    large: Array
+    rest: Array
+    diagonal: Array
+
+
+def _bounded(std: Array) -> _Bounded:
+    a = _clipped(std)
+    root = _hypot(math.sqrt(2) * a, 1.0)
+    large, rest = math.sqrt(2) * a / root, 1 / root
+    return _Bounded(a, root, large, rest, rest * np.sqrt(1 + large * large))
+
+
+def _bounded_pair(x: _Bounded, z: _Bounded) -> tuple[Array, Array]:
+    """A - B without cancellation, and sqrt(1 - A^2 B^2)."""
+    a, b = x.std, z.std
+    gap = math.sqrt(2) * ((a - b) * x.rest) * ((a + b) * z.rest / (a * z.root + b * x.root))
+    return gap, _hypot(x.rest, x.large * z.rest)
+
+
+class Erf(Dual):
+    r"""Dual of the error function.
+
+    .. math:: E[\sigma(u)\sigma(v)]=\frac2\pi\arcsin(\rho AB),\qquad
+        E[\sigma'(u)\sigma'(v)]=\frac{4/\pi}{\sqrt{(1+2a^2)(1+2b^2)-4a^2b^2\rho^2}},\qquad
+        A=\frac{\sqrt2\,a}{\sqrt{1+2a^2}}
+
+    and B likewise. Since :math:`\operatorname{erf}(z)=E\,\mathrm{sign}(z+\xi/\sqrt2)`, the first
+    is the law of signs of a Gaussian pair, :math:`\frac2\pi\arcsin` of its correlation; the second
+    is its derivative in :math:`ab\rho`.
+    """
+
+    def rows(self, std: Array) -> Rows:
+        t = _bounded(std)
+        size = np.sqrt(2 / math.pi * np.arctan(t.large * t.large / t.diagonal))
+        return Rows(std, np.where(std.real < _SMALLEST, size * (std / t.std), size), t)
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        x, z = _Bounded(*left.terms), _Bounded(*right.terms)
+        gap, end = _bounded_pair(x, z)
+        scale = np.sqrt(np.arctan(x.large * x.large / x.diagonal)) * np.sqrt(
+            np.arctan(z.large * z.large / z.diagonal)
+        )
+        product = x.large * z.large
+        root = np.sqrt(end * end + product * product * minus * plus)
+        # arcsin A^2, arcsin B^2 less arcsin AB, by tan((s - t) / 2) = (sin s - sin t) /
+        # (cos s + cos t).
+        up = 2 * np.arctan(x.large * gap / (x.diagonal + end)) / scale
+        down = -2 * np.arctan(z.large * gap / (z.diagonal + end)) / scale
+        top = np.arctan(product / end) / scale
+        # At rho = 1 by differences where a and b are comparable; elsewhere 1 - r is not small, or
+        # so flat that its own rounding does not show.
+        alike = (np.abs(up) < 1) & (np.abs(down) < 1)
+        differences = np.where(alike, (top * (up + down) + up * down) / (1 + top), 1 - top)
+        parallel = _nonnegative(differences)
+
+        def apart(defect: Array) -> Array:
+            value: Array = parallel + 2 * np.arctan(product * defect / (end + root)) / scale
+            return value
+
+        return Layer(apart(minus), apart(plus), product / (root * scale))
+
+
+class Gaussian(Dual):
+    r"""Dual of :math:`\sigma(z)=e^{-z^2}`.
+
+    .. math:: E[\sigma(u)\sigma(v)]=D^{-1/2},\qquad E[\sigma'(u)\sigma'(v)]=4ab\rho\,D^{-3/2},\qquad
+        D=(1+2a^2)(1+2b^2)-4a^2b^2\rho^2
+
+    :math:`E\,e^{-u^2-v^2}=\det(I+2\Sigma)^{-1/2}` with :math:`\Sigma` the covariance of (u, v), and
+    D is that determinant; the second is its derivative in :math:`ab\rho`.
+    """
+
+    def rows(self, std: Array) -> Rows:
+        t = _bounded(std)
+        return Rows(std, np.sqrt(t.rest / np.sqrt(1 + t.large * t.large)), t)
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        x, z = _Bounded(*left.terms), _Bounded(*right.terms)
+        gap, end = _bounded_pair(x, z)
+        product = (x.large * z.large) ** 2
+        root = np.sqrt(end * end + product * minus * plus)
+        both = np.sqrt(x.diagonal) * np.sqrt(z.diagonal)
+        spread = (gap * (x.large + z.large)) ** 2 / (end * end + both * both)
+        defect = (product * minus * plus + spread) / root / (root + both)
+        value = both / root
+        return Layer(defect, 1 + value, value * (product / root) * ((plus - minus) / 2 / root))
+
+
+def _distances(left: Rows, right: Rows, defect: Array) -> Array:
+    """Half the squared distance of the points, from a, b and 1 - rho."""
+    a, b = left.std, right.std
+    return (a - b) ** 2 / 2 + a * b * defect
+
+
+class Rbf(Dual):
+    r"""Dual of :math:`\sigma(z)=\sin z+\cos z`, the Gaussian kernel.
+
+    .. math:: E[\sigma(u)\sigma(v)]=e^{-(a^2+b^2-2ab\rho)/2}=E[\sigma'(u)\sigma'(v)]
+
+    The cross terms :math:`E[\sin u\cos v]` vanish by symmetry; the rest is
+    :math:`E\cos(u-v)`, a characteristic function.
+    """
+
+    def rows(self, std: Array) -> Rows:
+        return Rows(std, np.ones_like(std))
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        half = _distances(left, right, minus)
+        value = np.exp(-half)
+        return Layer(-np.expm1(-half), 1 + value, left.std * right.std * value)
+
+
+class Exponential(Rbf):
+    r"""Dual of :math:`\sigma(z)=e^z`.
+
+    .. math:: E[\sigma(u)\sigma(v)]=e^{(a^2+b^2)/2+ab\rho}=E[\sigma'(u)\sigma'(v)]
+
+    the moment generating function of u + v. Its correlation is that of :class:`Rbf`.
+    """
+
+    def rows(self, std: Array) -> Rows:
+        return Rows(std, np.exp(std * std))
+
+
+class Cosine(Dual):
+    r"""Dual of the cosine.
+
+    .. math:: E[\cos u\cos v]=e^{-(a^2+b^2)/2}\cosh(ab\rho),\qquad
+        E[\sin u\sin v]=e^{-(a^2+b^2)/2}\sinh(ab\rho)
+
+    from :math:`2\cos u\cos v=\cos(u-v)+\cos(u+v)` and the characteristic function.
+
+    With :math:`M^2=(1+e^{-2a^2})(1+e^{-2b^2})`, :math:`p,q=e^{-(a\mp b)^2/2}` and
+    :math:`r=(e^{-|u-v|^2/2}+e^{-|u+v|^2/2})/M` (distances in the mean), the identity
+    :math:`M^2-(p+q)^2=(1-e^{-(a+b)^2})(1-e^{-(a-b)^2})+(e^{-a^2}-e^{-b^2})^2` gives 1 - r as a sum
+    of nonnegative terms.
+    """
+
+    _sign = 1
+
+    def rows(self, std: Array) -> Rows:
+        root = np.sqrt(1 + np.exp(-2 * std * std))
+        return Rows(std, root / math.sqrt(2), (root,))
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        a, b = left.std, right.std
+        root = left.terms[0] * right.terms[0]
+        parallel, nearest = self._parallel(a, b, root)
+        near, far = np.exp(-_distances(left, right, minus)), np.exp(-_distances(left, right, plus))
+        defect = parallel + nearest * np.expm1(-a * b * minus) * np.expm1(-a * b * plus) / root
+        # exp(-x) - exp(-y) from the larger of the two.
+        rho = (plus - minus) / 2
+        back = rho.real < 0
+        size = np.where(back, far, near) * -np.expm1(-2 * a * b * np.where(back, -rho, rho))
+        slope = a * b * np.where(back, -size, size) / root
+        return Layer(defect, 1 + (near + far) / root, slope)
+
+    def _parallel(self, a: Array, b: Array, root: Array) -> tuple[Array, Array]:
+        """1 - r at rho = 1, from p +- q, and p."""
+        p = np.exp(-((a - b) ** 2) / 2)
+        joint = p * (1 + np.exp(-2 * a * b) if self._sign > 0 else -np.expm1(-2 * a * b))
+        both = np.expm1(-((a + b) ** 2)) * np.expm1(-((a - b) ** 2))
+        step = (np.exp(-a * a) - np.exp(-b * b)) ** 2
+        rest = _nonnegative(both + self._sign * step)
+        return rest / root / (root + joint), p
+
+
+class Sine(Cosine):
+    r"""Dual of the sine; the formulas are those of :class:`Cosine`.
+
+    Here :math:`M^2=(1-e^{-2a^2})(1-e^{-2b^2})`, :math:`r=(e^{-|u-v|^2/2}-e^{-|u+v|^2/2})/M` and
+    :math:`M^2-(p-q)^2=(1-e^{-(a+b)^2})(1-e^{-(a-b)^2})-(e^{-a^2}-e^{-b^2})^2`.
+    """
+
+    _sign = -1
+
+    def rows(self, std: Array) -> Rows:
+        a = _clipped(std)
+        root = np.sqrt(-np.expm1(-2 * a * a))
+        return Rows(a, root / math.sqrt(2) * np.where(std.real < _SMALLEST, std / a, 1), (root,))
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        a, b = left.std, right.std
+        root = left.terms[0] * right.terms[0]
+        parallel, nearest = self._parallel(a, b, root)
+        # The difference in it has lost its digits when a and b are of different size.
+        apart_in_size = (a.real > 2 * b.real) | (b.real > 2 * a.real)
+        direct = 1 + nearest / root * np.expm1(-2 * a * b)
+        parallel = np.where(apart_in_size, _nonnegative(direct), parallel)
+
+        def apart(defect: Array, other: Array) -> Array:
+            value: Array = parallel - nearest / root * np.expm1(-a * b * defect) * (
+                1 + np.exp(-a * b * other)
+            )
+            return value
+
+        near, far = np.exp(-_distances(left, right, minus)), np.exp(-_distances(left, right, plus))
+        return Layer(apart(minus, plus), apart(plus, minus), a * b * (near + far) / root)
+
+
+@cache
+def _gauss_hermite(nodes: int) -> tuple[Array, Array]:
+    """Nodes x of the standard Gaussian's quadrature, and Q[k, i] = sqrt(w_i) h_k(x_i), orthogonal.
+
+    Nodes are eigenvalues of the Jacobi matrix, polished by Newton; a weight is the inverse of
+    sum_k h_k(x_i)^2. Orthogonal to 1e-14, where the library's weights reach 4e-13.
+    """
+    off = np.sqrt(np.arange(1, nodes))
+    x = np.linalg.eigvalsh(np.diag(off, 1) + np.diag(off, -1))
+
+    def polynomials(x: Array) -> Array:
+        h = np.ones((nodes + 1, nodes))
+        h[1] = x
+        for k in range(1, nodes):
+            h[k + 1] = (x * h[k] - math.sqrt(k) * h[k - 1]) / math.sqrt(k + 1)
+        return h
+
+    for _ in range(3):
+        h = polynomials(x)
+        x = x - h[-1] / (math.sqrt(nodes) * h[-2])  # h_n' = sqrt(n) h_{n-1}
+        x = (x - x[::-1]) / 2
+    h = polynomials(x)[:-1]
+    Q = h / np.sqrt(np.sum(h * h, axis=0))
+    x.flags.writeable = Q.flags.writeable = False
+    return x, Q
+
+
+class Quadrature(Dual):
+    r"""Dual of any function, by Gauss-Hermite quadrature and Mehler's formula.
+
+    .. math:: E[\sigma(u)\sigma(v)]=\sum_{k<K}f_kg_k\rho^k,\qquad
+        f_k=\sum_i w_i\,\sigma(ax_i)h_k(x_i)
+
+    with N nodes :math:`x_i` and :math:`K=3N/4`; no derivative of :math:`\sigma` is needed. What is
+    left out is bounded by Cauchy and Schwarz: the error of r is at most
+    :math:`\sum_{k\ge K}f_k^2/e^2` (of the larger of the two tails) and that of :math:`r'` at
+    most :math:`\sum_{k\ge K}kf_k^2/e^2`. The second sum over the quarter :math:`K\le k<N`
+    is the estimate of the error. It is honest for smooth functions, whose coefficients decay
+    geometrically; with a kink they decay as :math:`k^{-5/4}` and the estimate says so.
+
+    Parameters
+    ----------
+    function : callable
+        :math:`\sigma`, elementwise on float64 arrays.
+    nodes : int
+        N, from 4 to 340 (beyond, the smallest weights underflow).
+    tolerance : float
+        Estimates above it raise a :class:`QuadratureWarning`.
+    name : str
+        For messages.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Array], Array],
+        *,
+        nodes: int = 256,
+        tolerance: float = 1e-12,
+        name: str = "",
+    ) -> None:
+        if not callable(function):
+            raise TypeError(f"function must be callable, got {function!r}")
+        self.nodes = positive_int("nodes", nodes)
+        if not 4 <= self.nodes <= 340:
+            raise ValueError(f"nodes must lie between 4 and 340, got {nodes}")
+        self.function = function
+        self.tolerance = positive("tolerance", tolerance)
+        self.name = name or getattr(function, "__name__", "the activation")
+
+    def coefficients(self, std: object) -> tuple[Array, Array]:
+        """Hermite coefficients at standard deviations `std`, with an estimate of their error.
+
+        Parameters
+        ----------
+        std : array_like, shape (n,)
+            Nonnegative.
+
+        Returns
+        -------
+        coefficients : ndarray, shape (n, K)
+        error : ndarray, shape (n,)
+            The estimate, relative to :math:`e^2`.
+
+        Raises
+        ------
+        ValueError
+            The function returns another shape, or values that are not finite.
+        """
+        a = real_array("std", std, ndim=1).astype(np.float64)
+        if (a < 0).any():
+            raise ValueError(f"std must be at least 0, got {a.min()}")
+        all_of_them = self._transform(a)
+        keep = 3 * self.nodes // 4
+        return all_of_them[:, :keep], self._error(all_of_them)
+
+    def _transform(self, a: Array) -> Array:
+        x, Q = _gauss_hermite(self.nodes)
+        values = np.asarray(self.function(a[:, None] * x))
+        if values.shape != (len(a), len(x)) or values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"activation must map real arrays to real arrays of their shape, "
+                f"got {values.dtype} {values.shape} for {(len(a), len(x))}"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(f"activation must be finite, {self.name} is not")
+        result: Array = (values.astype(np.float64) * Q[0]) @ Q.T
+        return result
+
+    def _error(self, coefficients: Array) -> Array:
+        energy = np.arange(self.nodes) * coefficients**2
+        total = np.maximum(np.sum(coefficients**2, axis=1), np.finfo(float).tiny)
+        error: Array = np.sum(energy[:, 3 * self.nodes // 4 :], axis=1) / total
+        return error
+
+    def rows(self, std: Array) -> Rows:
+        shape, flat = std.shape, std.reshape(-1)
+        f, error = self.coefficients(flat.real)
+        worst = float(error.max())
+        if worst > self.tolerance:
+            warnings.warn(
+                f"quadrature of {self.name} with {self.nodes} nodes: the relative error of the "
+                f"kernel is about {worst:.1e} at standard deviation "
+                f"{flat.real[error.argmax()]:.3g}",
+                QuadratureWarning,
+                stacklevel=2,
+            )
+        if np.iscomplexobj(flat):
+            f = f + 1j * (flat.imag / np.where(flat.real > 0, flat.real, 1))[:, None] * _euler(f)
+        size = np.sqrt(np.sum(f * f, axis=1))
+        f = f / np.where(size == 0, 1, size)[:, None]
+        weight = np.cumsum(np.max(np.abs(f), axis=0)[::-1] ** 2)[::-1] * np.arange(f.shape[1])
+        last = int(np.nonzero(weight > 1e-18 * max(weight.max(), 1))[0].max(initial=1))
+        f = f[:, : last + 1]
+        return Rows(std, size.reshape(shape), tuple(c.reshape(shape) for c in f.T))
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        count = max(len(left.terms), len(right.terms))
+        far = minus.real > plus.real
+        small = np.where(far, plus, minus)
+        sign = np.where(far, -1.0, 1.0)
+        size = 1 - small
+        power, before = np.ones_like(size), np.zeros_like(size)
+        gone = np.zeros_like(size)  # 1 - size^k
+        minus, plus, slope = np.zeros_like(size), np.zeros_like(size), np.zeros_like(size)
+        nothing = np.zeros((), size.dtype)
+        for k in range(count):
+            f = left.terms[k] if k < len(left.terms) else nothing
+            g = right.terms[k] if k < len(right.terms) else nothing
+            if np.abs(f).max() > 0 and np.abs(g).max() > 0:
+                other = sign * g if k % 2 else g
+                lost = f * other * gone
+                minus += (f - other) ** 2 / 2 + lost
+                plus += (f + other) ** 2 / 2 - lost
+                slope += k * f * g * (before if k % 2 else sign * before)
+            gone = gone + power * small
+            before, power = power, power * size
+        return Layer(_nonnegative(minus), _nonnegative(plus), slope)
+
+
+def _euler(f: Array) -> Array:
+    """a d/da of the Hermite coefficients of sigma(a x): k f_k + sqrt((k+1)(k+2)) f_{k+2}.
+
+    x d/dx sigma(a x), in coefficients: d/dx lowers, x raises and lowers.
+    """
+    k = np.arange(f.shape[1])
+    up = np.zeros_like(f)
+    up[:, :-2] = np.sqrt((k + 1) * (k + 2))[:-2] * f[:, 2:]
+    result: Array = k * f + up
+    return result
+
+
+_CLOSED: dict[str, tuple[Activation, Dual]] = {
+    a.name: (a, d)
+    for a, d in (
+        (activations.erf, Erf()),
+        (activations.gaussian, Gaussian()),
+        (activations.rbf, Rbf()),
+        (activations.exp, Exponential()),
+        (activations.cos, Cosine()),
+        (activations.sin, Sine()),
+    )
+}
+
+
+def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual:
+    """The dual of an activation: a closed form where one is known, else by quadrature.
+
+    Parameters
+    ----------
+    activation : str, Activation, callable or Dual
+        A name or member of :mod:`ntklib.activations`; a homogeneous one (with a `degree`) has a
+        closed form by its values at 1 and -1. Any other function on arrays is integrated by
+        :class:`Quadrature`. A dual is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        An unknown name.
+    TypeError
+        Not a name, nor callable.
+    """
+    if isinstance(activation, Dual):
+        return activation
+    if isinstance(activation, str):
+        activation = activations.get(activation)
+    if not isinstance(activation, Activation):
+        if not callable(activation):
+            raise TypeError(
+                f"activation must be a name, an Activation or callable, got {activation!r}"
+            )
+        return Quadrature(activation)
+    known, closed = _CLOSED.get(activation.name, (None, None))
+    if closed is not None and activation == known:
+        return closed
+    if activation.degree:
+        ends = activation.f(np.array([1.0, -1.0]))
+        return Homogeneous(activation.degree, float(ends[0]), float(ends[1]))
+    return Quadrature(activation.f, name=activation.name)
+
+
+def expectations(
+    activation: str | Activation | Dual | Callable[[Array], Array],
+    a: object,
+    b: object,
+    rho: object,
+) -> tuple[Array, Array]:
+    r"""E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)] of a Gaussian pair.
+
+    Parameters
+    ----------
+    activation
+        As for :func:`dual`.
+    a, b : array_like
+        Standard deviations of u and v, positive, at most two dimensions.
+    rho : array_like
+        Their correlation, in [-1, 1]. All three broadcast.
+
+    Returns
+    -------
+    value, derivative : ndarray
+
+    Raises
+    ------
+    ValueError
+        A deviation that is not positive, a correlation outside, NaN.
+    """
+    left, right = (real_array(n, v, ndim=(0, 1, 2)) for n, v in (("a", a), ("b", b)))
+    correlation = real_array("rho", rho, ndim=(0, 1, 2)).astype(np.float64)
+    for name, std in (("a", left), ("b", right)):
+        if (std <= 0).any():
+            raise ValueError(f"{name} must be positive, got {std.min()}")
+    if (np.abs(correlation) > 1).any():
+        raise ValueError(f"rho must lie in [-1, 1], got {np.abs(correlation).max()} in size")
+    left, right, correlation = np.broadcast_arrays(
+        left.astype(np.float64), right.astype(np.float64), correlation
+    )
+    law = dual(activation)
+    x, z = law.rows(left), law.rows(right)
+    layer = law.pairs(x, z, 1 - correlation, 1 + correlation)
+    size = x.size * z.size
+    value = size * (layer.plus - layer.minus) / 2
+    return value, size / (left * right) * layer.slope
