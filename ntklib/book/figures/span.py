@@ -273,8 +273,8 @@ def descent_alt(start_at: float) -> str:
     across = _tiny()[2]
     drift = float((network[-1] - network[0]) @ across)
     return (
-        f"Descent starts {start_at:g} beside w_0 in the unseen direction. On the linearized network "
-        "it runs straight, parallel to S, to the dashed line where the training value is right, "
+        f"Descent starts {start_at:g} beside w_0 in the unseen direction. On the linearized "
+        "network it runs straight, parallel to S, to the dashed line where the training value is right, "
         f"and ends with test value {test:.2f}. On the network itself the path drifts by "
         f"{drift:.2f} in the unseen direction."
     )
