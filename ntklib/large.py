@@ -1,0 +1,525 @@
+r"""Kernel matrices past memory, and past one machine.
+
+Implements :prf:ref:`prp-predictor` with a ridge when the Gram matrix does not fit, or takes too
+long to factor: products K v without K (:func:`gram_operator`), a solver that needs nothing but
+such products (:func:`ridge_solve`) and a preconditioner for it (:func:`pivoted_cholesky`,
+:func:`low_rank_preconditioner`). Every function takes the kernel as a callable of (X, Z), with Z
+left out or None for X against itself: any kernel of this package, or your own.
+
+:func:`dask_gram` spreads the blocks of the matrix over the workers of a Dask cluster, and
+:func:`store_gram` writes them to disk and takes up again where it was stopped. These two need the
+extra ``large``; the others need SciPy only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg.lapack import dpstrf
+from scipy.sparse.linalg import LinearOperator
+
+from ntklib._validate import Array, matrix, nonnegative, positive, positive_int, real_array
+
+
+class Kernel(Protocol):
+    """What every kernel of the package is: (X, Z) to the matrix of k(x_i, z_j)."""
+
+    def __call__(self, X: Any, Z: Any = None, /) -> Array: ...
+
+
+class ConvergenceWarning(UserWarning):
+    """An iteration stopped before it reached the residual that was asked for."""
+
+
+class RidgeSolution(NamedTuple):
+    r"""What :func:`ridge_solve` found.
+
+    Attributes
+    ----------
+    coef : ndarray, shape (n,) or (n, k)
+        :math:`(K+\lambda I)^{-1}y`, float64.
+    residual : float
+        Largest :math:`\lVert y-(K+\lambda I)c\rVert/\lVert y\rVert` over the columns, computed
+        afresh at the end and not carried along by the recurrence.
+    iterations : int
+    converged : bool
+        The residual is at most `rtol`.
+    """
+
+    coef: Array
+    residual: float
+    iterations: int
+    converged: bool
+
+
+def _ranges(n: int, block: int) -> list[slice]:
+    return [slice(start, min(start + block, n)) for start in range(0, n, block)]
+
+
+def _lower_blocks(n: int, block: int) -> Iterator[tuple[slice, slice]]:
+    """Pairs of ranges that cover the lower triangle, row by row."""
+    ranges = _ranges(n, block)
+    for i, rows in enumerate(ranges):
+        for columns in ranges[: i + 1]:
+            yield rows, columns
+
+
+def _block(kernel: Kernel, X: Array, rows: slice, columns: slice) -> Array:
+    value = kernel(X[rows]) if rows == columns else kernel(X[rows], X[columns])
+    wanted = (rows.stop - rows.start, columns.stop - columns.start)
+    if np.shape(value) != wanted:
+        raise ValueError(f"kernel must return shape {wanted} here, got {np.shape(value)}")
+    return value
+
+
+def gram_operator(
+    kernel: Kernel, X: object, *, block: int = 2048, dtype: object = None
+) -> LinearOperator:
+    r"""The Gram matrix as an operator: ``K @ v`` for vectors and matrices v.
+
+    Without `dtype` the matrix is never formed: each product computes the blocks of its lower
+    triangle again, uses each of them twice, and forgets them. With `dtype` the blocks of the lower
+    triangle are computed once and kept in that precision, in half of the memory of the matrix.
+
+    Parameters
+    ----------
+    kernel : callable
+        (X, Z) to the kernel matrix, symmetric.
+    X : array_like, shape (n, d)
+    block : int
+        Rows and columns of a block; a product needs memory for one block, beside v and the result.
+    dtype : {None, numpy.float32, numpy.float64}
+        Precision in which the blocks are kept; None keeps nothing. The products are accumulated in
+        float64 in every case.
+
+    Returns
+    -------
+    scipy.sparse.linalg.LinearOperator, shape (n, n), dtype float64
+
+    Raises
+    ------
+    ValueError, TypeError
+        X not a finite real (n, d) array, block < 1, another dtype, a kernel that returns the wrong
+        shape.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`. Kept in float32 the operator is that of a matrix whose
+    entries are off by 6e-8 of themselves.
+    """
+    X = matrix("X", X)
+    n, block = len(X), positive_int("block", block)
+    if dtype is not None and np.dtype(dtype) not in (np.float32, np.float64):  # type: ignore[call-overload]
+        raise ValueError(f"dtype must be None, float32 or float64, got {dtype!r}")
+    pairs = list(_lower_blocks(n, block))
+    kept: list[Array] | None = None
+    if dtype is not None:
+        kept = [_block(kernel, X, *pair).astype(dtype) for pair in pairs]  # type: ignore[call-overload]
+
+    def matmat(V: Array) -> Array:
+        result = np.zeros((n, V.shape[1]))
+        narrow = V if kept is None else V.astype(kept[0].dtype)
+        for index, (rows, columns) in enumerate(pairs):
+            K = kept[index] if kept is not None else _block(kernel, X, rows, columns)
+            result[rows] += K @ narrow[columns]
+            if rows != columns:
+                result[columns] += K.T @ narrow[rows]
+        return result
+
+    return _operator(n, matmat)
+
+
+def _operator(n: int, matmat: Callable[[Array], Array]) -> LinearOperator:
+    def matvec(v: Array) -> Array:
+        return matmat(v.reshape(n, 1))[:, 0]
+
+    return LinearOperator(
+        (n, n), matvec=matvec, rmatvec=matvec, matmat=matmat, rmatmat=matmat, dtype=np.float64
+    )
+
+
+def pivoted_cholesky(
+    kernel: Kernel,
+    X: object,
+    rank: int,
+    *,
+    diagonal: object,
+    rng: np.random.Generator,
+    block: int = 64,
+) -> Array:
+    r"""A thin factor F with :math:`FF^\top\approx K`, from a few random columns of K.
+
+    Randomly pivoted Cholesky: rows are drawn with probability proportional to what is left of the
+    diagonal, their columns are computed, and what F explains of them already is taken off. Drawn
+    in blocks; within a block, rows that the others explain to rounding are dropped.
+
+    Parameters
+    ----------
+    kernel, X
+        As for :func:`gram_operator`; X has shape (n, d).
+    rank : int
+        Columns of F at most. Fewer come back when the matrix is explained to rounding before.
+    diagonal : array_like, shape (n,)
+        k(x_i, x_i), at least zero.
+    rng : numpy.random.Generator
+    block : int
+        Rows drawn at once.
+
+    Returns
+    -------
+    F : ndarray, shape (n, r), r <= rank, float64
+        :math:`K-FF^\top` is positive semidefinite up to rounding. Memory n r, kernel entries n r.
+
+    Raises
+    ------
+    ValueError, TypeError
+        X, rank, block or diagonal not as described.
+
+    Notes
+    -----
+    Source: Chen, Epperly, Tropp, Webber (2022), arXiv:2207.06503; here with blocks.
+    """
+    X = matrix("X", X)
+    n = len(X)
+    rank, block = min(positive_int("rank", rank), n), positive_int("block", block)
+    left = np.array(real_array("diagonal", diagonal, ndim=1), dtype=np.float64)
+    if left.shape != (n,) or (left < 0).any():
+        raise ValueError(f"diagonal must be {n} numbers of at least 0, got shape {left.shape}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
+    F, used = np.zeros((n, rank)), 0
+    # What is left of the trace below this is rounding in the kernel itself.
+    negligible = n * np.finfo(np.float64).eps * left.sum()
+    while used < rank and left.sum() > negligible:
+        size = min(block, rank - used, int(np.count_nonzero(left)))
+        rows = rng.choice(n, size=size, replace=False, p=left / left.sum())
+        columns = np.asarray(kernel(X, X[rows]), dtype=np.float64)
+        columns = columns - F[:, :used] @ F[rows, :used].T
+        core = columns[rows]
+        factor, pivots, found, _ = dpstrf(core, lower=1, tol=1e-10 * core.diagonal().max())
+        if found == 0:
+            break
+        order = pivots[:found] - 1
+        new = solve_triangular(np.tril(factor[:found, :found]), columns[:, order].T, lower=True).T
+        F[:, used : used + found] = new
+        left = np.maximum(left - np.sum(new * new, axis=1), 0.0)
+        left[rows[order]] = 0.0
+        used += found
+    return F[:, :used]
+
+
+def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
+    r"""The inverse of :math:`FF^\top+\lambda I`, applied by Woodbury's identity.
+
+    Parameters
+    ----------
+    F : array_like, shape (n, r)
+        From :func:`pivoted_cholesky`.
+    ridge : float
+        :math:`\lambda>0`.
+
+    Returns
+    -------
+    scipy.sparse.linalg.LinearOperator, shape (n, n)
+
+    Raises
+    ------
+    ValueError, TypeError
+        F not a finite real matrix, ridge not positive.
+
+    Notes
+    -----
+    :math:`(FF^\top+\lambda I)^{-1}=\lambda^{-1}\bigl(I-F(F^\top F+\lambda I)^{-1}F^\top\bigr)`.
+    """
+    F, ridge = matrix("F", F).astype(np.float64, copy=False), positive("ridge", ridge)
+    core = cho_factor(F.T @ F + ridge * np.eye(F.shape[1]))
+
+    def matmat(V: Array) -> Array:
+        result: Array = (V - F @ cho_solve(core, F.T @ V)) / ridge
+        return result
+
+    return _operator(len(F), matmat)
+
+
+def ridge_solve(
+    K: Any,
+    y: object,
+    ridge: float,
+    *,
+    preconditioner: Any = None,
+    rtol: float = 1e-8,
+    maxiter: int = 1000,
+    progress: bool = False,
+) -> RidgeSolution:
+    r"""Solve :math:`(K+\lambda I)c=y` by conjugate gradients, with products ``K @ v`` only.
+
+    Parameters
+    ----------
+    K : operator or ndarray, shape (n, n)
+        Anything with ``shape`` and ``@``, symmetric positive semidefinite: a matrix,
+        :func:`gram_operator`, or :func:`dask_gram` through :func:`dask_operator`.
+    y : array_like, shape (n,) or (n, k)
+        Columns are solved side by side, with one product a step for all of them.
+    ridge : float
+        :math:`\lambda\ge0`. With 0 and a singular K the equation may have no solution; then the
+        result says that it has not converged.
+    preconditioner : operator, optional
+        Approximates the inverse of :math:`K+\lambda I`.
+    rtol : float
+        Wanted :math:`\lVert y-(K+\lambda I)c\rVert/\lVert y\rVert`, for every column.
+    maxiter : int
+    progress : bool
+        Show a bar with the residual (needs tqdm).
+
+    Returns
+    -------
+    RidgeSolution
+
+    Raises
+    ------
+    ValueError, TypeError
+        Shapes that do not fit, ridge < 0, rtol not positive, maxiter < 1, a K that is seen not to
+        be positive semidefinite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The residual that was asked for was not reached; the message says what was.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`, with :math:`K+\lambda I` for K.
+    """
+    y = real_array("y", y, ndim=(1, 2)).astype(np.float64)
+    ridge, rtol = nonnegative("ridge", ridge), positive("rtol", rtol)
+    maxiter = positive_int("maxiter", maxiter)
+    if tuple(K.shape) != (len(y), len(y)):
+        raise ValueError(f"K must have shape {(len(y), len(y))} as y has, got {tuple(K.shape)}")
+    if preconditioner is not None and tuple(preconditioner.shape) != tuple(K.shape):
+        raise ValueError(f"preconditioner must have shape {tuple(K.shape)}")
+    Y = y.reshape(len(y), -1)
+    size = np.linalg.norm(Y, axis=0)
+    size[size == 0] = 1.0  # a zero column is solved by zero
+
+    def apply(V: Array) -> Array:
+        return np.asarray(K @ V, dtype=np.float64) + ridge * V
+
+    def improve(R: Array) -> Array:
+        return R if preconditioner is None else np.asarray(preconditioner @ R)
+
+    C, R = np.zeros_like(Y), Y.copy()
+    Z = improve(R)
+    D, rz = Z.copy(), np.sum(R * Z, axis=0)
+    bar = _bar(maxiter) if progress else None
+    iterations = 0
+    worst = float(np.max(np.linalg.norm(R, axis=0) / size))
+    while worst > rtol and iterations < maxiter:
+        KD = apply(D)
+        curvature = np.sum(D * KD, axis=0)
+        if (curvature < -1e-10 * np.sum(D * D, axis=0) * np.linalg.norm(KD)).any():
+            raise ValueError("K must be positive semidefinite, but v'Kv is negative for some v")
+        # A column that is solved has nothing left to divide.
+        step = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
+        C += step * D
+        R -= step * KD
+        iterations += 1
+        worst = float(np.max(np.linalg.norm(R, axis=0) / size))
+        Z = improve(R)
+        new = np.sum(R * Z, axis=0)
+        D = Z + np.divide(new, rz, out=np.zeros_like(rz), where=rz > 0) * D
+        rz = new
+        if bar is not None:
+            bar.set_postfix_str(f"residual {worst:.1e}")
+            bar.update()
+    if bar is not None:
+        bar.close()
+    true = float(np.max(np.linalg.norm(Y - apply(C), axis=0) / size))
+    # The recurrence drifts from the truth by rounding: what counts is the truth.
+    converged = true <= rtol * (1 + 1e-6) or (worst <= rtol and true <= 2 * rtol)
+    if not converged:
+        warnings.warn(
+            f"the residual is {true:.1e} after {iterations} iterations, asked for was {rtol:.1e}",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return RidgeSolution(C.reshape(y.shape), true, iterations, converged)
+
+
+def _needs(name: str) -> ImportError:
+    return ImportError(f"this needs {name}: pip install 'ntklib[large]'")
+
+
+def _bar(total: int) -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise _needs("tqdm") from error
+    return tqdm(total=total, unit="step", leave=False)
+
+
+def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = np.float32) -> Any:
+    """The Gram matrix as a Dask array of (chunk, chunk) blocks; the lower ones are computed.
+
+    With a `dask.distributed.Client` at work the blocks live on its workers: call ``.persist()`` to
+    compute them once and keep them there. A worker that is lost takes its blocks with it, and Dask
+    computes them again on the others.
+
+    Parameters
+    ----------
+    kernel, X
+        As for :func:`gram_operator`. X is sent to each worker once.
+    chunk : int
+    dtype : {numpy.float32, numpy.float64}
+        Of the blocks.
+
+    Returns
+    -------
+    dask.array.Array, shape (n, n)
+
+    Raises
+    ------
+    ImportError
+        Dask is not installed.
+    ValueError, TypeError
+        As for :func:`gram_operator`.
+    """
+    try:
+        import dask.array as da
+        from dask.delayed import delayed
+    except ImportError as error:
+        raise _needs("dask") from error
+    X = matrix("X", X)
+    if np.dtype(dtype) not in (np.float32, np.float64):  # type: ignore[call-overload]
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    ranges = _ranges(len(X), positive_int("chunk", chunk))
+    shared = delayed(X)
+
+    def block(points: Array, rows: slice, columns: slice) -> Array:
+        result: Array = _block(kernel, points, rows, columns).astype(dtype)  # type: ignore[call-overload]
+        return result
+
+    lower = {}
+    for i, rows in enumerate(ranges):
+        for j, columns in enumerate(ranges[: i + 1]):
+            shape = (rows.stop - rows.start, columns.stop - columns.start)
+            value = delayed(block)(shared, rows, columns)
+            lower[i, j] = da.from_delayed(value, shape, dtype=dtype)
+    count = range(len(ranges))
+    return da.block([[lower[i, j] if j <= i else lower[j, i].T for j in count] for i in count])
+
+
+def dask_operator(K: Any) -> LinearOperator:
+    """A square Dask array as an operator for :func:`ridge_solve`: ``K @ v`` on its workers."""
+    import dask.array as da
+
+    if K.ndim != 2 or K.shape[0] != K.shape[1]:
+        raise ValueError(f"K must be square, got shape {K.shape}")
+
+    def matmat(V: Array) -> Array:
+        # In the precision of the blocks; the sum over blocks is in float64.
+        parts = da.from_array(V.astype(K.dtype), chunks=(K.chunks[1], V.shape[1]))
+        product = da.blockwise(
+            _product, "ijk", K, "ij", parts, "jk", adjust_chunks={"j": 1}, dtype=np.float64
+        )
+        result: Array = product.sum(axis=1).compute()
+        return result
+
+    return _operator(K.shape[0], matmat)
+
+
+def _product(K: Array, V: Array) -> Array:
+    return (K @ V).astype(np.float64)[:, None, :]
+
+
+def store_gram(
+    kernel: Kernel,
+    X: object,
+    path: str | Path,
+    *,
+    name: str,
+    chunk: int = 2048,
+    dtype: object = np.float32,
+    progress: bool = False,
+) -> Any:
+    """The Gram matrix in a zarr store on disk, block by block; a second call goes on.
+
+    Each block is written, mirrored and then ticked off, so that a run that was stopped anywhere
+    loses at most the block it was at.
+
+    Parameters
+    ----------
+    kernel, X
+        As for :func:`gram_operator`.
+    path : str or pathlib.Path
+        Folder of the store; made if it is not there.
+    name : str
+        What the kernel is called, with its parameters: stored beside the matrix, because a
+        function cannot be compared with the one of an earlier run.
+    chunk : int
+    dtype : {numpy.float32, numpy.float64}
+    progress : bool
+        Show a bar (needs tqdm).
+
+    Returns
+    -------
+    zarr.Array, shape (n, n)
+        ``dask.array.from_zarr`` and :func:`dask_operator` multiply with it out of core.
+
+    Raises
+    ------
+    ImportError
+        zarr is not installed.
+    ValueError
+        The store holds the matrix of other points, another kernel name, chunk or dtype; otherwise
+        as :func:`gram_operator`.
+    """
+    try:
+        import zarr
+    except ImportError as error:
+        raise _needs("zarr") from error
+    X = matrix("X", X)
+    n, chunk = len(X), positive_int("chunk", chunk)
+    if np.dtype(dtype) not in (np.float32, np.float64):  # type: ignore[call-overload]
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    ranges = _ranges(n, chunk)
+    about = {
+        "kernel": name,
+        "points": hashlib.sha256(X.tobytes()).hexdigest(),
+        "shape": list(X.shape),
+        "chunk": chunk,
+        "dtype": np.dtype(dtype).name,  # type: ignore[call-overload]
+    }
+    store: Any = zarr.open_group(str(path), mode="a")
+    if not dict(store.attrs):
+        store.attrs.update(about)
+    for key, value in about.items():
+        if store.attrs.get(key) != value:
+            raise ValueError(
+                f"path holds another matrix: its {key} is {store.attrs.get(key)!r}, "
+                f"asked for is {value!r}"
+            )
+    if "K" not in store:
+        store.create_array("K", shape=(n, n), chunks=(chunk, chunk), dtype=about["dtype"])
+    if "done" not in store:
+        store.create_array("done", shape=(len(ranges),) * 2, chunks=(1, 1), dtype="bool")
+    K, done = store["K"], store["done"]
+    finished = done[:]
+    todo = [(i, j) for i in range(len(ranges)) for j in range(i + 1) if not finished[i, j]]
+    bar = _bar(len(todo)) if progress else None
+    for i, j in todo:
+        value = _block(kernel, X, ranges[i], ranges[j]).astype(dtype)  # type: ignore[call-overload]
+        K[ranges[i], ranges[j]] = value
+        if i != j:
+            K[ranges[j], ranges[i]] = value.T
+        done[i, j] = True
+        if bar is not None:
+            bar.update()
+    if bar is not None:
+        bar.close()
+    return K
