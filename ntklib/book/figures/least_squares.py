@@ -173,7 +173,7 @@ def twins_alt(gap: float) -> str:
     )
 
 
-N_POINTS, DIMENSION, NETWORKS = 60, 10, 15
+N_POINTS, DIMENSION, NETWORKS = 60, 10, 9
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30, 45, 60)
 
 
