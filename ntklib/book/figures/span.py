@@ -82,7 +82,7 @@ def _values(seen: float, unseen: float, X: np.ndarray) -> np.ndarray:
 
 def triangle(t: float) -> Figure:
     """The weights w_0, w and the projection of w, and the functions that they give."""
-    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(1.1, 1))
+    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.3, width_ratios=(1.1, 1))
     _plane(left)
     start, foot, w = _point(0, 0), _point(SEEN, 0), _point(SEEN, t)
     _segment(left, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
@@ -248,7 +248,7 @@ def _descent(start: float) -> tuple[np.ndarray, np.ndarray]:
 def descent(start_at: float) -> Figure:
     """Paths of gradient descent in the weight plane, from a start beside w_0."""
     linear, network = _descent(start_at)
-    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(1.1, 1))
+    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.3, width_ratios=(1.1, 1))
     _plane(left)
     _segment(left, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
     left.plot(*network.T, "^-", ms=3.5, lw=1, color=COLOR["network"], label="on $F$")
@@ -274,8 +274,8 @@ def descent_alt(start_at: float) -> str:
     drift = float((network[-1] - network[0]) @ across)
     return (
         f"Descent starts {start_at:g} beside w_0 in the unseen direction. On the linearized "
-        "network it runs straight, parallel to S, to the dashed line where the training value is right, "
-        f"and ends with test value {test:.2f}. On the network itself the path drifts by "
+        "network it runs straight, parallel to S, to the dashed line where the training value is "
+        f"right, and ends with test value {test:.2f}. On the network itself the path drifts by "
         f"{drift:.2f} in the unseen direction."
     )
 
