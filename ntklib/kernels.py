@@ -3,35 +3,130 @@ r"""The limit of infinite width in closed form.
 Implements :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`, :prf:ref:`prp-angle`,
 :prf:ref:`prp-nngp`, :prf:ref:`prp-lift` and :prf:ref:`prp-bias`.
 
-All functions compute in float64 and return float32 only for float32 inputs. The angle between two
-rows comes from their inner product where that is safe, and from their sum and difference where the
-inner product is close to 1 or -1: there arccos loses half of the digits.
+The matrices come tile by tile (:mod:`ntklib._tiles`). The angle between two rows comes from their
+inner product where that is safe, and from their difference where the inner product is close to 1 or
+-1: there arccos loses half of the digits.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ntklib._geometry import _Geometry, _geometry
+from ntklib._tiles import Points, Scratch, matrix_of, points
 from ntklib._validate import Array, matrix, positive, real_array
 
+__all__ = [
+    "_Geometry",
+    "_geometry",
+    "angles",
+    "gate_kernel",
+    "kappa",
+    "lift",
+    "relu_nngp",
+    "relu_ntk",
+    "with_bias",
+]
 
-def _times_norms(profile: Array, geometry: _Geometry, eps: object) -> Array:
-    """eps^2 |x| |x'| times a profile, scaled by powers of two last."""
-    scale = positive("eps", eps)
-    (a, ea), (b, eb) = geometry.left, geometry.right
-    value = profile * (a[:, None] * b[None, :]) * (scale * scale)
-    if geometry.square is not None:
+
+def _sides(X: object, Z: object | None) -> tuple[Points, Points | None, np.dtype[Any]]:
+    X = matrix("X", X)
+    if Z is None:
+        return points(X), None, X.dtype
+    Z = matrix("Z", Z, columns=X.shape[1])
+    dtype = np.result_type(X, Z)
+    return points(X.astype(dtype, copy=False)), points(Z.astype(dtype, copy=False)), dtype
+
+
+def _supplement(minus: Array, plus: Array) -> Array:
+    """Pi less the angle, from 1 - cos and 1 + cos."""
+    acute = minus < plus
+    half = np.arcsin(np.sqrt(np.minimum(minus, plus) / 2))
+    return np.where(acute, math.pi - 2 * half, 2 * half)
+
+
+class _Angular:
+    """What the kernels of this module share: the factors, ones unless set."""
+
+    def __init__(self, left: Points, right: Points | None) -> None:
+        self.left = _ones(left)
+        self.right = self.left if right is None else _ones(right)
+        self.diagonal = self.left
+
+
+def _ones(side: Points) -> tuple[Array, Array]:
+    return np.ones(len(side)), np.zeros(len(side), dtype=np.intc)
+
+
+class _Homogeneous(_Angular):
+    """eps^2 |x| |x'| times a profile that is 1/2 at angle zero."""
+
+    def __init__(self, left: Points, right: Points | None, eps: object) -> None:
+        scale, power = math.frexp(positive("eps", eps))
+        square = scale * scale
+        other = left if right is None else right
+        # The factor 1 / (2 pi) of the profiles rides with the norms.
+        self.left = square / (2 * math.pi) * left.norm, left.exponent + 2 * power
+        self.right = other.norm, other.exponent
         # Equal points: half the squared norm, without the detour over its square root.
-        np.fill_diagonal(value, geometry.square * (scale * scale) / 2)
-    value = np.ldexp(value, ea[:, None] + eb[None, :])
-    return value.astype(geometry.dtype, copy=False)
+        self.diagonal = square * left.square / 2, 2 * (left.exponent + power)
 
 
-def _kappa_profile(g: _Geometry) -> Array:
-    return g.cos * g.supplement / (2 * math.pi)
+class _Ntk(_Homogeneous):
+    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
+        supplement = np.arcsin(cos, out=scratch(1, cos.shape))
+        supplement += math.pi / 2
+        cos *= supplement
+
+    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+        return _cos(minus, plus) * _supplement(minus, plus)
+
+
+class _Nngp(_Homogeneous):
+    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
+        supplement = np.arcsin(cos, out=scratch(1, cos.shape))
+        supplement += math.pi / 2
+        supplement *= cos
+        np.multiply(cos, cos, out=cos)
+        np.subtract(1, cos, out=cos)
+        np.sqrt(cos, out=cos)
+        cos += supplement
+
+    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+        return np.sqrt(minus * plus) + _cos(minus, plus) * _supplement(minus, plus)
+
+
+class _Gate(_Angular):
+    def __init__(self, left: Points, right: Points | None) -> None:
+        super().__init__(left, right)
+        self.diagonal = self.left[0] / 2, self.left[1]
+
+    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
+        np.arcsin(cos, out=cos)
+        cos += math.pi / 2
+        cos *= 1 / (2 * math.pi)
+
+    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+        return _supplement(minus, plus) / (2 * math.pi)
+
+
+class _Angle(_Angular):
+    def __init__(self, left: Points, right: Points | None) -> None:
+        super().__init__(left, right)
+        self.diagonal = self.left[0] * 0, self.left[1]
+
+    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
+        np.arccos(cos, out=cos)
+
+    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+        return _supplement(plus, minus)
+
+
+def _cos(minus: Array, plus: Array) -> Array:
+    return np.where(minus < plus, 1 - minus, plus - 1)
 
 
 def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
@@ -68,8 +163,10 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     -----
     Statement: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`.
     """
-    g = _geometry(X, Z)
-    return _times_norms(_kappa_profile(g), g, eps)
+    if is_foreign(X) or is_foreign(Z):
+        return array_api.relu_ntk(X, Z, eps)  # type: ignore[no-any-return]
+    left, right, dtype = _sides(X, Z)
+    return matrix_of(_Ntk(left, right, eps), left, right, dtype)
 
 
 def relu_nngp(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
@@ -85,8 +182,10 @@ def relu_nngp(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     -----
     Statement: :prf:ref:`prp-nngp`.
     """
-    g = _geometry(X, Z)
-    return _times_norms((g.sin + g.supplement * g.cos) / (2 * math.pi), g, eps)
+    if is_foreign(X) or is_foreign(Z):
+        return array_api.relu_nngp(X, Z, eps)  # type: ignore[no-any-return]
+    left, right, dtype = _sides(X, Z)
+    return matrix_of(_Nngp(left, right, eps), left, right, dtype)
 
 
 def gate_kernel(X: object, Z: object | None = None) -> Array:
@@ -103,13 +202,16 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
     -----
     Statement: :prf:ref:`lem-wedge`.
     """
-    g = _geometry(X, Z)
-    value = g.supplement / (2 * math.pi)
-    zero_left, zero_right = g.left[0] == 0, g.right[0] == 0
-    value[zero_left, :] = 0.5
-    value[:, zero_right] = 0.5
-    value[np.ix_(zero_left, zero_right)] = 1.0
-    return value.astype(g.dtype, copy=False)
+    if is_foreign(X) or is_foreign(Z):
+        return array_api.gate_kernel(X, Z)  # type: ignore[no-any-return]
+    left, right, dtype = _sides(X, Z)
+    K = matrix_of(_Gate(left, right), left, right, dtype)
+    zero_left = left.norm == 0
+    zero_right = zero_left if right is None else right.norm == 0
+    K[zero_left, :] = 0.5
+    K[:, zero_right] = 0.5
+    K[np.ix_(zero_left, zero_right)] = 1.0
+    return K
 
 
 def angles(X: object, Z: object | None = None) -> Array:
@@ -122,11 +224,12 @@ def angles(X: object, Z: object | None = None) -> Array:
     Statement: :prf:ref:`prp-angle`. After W. Kahan: ``2 atan2(norm(u - v), norm(u + v))``
     for unit u, v.
     """
-    g = _geometry(X, Z)
-    for name, (norm, _) in (("X", g.left), ("Z", g.right)):
-        if (norm == 0).any():
-            raise ValueError(f"{name} must have no zero row, row {int(np.argmin(norm))} is zero")
-    return np.arctan2(g.sin, g.cos).astype(g.dtype, copy=False)
+    left, right, dtype = _sides(X, Z)
+    for name, side in (("X", left), ("Z", right)):
+        if side is not None and (side.norm == 0).any():
+            row = int(np.argmin(side.norm))
+            raise ValueError(f"{name} must have no zero row, row {row} is zero")
+    return matrix_of(_Angle(left, right), left, right, dtype)
 
 
 def kappa(t: object) -> Array:
