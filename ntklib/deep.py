@@ -38,16 +38,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ntklib._geometry import _Geometry, _geometry
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.activations import Activation
 from ntklib.expectations import Dual, Rows, _hypot, dual
-from ntklib.kernels import _Geometry, _geometry
 
 ActivationLike = str | Activation | Dual | Callable[[Array], Array]
 Trained = str | Iterable[int]
 
 # Rows of a kernel done at once: a few dozen temporaries of this size fit in the cache.
-_BLOCK = 1 << 15
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _mix_pairs(left: _Mixed, right: _Mixed, minus: Array, plus: Array) -> tuple[
 
 def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
     """Every layer at points of these norms, and the standard deviations of the output."""
-    layers = []
+    layers: list[_Mixed] = []
     size = norm
     for weight, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         std, share, shift = _mix_rows(size, weight, bias)
@@ -213,7 +213,7 @@ def _kernel(net: Architecture, X: object, Z: object | None, tangent: bool) -> Ar
         right, std_right = forward(net, norm_right)
     right = _at(right, (None, slice(None)))
     K = np.empty(g.cos.shape)
-    step = max(1, _BLOCK // K.shape[1])
+    step = max(1, _BLOCK // g.cos.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):  # reported just below
         for start in range(0, len(K), step):
             rows = slice(start, start + step)
