@@ -1,0 +1,380 @@
+"""Kernel matrices by tiles that fit in the cache.
+
+A kernel of this package is, up to a factor for each point, a function of the angle between two
+points. Its matrix is a matrix product of unit rows followed by elementwise arithmetic. Done on the
+whole matrix, the arithmetic waits for memory; done on a tile of the product while that is in the
+cache, it costs a fraction of the product. So: one product a tile, arithmetic in place on buffers
+of the thread, the finished tile written once, and its mirror image when the matrix is symmetric.
+
+Accuracy. A product of unit rows has an absolute error of some ulps of 1, which the angle magnifies
+by 1 / sin(angle). Entries beyond `NEAR` are therefore computed again: for float64 results from
+differences of the rows, which keep all digits, for float32 results from products in float64.
+
+Threads. Tiles go to as many threads as BLAS would use (so OMP_NUM_THREADS and threadpoolctl's
+limits hold), with BLAS on one thread meanwhile. That needs threadpoolctl; without it BLAS keeps its
+threads and the arithmetic runs on one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from ntklib._validate import Array
+
+# Tile sides of 512 KiB (float64) and 1 MiB (float32): the product is then near its best rate, and
+# tile and buffers stay in a second-level cache of 1 to 2 MiB.
+SIDE = {np.dtype(np.float64): 256, np.dtype(np.float32): 512}
+# Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
+# ulps, times 1/2 + 1 / (2 pi sin(angle)).
+NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
+# Entries of a tile that are worth a second product instead of work pair by pair.
+_DENSE = 1 / 32
+# Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
+_BLOCK = 1 << 15
+# Multiplications below which threads cost more than they save.
+_SMALL = 1 << 24
+# Norms within these binary exponents can be multiplied without overflow or underflow.
+_SAFE = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}
+
+
+@dataclass(frozen=True)
+class Points:
+    """Rows of a matrix by direction and length.
+
+    Lengths are mantissa times two to the exponent: no overflow, no underflow. `square` is the
+    mantissa squared, before the rounding of the root. `unit` has the dtype of `X`.
+    """
+
+    X: Array
+    unit: Array
+    norm: Array
+    exponent: Array
+    square: Array
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def directions(self, rows: slice) -> Array:
+        """Unit rows in float64."""
+        if self.unit.dtype == np.float64:
+            return self.unit[rows]
+        return _normalized(self.X[rows])[0]
+
+
+def points(X: Array) -> Points:
+    """Directions and lengths of the rows of X, float32 or float64, shape (n, d)."""
+    unit = np.empty_like(X, order="C")
+    norm, square = np.empty(len(X)), np.empty(len(X))
+    exponent = np.empty(len(X), dtype=np.intc)
+    step = max(1, _BLOCK // X.shape[1])
+    for start in range(0, len(X), step):
+        rows = slice(start, start + step)
+        unit[rows], norm[rows], exponent[rows], square[rows] = _normalized(X[rows])
+    return Points(X, unit, norm, exponent, square)
+
+
+def _normalized(X: Array) -> tuple[Array, Array, Array, Array]:
+    X = X.astype(np.float64)
+    exponent = np.frexp(np.abs(X).max(axis=1))[1]
+    # In two steps: 2**-exponent itself overflows for subnormal rows.
+    half = exponent // 2
+    scaled = np.ldexp(np.ldexp(X, -half[:, None]), (half - exponent)[:, None])
+    square = np.sum(scaled * scaled, axis=1)
+    norm = np.sqrt(square)
+    scaled /= np.where(norm > 0, norm, 1)[:, None]
+    return scaled, norm, exponent, square
+
+
+class Scratch:
+    """Buffers of one thread, reused from tile to tile."""
+
+    def __init__(self, entries: int, dtype: np.dtype[Any]) -> None:
+        self._entries, self._dtype = entries, dtype
+        self._buffers: dict[int, Array] = {}
+
+    def __call__(self, index: int, shape: tuple[int, int]) -> Array:
+        """Buffer number `index` with this shape; its contents are whatever was left there."""
+        if index not in self._buffers:
+            # Apart by an odd number of cache lines: buffers at equal offsets within a page make
+            # stores and loads wait for each other.
+            pad = 17 * index * 64 // self._dtype.itemsize
+            self._buffers[index] = np.empty(self._entries + pad, self._dtype)[pad:]
+        return self._buffers[index][: shape[0] * shape[1]].reshape(shape)
+
+
+class Kernel(Protocol):
+    """A kernel as a function of the angle between rows i and j, times factors of i and of j.
+
+    `left` and `right` are the factors of rows and columns, as mantissas and binary exponents, and
+    `diagonal` the values at i = j, likewise; `left` is `right` when the matrix is symmetric.
+    """
+
+    left: tuple[Array, Array]
+    right: tuple[Array, Array]
+    diagonal: tuple[Array, Array]
+
+    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
+        """Overwrite cosines away from -1 and 1 by values; buffer 0 of the scratch is taken."""
+
+    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+        """Values at pairs, from 1 - cos and 1 + cos, each accurate where it is small."""
+
+
+def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtype[Any]) -> Array:
+    """The matrix of a kernel between rows of `left` and `right`, or of `left` with itself.
+
+    Returns
+    -------
+    ndarray, shape (n, n')
+        Of this dtype; exactly symmetric when `right` is None. Beside it the memory taken is
+        some tiles for each thread.
+
+    Raises
+    ------
+    OverflowError
+        Values beyond the range of the dtype.
+    """
+    symmetric = right is None
+    right = left if right is None else right
+    K = np.empty((len(left), len(right)), dtype)
+    job = _Job(kernel, left, right, symmetric, K)
+    tasks = list(job.tasks())
+    work = len(left) * len(right) * (left.X.shape[1] + 64) // (2 if symmetric else 1)
+    in_threads(job.run, tasks, alone=work < _SMALL)
+    return K
+
+
+class _Job:
+    def __init__(self, kernel: Kernel, left: Points, right: Points, symmetric: bool, K: Array):
+        self.kernel, self.left, self.right, self.symmetric, self.K = (
+            kernel, left, right, symmetric, K,
+        )  # fmt: skip
+        # The dtype of the product; float32 only if both sides are.
+        self.dtype = np.result_type(left.X.dtype, right.X.dtype)
+        self.side = SIDE[self.dtype]
+        self.limit = NEAR[self.dtype]
+        self.factors = _factors(kernel, self.dtype)
+
+    def tasks(self) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of the tiles; of the lower triangle when symmetric."""
+        side, (n, p) = self.side, self.K.shape
+        for row in range(0, n, side):
+            end = min(n, row + side)
+            for column in range(0, end if self.symmetric else p, side):
+                yield slice(row, end), slice(column, min(p, column + side))
+
+    def run(self, tasks: Iterator[tuple[slice, slice]]) -> None:
+        scratch = Scratch(self.side * self.side, self.dtype)
+        for rows, columns in tasks:
+            self.tile(rows, columns, scratch)
+
+    def tile(self, rows: slice, columns: slice, scratch: Scratch) -> None:
+        diagonal = self.symmetric and rows == columns
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        r = np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=scratch(0, shape))
+        if diagonal:
+            np.fill_diagonal(r, 0)  # known exactly
+        near = None
+        if r.max() > self.limit or r.min() < -self.limit:
+            near = self.near(r, rows, columns)
+        self.kernel.bulk(r, rows, columns, scratch)
+        if near is not None:
+            index, values = near
+            r[index] = values
+        out = self.K[rows, columns]
+        self.scale(r, rows, columns, out)
+        if diagonal:
+            lower = np.tril(out, -1)
+            np.copyto(out, lower + lower.T)
+            mantissa, exponent = self.kernel.diagonal
+            np.fill_diagonal(out, _scaled(mantissa[rows], exponent[rows], out.dtype))
+        elif self.symmetric:
+            # From the matrix: its stride is kinder to the cache than the buffer's power of two.
+            np.copyto(self.K[columns, rows], out.T)
+
+    def scale(self, r: Array, rows: slice, columns: slice, out: Array) -> None:
+        if self.factors is not None:
+            left, right = self.factors
+            if left is not None:
+                np.multiply(r, left[rows, None], out=r)
+            if right is not None:
+                np.multiply(r, right[columns], out=out, casting="same_kind")
+            else:
+                np.copyto(out, r)
+            return
+        (a, ea), (b, eb) = self.kernel.left, self.kernel.right
+        values = r * (a[rows, None] * b[None, columns])
+        np.copyto(out, _scaled(values, ea[rows, None] + eb[None, columns], out.dtype))
+
+    def near(self, r: Array, rows: slice, columns: slice) -> tuple[tuple[Array, Array], Array]:
+        """Index and values of the entries near -1 and 1; they are zero in r afterwards."""
+        i, j = np.nonzero(np.abs(r) > self.limit)
+        negative = r[i, j] < 0
+        r[i, j] = 0
+        A, B = self.left.directions(rows), self.right.directions(columns)
+        if self.dtype == np.float32:
+            small = _defects_by_products(A, B, i, j, negative)
+        else:
+            small = _defects_by_differences(A, B, i, j, negative)
+        minus, plus = np.where(negative, 2 - small, small), np.where(negative, small, 2 - small)
+        return (i, j), self.kernel.near(minus, plus, i + rows.start, j + columns.start)
+
+
+def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:
+    """Factors as plain numbers (None for all ones), or None if their products could overflow."""
+    limit = _SAFE[dtype]
+    if any((np.abs(e[m != 0]) > limit).any() for m, e in (kernel.left, kernel.right)):
+        return None
+    plain = (np.ldexp(m, np.where(m == 0, 0, e)) for m, e in (kernel.left, kernel.right))
+    left, right = (None if (f == 1).all() else f.astype(dtype) for f in plain)
+    return left, right
+
+
+def _scaled(mantissa: Array, exponent: Array, dtype: np.dtype[Any]) -> Array:
+    with np.errstate(over="ignore"):
+        values: Array = np.ldexp(mantissa.astype(np.float64), exponent).astype(dtype)
+    if not np.isfinite(values).all():
+        raise OverflowError(
+            f"the kernel has values beyond {np.finfo(dtype).max:.1e}, the largest {dtype}"
+        )
+    return values
+
+
+def _defects_by_products(A: Array, B: Array, i: Array, j: Array, negative: Array) -> Array:
+    """1 - |cos| at pairs of unit rows, with an absolute error of some ulps."""
+    if len(i) > _DENSE * len(A) * len(B):
+        cos = (A @ B.T)[i, j]
+    else:
+        cos = np.empty(len(i))
+        step = max(1, _BLOCK // A.shape[1])
+        for start in range(0, len(i), step):
+            part = slice(start, start + step)
+            cos[part] = np.einsum("ij,ij->i", A[i[part]], B[j[part]])
+    defect: Array = np.maximum(0.0, 1 - np.where(negative, -cos, cos))
+    return defect
+
+
+def _defects_by_differences(A: Array, B: Array, i: Array, j: Array, negative: Array) -> Array:
+    """1 - |cos| at pairs of unit rows, to the last digits of its square root.
+
+    |u - v|^2 / 2, or |u + v|^2 / 2 for a negative cosine. Where many rows crowd around one
+    direction c, their differences from c are short, and the product of those gives most of
+    the distances: its error is an ulp of |u - c|^2 + |v - c|^2.
+    """
+    defect = np.full(len(i), np.nan)
+    if len(i) > _DENSE * len(A) * len(B):
+        centre = B[j[len(j) // 2]]
+        left, right = _signs(A @ centre), _signs(B @ centre)
+        P, Q = A * left[:, None] - centre, B * right[:, None] - centre
+        p, q = np.sum(P * P, axis=1)[i], np.sum(Q * Q, axis=1)[j]
+        square = np.maximum(0.0, p + q - 2 * (P @ Q.T)[i, j])
+        # An ulp of (p + q) in the square is one of (p + q) / (2 distance) in the angle.
+        good = np.sqrt(square) >= p + q
+        good &= (left[i] * right[j] < 0) == negative
+        defect[good] = square[good] / 2
+    (left_over,) = np.nonzero(np.isnan(defect))
+    step = max(1, _BLOCK // A.shape[1])
+    for start in range(0, len(left_over), step):
+        part = left_over[start : start + step]
+        gap = B[j[part]]
+        np.negative(gap, out=gap, where=~negative[part, None])
+        gap += A[i[part]]
+        defect[part] = np.einsum("ij,ij->i", gap, gap) / 2
+    return defect
+
+
+def _signs(x: Array) -> Array:
+    return np.where(x < 0, -1.0, 1.0)
+
+
+# -- threads --------------------------------------------------------------------------------------
+
+
+def in_threads(run: Callable[[Iterator[Any]], None], tasks: list[Any], *, alone: bool) -> None:
+    """Call `run` on iterators that share out the tasks, in one thread or as many as BLAS has."""
+    if alone or len(tasks) == 1:
+        run(iter(tasks))
+        return
+    with _one_blas_thread() as threads:
+        waiting = deque(tasks)
+
+        def worker() -> None:
+            try:
+                run(_drain(waiting))
+            except BaseException:
+                waiting.clear()  # the others stop at their next tile
+                raise
+
+        threads = min(threads, len(tasks))
+        if threads == 1:
+            worker()
+            return
+        # A pool for this call alone: one that is kept does not survive a fork.
+        with ThreadPoolExecutor(threads - 1) as pool:
+            others = [pool.submit(worker) for _ in range(threads - 1)]
+            worker()
+            for other in others:
+                other.result()
+
+
+def _drain(waiting: deque[Any]) -> Iterator[Any]:
+    while True:
+        try:
+            task = waiting.popleft()
+        except IndexError:
+            return
+        yield task
+
+
+@cache
+def _controller() -> Any | None:
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+class _Limits:
+    """BLAS on one thread while any caller is inside; the setting is the whole process's."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.threads = 1
+        self.limiter: Any = None
+
+
+_limits = _Limits()
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[int]:
+    """Set BLAS to one thread; gives the number of threads it had."""
+    controller = _controller()
+    if controller is None:
+        yield 1
+        return
+    with _limits.lock:
+        if _limits.inside == 0:
+            _limits.threads = max((c.num_threads for c in controller.lib_controllers), default=1)
+            _limits.limiter = controller.limit(limits=1)
+        _limits.inside += 1
+        threads = _limits.threads
+    try:
+        yield threads
+    finally:
+        with _limits.lock:
+            _limits.inside -= 1
+            if _limits.inside == 0:
+                _limits.limiter.restore_original_limits()
+                _limits.limiter = None
