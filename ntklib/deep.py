@@ -38,16 +38,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._geometry import _Geometry, _geometry
+from ntklib._tiles import Points, Scratch, matrix_of
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.activations import Activation
 from ntklib.expectations import Dual, Rows, _hypot, dual
+from ntklib.kernels import _sides
 
 ActivationLike = str | Activation | Dual | Callable[[Array], Array]
 Trained = str | Iterable[int]
 
-# Rows of a kernel done at once: a few dozen temporaries of this size fit in the cache.
-_BLOCK = 1 << 14
+# Pairs done at once: the temporaries of a layer, of 64 KiB each, stay in the cache.
+_BLOCK = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -181,53 +182,58 @@ def _at(layers: list[_Mixed], index: Any) -> list[_Mixed]:
     return [_Mixed(x.share[index], x.bias[index], x.rows.at(index)) for x in layers]
 
 
-def _norms(net: Architecture, side: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Norms to propagate, and the binary exponents left out of them."""
-    mantissa, exponent = side
-    if net.homogeneous:
-        return mantissa, exponent
-    with np.errstate(over="ignore"):
-        norm = np.ldexp(mantissa, exponent)
-    if np.isinf(norm).any():
-        raise OverflowError("norms of X and Z must be below 1.8e308")
-    return norm, np.zeros_like(exponent)
+class _Deep:
+    """The kernel of a network between two sets of points, for :func:`ntklib._tiles.matrix_of`."""
 
+    def __init__(
+        self, net: Architecture, left: Points, right: Points | None, tangent: bool
+    ) -> None:
+        self.net, self.tangent = net, tangent
+        self.layers, self.left = self._side(left)
+        if right is None:
+            self.layers_right, self.right = self.layers, self.left
+        else:
+            self.layers_right, self.right = self._side(right)
+        same = np.zeros(len(left))
+        profile = self._profile(self.layers, self.layers, same, same + 2)
+        std, exponent = self.left
+        self.diagonal: tuple[Array, Array] = (profile * std * std, 2 * exponent)
 
-def _defects(g: _Geometry, rows: slice) -> tuple[Array, Array]:
-    """1 - cos and 1 + cos of the angles, each accurate where it is small."""
-    cos, sin = g.cos[rows], g.sin[rows]
-    small = sin * sin / (1 + np.abs(cos))
-    large = 1 + np.abs(cos)
-    acute = cos > 0
-    return np.where(acute, small, large), np.where(acute, large, small)
+    def _side(self, side: Points) -> tuple[list[_Mixed], tuple[Array, Array]]:
+        """The layers at the points, and their output's standard deviation with its exponent."""
+        if self.net.homogeneous:
+            layers, std = forward(self.net, side.norm)
+            return layers, (std, side.exponent)
+        with np.errstate(over="ignore"):
+            norm = np.ldexp(side.norm, side.exponent)
+        if np.isinf(norm).any():
+            raise OverflowError("norms of X and Z must be below 1.8e308")
+        layers, std = forward(self.net, norm)
+        return layers, np.frexp(std)
+
+    def _profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
+        # What overflows here does so in the result, which is checked.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return correlate(self.net, left, right, minus, plus)[1 if self.tangent else 0]
+
+    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
+        right = _at(self.layers_right, (None, columns))
+        step = max(1, _BLOCK // cos.shape[1])
+        for start in range(0, len(cos), step):
+            block = cos[start : start + step]
+            index = slice(rows.start + start, rows.start + start + len(block))
+            exact = block.astype(np.float64)
+            left = _at(self.layers, (index, None))
+            block[...] = self._profile(left, right, 1 - exact, 1 + exact)
+
+    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+        left, right = _at(self.layers, rows), _at(self.layers_right, columns)
+        return self._profile(left, right, minus, plus)
 
 
 def _kernel(net: Architecture, X: object, Z: object | None, tangent: bool) -> Array:
-    g = _geometry(X, Z)
-    norm, exponent = _norms(net, g.left)
-    left, std = forward(net, norm)
-    if Z is None:
-        right, std_right, exponent_right = left, std, exponent
-    else:
-        norm_right, exponent_right = _norms(net, g.right)
-        right, std_right = forward(net, norm_right)
-    right = _at(right, (None, slice(None)))
-    K = np.empty(g.cos.shape)
-    step = max(1, _BLOCK // g.cos.shape[1])
-    with np.errstate(over="ignore", invalid="ignore"):  # reported just below
-        for start in range(0, len(K), step):
-            rows = slice(start, start + step)
-            block = correlate(net, _at(left, (rows, None)), right, *_defects(g, rows))[int(tangent)]
-            block = block * (std[rows, None] * std_right[None, :])
-            K[rows] = np.ldexp(block, exponent[rows, None] + exponent_right[None, :])
-        if Z is None:
-            K = np.tril(K) + np.tril(K, -1).T
-        K = K.astype(g.dtype, copy=False)
-    if not np.isfinite(K).all():
-        raise OverflowError(
-            f"the kernel has values beyond {np.finfo(g.dtype).max:.1e}, the largest {g.dtype}"
-        )
-    return K
+    left, right, dtype = _sides(X, Z)
+    return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
 
 
 def nngp(
