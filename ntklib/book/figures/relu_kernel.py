@@ -1,0 +1,268 @@
+"""Figures of the chapter *The ReLU kernel*."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Wedge
+
+from ntklib import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
+from ntklib._validate import Array
+from ntklib.book.figures.style import COLOR, INK, new_axes
+
+DRAWS = 80
+# The fixed point of the figure `upstairs`, and the range that both points share.
+FIXED = 0.6
+UNIT_ROUNDOFF = 2.0**-53
+# What an error of zero is drawn at, on a logarithmic axis.
+_FLOOR = 1e-17
+
+
+def _decimals(value: float) -> str:
+    """Three decimals, and no negative zero."""
+    return f"{round(value, 3) + 0.0:.3f}"
+
+
+def _on_circle(phi: Array | float) -> Array:
+    phi = np.atleast_1d(phi)
+    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
+
+
+@cache
+def _directions() -> Array:
+    """Directions of DRAWS Gaussian vectors of the plane, shape (DRAWS, 2)."""
+    v = np.random.default_rng(11).standard_normal((DRAWS, 2))
+    directions: Array = v / np.linalg.norm(v, axis=1, keepdims=True)
+    return directions
+
+
+def _both_open(theta: float) -> Array:
+    """Which of the directions have both gates open at the angle theta (radians)."""
+    v = _directions()
+    open_gates: Array = (v @ _on_circle(0.0)[0] >= 0) & (v @ _on_circle(theta)[0] >= 0)
+    return open_gates
+
+
+def _half_plane(ax: Axes, angle: float, color: str, style: str, name: str) -> None:
+    """The half disk in which a gate is open, its border, and its normal as an arrow."""
+    degrees = math.degrees(angle)
+    ax.add_patch(Wedge((0, 0), 1, degrees - 90, degrees + 90, facecolor=color, alpha=0.16, lw=0))
+    border = _on_circle(np.array([angle - math.pi / 2, angle + math.pi / 2]))
+    ax.plot(*(1.16 * border).T, style, color=color, lw=1.6)
+    tip = 0.72 * _on_circle(angle)[0]
+    ax.annotate(
+        "", xy=tip, xytext=(0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2}
+    )
+    reach = 1.28 if len(name) < 5 else 1.38
+    ax.text(*(reach * _on_circle(angle)[0]), name, ha="center", va="center", fontsize=13)
+
+
+def wedge(degrees: int) -> Figure:
+    """Two gates in the plane, the arc where both are open, and the kernel at that angle."""
+    theta = math.radians(degrees)
+    share = (180 - degrees) / 360
+    inside = _both_open(theta)
+    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(6, 5))
+    # At a small angle the two names would sit on each other.
+    names = ("$x$", "$x'$") if degrees > 12 else ("$x, x'$", "")
+    _half_plane(left, 0.0, COLOR["network"], "-", names[0])
+    _half_plane(left, theta, COLOR["linear"], "--", names[1])
+    if degrees < 180:
+        left.add_patch(
+            Wedge((0, 0), 1, degrees - 90, 90, facecolor=COLOR["gate"], alpha=0.35, lw=0)
+        )
+        arc = _on_circle(np.linspace(theta - math.pi / 2, math.pi / 2, 91))
+        left.plot(*(1.07 * arc).T, color=COLOR["gate"], lw=5, solid_capstyle="butt")
+    left.plot(*_on_circle(np.linspace(0, 2 * math.pi, 181)).T, color=COLOR["muted"], lw=0.8)
+    dots = _directions()
+    left.plot(*dots[~inside].T, "o", ms=4.5, mfc="none", mec=COLOR["sample"], mew=1)
+    left.plot(*dots[inside].T, "o", ms=4.5, color=INK)
+    left.set(xlim=(-1.5, 1.6), ylim=(-1.25, 1.45), aspect="equal")
+    left.axis("off")
+    left.set_title(f"arc: {share:.3f} of the circle\ndots: {inside.sum()} of {DRAWS}")
+    t = math.cos(theta)
+    grid = np.cos(np.linspace(0, math.pi, 181))
+    right.axhline(0, color=COLOR["muted"], lw=0.7)
+    right.plot(grid, kappa(grid), color=COLOR["theory"], label=r"$\kappa(t)$")
+    estimate, error = t * inside.mean(), abs(t) * math.sqrt(share * (1 - share) / DRAWS)
+    right.plot([t, t], [estimate - error, estimate + error], color=COLOR["sample"])
+    right.plot([t], [estimate], "s", mfc="none", mec=COLOR["sample"], ms=9, label="from the dots")
+    right.plot([t], [t * share], "D", color=COLOR["theory"], ms=6, label="at this angle")
+    right.set(xlabel=r"$t=\cos\theta$", xlim=(-1.1, 1.1), ylim=(-0.16, 0.62))
+    right.set_xticks([-1, 0, 1])
+    right.set_title(rf"$\kappa$ = {_decimals(t * share)}")
+    right.legend(loc="upper left", handlelength=1.4)
+    return fig
+
+
+def wedge_alt(degrees: int) -> str:
+    """What a frame of `wedge` shows, in words."""
+    inside = int(_both_open(math.radians(degrees)).sum())
+    share = (180 - degrees) / 360
+    value = _decimals(share * math.cos(math.radians(degrees)))
+    where = {
+        0: "The two half-planes are the same",
+        180: "The two half-planes meet only in their common border",
+    }.get(degrees, f"The half-planes overlap in a wedge of {180 - degrees} degrees")
+    return (
+        f"Left: a circle and two half-planes whose normals x and x' make an angle of {degrees} "
+        f"degrees. {where}, {share:.3f} of the circle, marked by a thick arc; {inside} of {DRAWS} "
+        "random directions fall on it and are filled dots, the others are open. Right: the curve "
+        f"kappa against t = cos theta, with a diamond at this angle, height {value}, and the "
+        "estimate from the dots beside it."
+    )
+
+
+def profiles() -> Figure:
+    """Gate probability, NNGP and NTK of unit vectors, over the angle."""
+    theta = np.linspace(0, math.pi, 181)
+    X, Z = _on_circle(0.0), _on_circle(theta)
+    fig, ax = new_axes(height=3.2)
+    ax.axhline(0, color=COLOR["muted"], lw=0.7)
+    curves = (
+        (gate_kernel(X, Z)[0], ":", COLOR["gate"], r"gates, $(\pi-\theta)/2\pi$"),
+        (relu_nngp(X, Z)[0], "--", COLOR["linear"], r"NNGP, $\tau(\cos\theta)$"),
+        (relu_ntk(X, Z)[0], "-", COLOR["theory"], r"NTK, $\kappa(\cos\theta)$"),
+    )
+    for values, style, color, name in curves:
+        ax.plot(theta, values, style, color=color, lw=2.2, label=name)
+    ax.set(xlabel=r"angle $\theta$", ylim=(-0.12, 0.55))
+    ax.set_xticks([0, math.pi / 2, math.pi], ["0", "π/2", "π"])
+    ax.legend(loc="upper right")
+    return fig
+
+
+def exact_pairs(exponents: Array) -> tuple[Array, Array, Array]:
+    """Pairs of stored vectors whose angle arctan(2^-k) is known exactly.
+
+    The vectors x = (1, 2, 2, 4) and y = (2, -1, 4, -2) are orthogonal and have norm 5; for k at
+    most 50 the entries of x + 2^-k y are floating-point numbers.
+
+    Returns x (4,), the vectors x + h y (n, 4), and the angles (n,).
+    """
+    x, y = np.array([1.0, 2.0, 2.0, 4.0]), np.array([2.0, -1.0, 4.0, -2.0])
+    h = 2.0 ** -np.asarray(exponents, dtype=float)
+    return x, x + h[:, None] * y, np.arctan(h)
+
+
+def naive_angles(x: Array, Z: Array) -> Array:
+    """arccos of the clipped inner product of unit vectors, as one would write it first."""
+    U, v = Z / np.linalg.norm(Z, axis=1, keepdims=True), x / np.linalg.norm(x)
+    cosine = np.sum(U * v, axis=1)  # not by BLAS, whose rounding differs between machines
+    result: Array = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return result
+
+
+def angle_errors() -> Figure:
+    """Measured errors of two ways to the angle, near 0 and near pi."""
+    k = np.arange(1, 51)
+    x, Z, theta = exact_pairs(k)
+    d = len(x)
+    fig, axes = new_axes(ncols=2, height=4.0)
+    for ax, sign, name in ((axes[0], 1.0, r"$\theta$"), (axes[1], -1.0, r"$\pi-\theta$")):
+        right = theta if sign > 0 else math.pi - theta
+        plain = np.abs(naive_angles(sign * x, Z) - right)
+        ours = np.abs(angles(sign * x[None], Z)[0] - right)
+        red, blue = COLOR["forbidden"], COLOR["network"]
+        ax.loglog(theta, np.maximum(plain, _FLOOR), "o", mfc="none", ms=5, color=red)
+        ax.loglog(theta, np.maximum(ours, _FLOOR), "x", ms=5, color=blue)
+        ax.axhline(math.acos(1 - 2 * (d + 2) * UNIT_ROUNDOFF), ls="--", color=red, lw=1.4)
+        ax.axhline(15 * (d + 2) * UNIT_ROUNDOFF, ls=":", color=blue, lw=1.8)
+        ax.set(ylim=(3e-18, 1e-6), xlabel=name, xticks=[1e-15, 1e-10, 1e-5, 1])
+    axes[0].set_ylabel("absolute error")
+    axes[1].set_yticklabels([])
+    names = ["arccos", "angles", "bound for arccos", "bound for angles"]
+    fig.legend(axes[0].lines, names, loc="outside upper center", ncols=2)
+    return fig
+
+
+def angle_errors_alt() -> str:
+    """What `angle_errors` shows, in words."""
+    x, Z, theta = exact_pairs(np.arange(1, 51))
+    plain = np.abs(naive_angles(x, Z) - theta).max()
+    return (
+        "Absolute error of the angle against the distance of the angle from zero, left, and from "
+        "pi, right, both axes logarithmic. The errors of arccos, circles, grow as the distance "
+        f"shrinks, peak near {plain:.0e} at a distance of about 1e-8, and equal the distance below "
+        "it. The errors of the function angles, crosses, stay below 1e-15 throughout."
+    )
+
+
+def upstairs(x: float, beta: float) -> Figure:
+    """Two numbers, their lift to the circle and their bias line; three kernels along the line."""
+    pair = np.array([[FIXED], [x]])
+    grid = np.linspace(-1, 1, 201)[:, None]
+    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(1, 1))
+    left.plot(*_on_circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
+    left.plot([-1.25, 1.25], [beta, beta], "--", color=COLOR["linear"], lw=1.4)
+    left.axhline(0, color=INK, lw=0.8)
+    for (point,), marker, name in zip(pair, ("o", "D"), ("$x_0$", "$x$"), strict=True):
+        up = lift([[point]])[0]
+        left.plot([point, point], [0, max(up[1], beta)], color=COLOR["muted"], lw=0.8)
+        left.plot([0, up[0]], [0, up[1]], color=COLOR["truth"], lw=1.6)
+        left.plot([0, point], [0, beta], "--", color=COLOR["linear"], lw=1.6)
+        left.plot(*up, marker, color=COLOR["truth"], ms=7)
+        left.plot(point, beta, marker, color=COLOR["linear"], ms=7)
+        left.plot(point, 0, marker, color=INK, ms=7)
+        drop = -0.22 if marker == "o" else -0.44
+        left.text(point, drop, name, ha="center", va="center")
+    left.set(xlim=(-1.3, 1.3), ylim=(-0.55, 2.12), aspect="equal")
+    left.axis("off")
+    curves = (
+        (lambda p: p, ":", INK, "plain"),
+        (lift, "-", COLOR["truth"], "lift"),
+        (lambda p: with_bias(p, beta), "--", COLOR["linear"], "bias"),
+    )
+    for up_map, style, color, name in curves:
+        right.plot(
+            grid[:, 0], relu_ntk(up_map(grid), up_map(pair[:1])), style, color=color, label=name
+        )
+        right.plot(x, relu_ntk(up_map(pair))[0, 1], "D", color=color, ms=6)
+    right.axvline(FIXED, color=COLOR["muted"], lw=0.8)
+    right.set(xlabel="position $x$", title="$k(x, x_0)$", xticks=[-1, 0, 1], xlim=(-1.08, 1.08))
+    right.set_ylim(*{0.5: (-0.1, 0.72), 1.0: (-0.1, 1.0), 2.0: (-0.1, 2.6)}.get(beta, (None, None)))
+    right.legend(loc="upper left")
+    return fig
+
+
+def upstairs_alt(x: float, beta: float) -> str:
+    """What a frame of `upstairs` shows, in words."""
+    pair = np.array([[FIXED], [x]])
+    plain, lifted, biased = (relu_ntk(up)[0, 1] for up in (pair, lift(pair), with_bias(pair, beta)))
+    return (
+        f"Left: the numbers x_0 = {FIXED} and x = {x:g} on a line, each carried straight up to the "
+        f"unit circle by the lift and up to the line at height {beta:g} by the bias, with the rays "
+        "from the origin through the carried points. Right: three kernels between x_0 and x along "
+        f"the line. Here the plain kernel is {_decimals(plain)}, with the lift "
+        f"{_decimals(lifted)}, with the bias {_decimals(biased)}."
+    )
+
+
+def folds(accuracy: Mapping[str, Array]) -> Figure:
+    """Accuracies in the folds of a cross-validation, a row of dots for each method."""
+    fig, ax = new_axes(height=2.4)
+    for row, (name, values) in enumerate(reversed(accuracy.items())):
+        # Spread sideways in a fixed pattern, so that equal values stay visible.
+        ax.plot(values, row + 0.16 * np.linspace(-1, 1, len(values)), "o", mfc="none", ms=6)
+        ax.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=INK, lw=2)
+        ax.text(0.897, row, name, ha="right", va="center")
+    ax.set(
+        xlim=(0.9, 1.002), ylim=(-0.6, len(accuracy) - 0.4), xlabel="share of digits named right"
+    )
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    return fig
+
+
+def folds_alt(accuracy: Mapping[str, Array]) -> str:
+    """What `folds` shows, in words."""
+    rows = "; ".join(
+        f"{name}: mean {np.mean(values):.3f}, from {min(values):.3f} to {max(values):.3f}"
+        for name, values in accuracy.items()
+    )
+    return f"Dots for the test accuracy in each fold, a bar at the mean, one row a method. {rows}."
