@@ -83,9 +83,9 @@ def ray_alt(activation: str, m: int) -> str:
     gap = np.abs(network - tangent)
     text = (
         f"Activation {_NAMES[activation]}, width {m}: the output of a network and of its "
-        "linearization at one input, while the weights move along a ray. The linearization is a straight line "
-        f"that touches the curve at the start; at step 1 they differ by {gap[100]:.2g}, at most "
-        f"by {gap.max():.2g} up to step 4."
+        "linearization at one input, while the weights move along a ray. The linearization is a "
+        f"straight line that touches the curve at the start; at step 1 they differ by "
+        f"{gap[100]:.2g}, at most by {gap.max():.2g} up to step 4."
     )
     if activation == "relu":
         text += f" The curve has a kink at each of the {len(flips)} marks where a gate flips."
@@ -185,10 +185,11 @@ def inputs_alt(activation: str, s: float) -> str:
     """What a frame of `inputs` shows, in words."""
     _, after, tangent, _ = _inputs(activation, s)
     off = np.abs(tangent - _closest_affine(FINE, tangent)).max()
+    gap = np.abs(after - tangent).max()
     jumps = ", with a jump wherever a gate flips" if activation == "relu" and s > 0 else ""
     return (
         f"Activation {_NAMES[activation]}, weights moved by {s:g}: network and linearization as "
-        f"functions of the input on the circle. They differ by at most {np.abs(after - tangent).max():.2g}. "
+        f"functions of the input on the circle. They differ by at most {gap:.2g}. "
         f"The linearization is curved{jumps}; the closest affine function, a single wave, misses "
         f"it by up to {off:.2g}."
     )
@@ -315,8 +316,8 @@ def starts_alt(start_at: str) -> str:
 
     return (
         f"Start: {start_at}; the Jacobian at five points in the first quadrant has rank {rank}. "
-        f"The linear function closest to F_0 at these points misses it there {size(at_data)}, on the "
-        f"whole circle {size(elsewhere)}, and misses the network {size(network)}."
+        f"The linear function closest to F_0 at these points misses it there {size(at_data)}, on "
+        f"the whole circle {size(elsewhere)}, and misses the network {size(network)}."
     )
 
 
