@@ -1,0 +1,97 @@
+"""Kernels of deep networks in as many digits as mpmath is told, straight from the recursion."""
+
+from __future__ import annotations
+
+import mpmath as mp
+
+
+def arc_cosine(p, theta):
+    """J_p of Cho and Saul, by its integral representation as a recursion in the order."""
+    t = mp.cos(theta)
+    values = [mp.pi - theta, mp.sin(theta) + (mp.pi - theta) * t]
+    for q in range(2, p + 1):
+        values.append((2 * q - 1) * t * values[-1] + (q - 1) ** 2 * (1 - t * t) * values[-2])
+    return values[p]
+
+
+def homogeneous(p, alpha, beta):
+    """E[s(u) s(v)] and E[s'(u) s'(v)] of s(z) = alpha z_+^p + beta (-z)_+^p."""
+    square = mp.mpf(alpha) ** 2 + mp.mpf(beta) ** 2
+    twice = 2 * mp.mpf(alpha) * mp.mpf(beta)
+
+    def law(q, r, c):
+        size = mp.sqrt(q) * mp.sqrt(r)
+        theta = mp.acos(max(-1, min(1, c / size)))
+        J, K = arc_cosine(p, theta), arc_cosine(p, mp.pi - theta)
+        dJ, dK = arc_cosine(p - 1, theta), arc_cosine(p - 1, mp.pi - theta)
+        return (
+            size**p * (square * J + twice * K) / (2 * mp.pi),
+            p * p * size ** (p - 1) * (square * dJ - twice * dK) / (2 * mp.pi),
+        )
+
+    return law
+
+
+def erf(q, r, c):
+    D = (1 + 2 * q) * (1 + 2 * r)
+    return 2 / mp.pi * mp.asin(2 * c / mp.sqrt(D)), 4 / mp.pi / mp.sqrt(D - 4 * c * c)
+
+
+def gaussian(q, r, c):
+    D = (1 + 2 * q) * (1 + 2 * r) - 4 * c * c
+    return 1 / mp.sqrt(D), 4 * c / mp.sqrt(D) ** 3
+
+
+def rbf(q, r, c):
+    value = mp.exp(c - (q + r) / 2)
+    return value, value
+
+
+def exp(q, r, c):
+    value = mp.exp(c + (q + r) / 2)
+    return value, value
+
+
+def cos(q, r, c):
+    scale = mp.exp(-(q + r) / 2)
+    return scale * mp.cosh(c), scale * mp.sinh(c)
+
+
+def sin(q, r, c):
+    scale = mp.exp(-(q + r) / 2)
+    return scale * mp.sinh(c), scale * mp.cosh(c)
+
+
+LAWS = {
+    "relu": homogeneous(1, 1, 0),
+    "leaky_relu": homogeneous(1, 1, -0.01),
+    "absolute": homogeneous(1, 1, 1),
+    "identity": homogeneous(1, 1, -1),
+    "square": homogeneous(2, 1, 1),
+    "erf": erf,
+    "gaussian": gaussian,
+    "rbf": rbf,
+    "exp": exp,
+    "cos": cos,
+    "sin": sin,
+}
+
+
+def kernels(x, z, *, depth, law, W_std, b_std):
+    """(xx, zz, xz) of the NNGP and of the NTK; x, z vectors of float64, taken exactly."""
+    x, z = [mp.mpf(float(v)) for v in x], [mp.mpf(float(v)) for v in z]
+    W, b = [mp.mpf(float(W_std)) ** 2] * (depth + 1), [mp.mpf(float(b_std)) ** 2] * (depth + 1)
+    pairs = ((x, x), (z, z), (x, z))
+    K = [W[0] * mp.fsum(s * t for s, t in zip(*p, strict=True)) + b[0] for p in pairs]
+    T = list(K)
+    for layer in range(1, depth + 1):
+        moments = [law(K[0], K[0], K[0]), law(K[1], K[1], K[1]), law(*K)]
+        K = [W[layer] * value + b[layer] for value, _ in moments]
+        T = [W[layer] * t * slope for t, (_, slope) in zip(T, moments, strict=True)]
+        T = [t + k for t, k in zip(T, K, strict=True)]
+    return K, T
+
+
+def error(measured, exact):
+    """Distance of a float from the last of (xx, zz, xz), relative to sqrt(xx zz)."""
+    return float(abs(mp.mpf(float(measured)) - exact[2]) / mp.sqrt(exact[0]) / mp.sqrt(exact[1]))
