@@ -64,7 +64,7 @@ def _ray(activation: str, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def ray(activation: str, m: int) -> Figure:
     """The network and its linearization along a ray of weights, at one input."""
     network, tangent, flips = _ray(activation, m)
-    fig, ax = new_axes(height=3.4)
+    fig, ax = new_axes(width=5.6, height=3.3)
     ax.plot(STEPS, network, color=COLOR["network"], lw=2.4, label="network $F$")
     ax.plot(STEPS, tangent, "--", color=COLOR["linear"], label="linearization $F_0$")
     ax.plot(0, network[len(STEPS) // 2], "o", color=COLOR["data"], label="start $w_0$", zorder=3)
@@ -117,7 +117,7 @@ def _along(W0: np.ndarray, u: np.ndarray) -> np.ndarray:
 def gap(m: int) -> Figure:
     """How far the linearization is off, against the step, in logarithmic scales."""
     smooth, kinked, first = _gaps(m)
-    fig, ax = new_axes(height=3.6)
+    fig, ax = new_axes(width=5.6, height=3.5)
     ax.loglog(SMALL_STEPS, smooth, color=COLOR["network"], label="tanh")
     shown = np.where(kinked > 0, kinked, np.nan)
     ax.loglog(SMALL_STEPS, shown, "-.", color=COLOR["gate"], label="ReLU")
@@ -168,7 +168,7 @@ def _inputs(activation: str, s: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def inputs(activation: str, s: float) -> Figure:
     """A network before and after a step of its weights, and its linearization, over the inputs."""
     before, after, tangent, lin = _inputs(activation, s)
-    fig, ax = new_axes(height=3.7)
+    fig, ax = new_axes(width=5.6, height=3.6)
     ax.plot(FINE, before, color=COLOR["muted"], lw=1, label="$F(x;w_0)$")
     ax.plot(FINE, after, color=COLOR["network"], lw=2.4, label="$F(x;w)$")
     broken = _broken(lin, FINE, tangent) if activation == "relu" else (FINE, tangent)
@@ -229,7 +229,7 @@ def _level_lines(ax: Axes, cuts: np.ndarray, slopes: np.ndarray) -> None:
 def cones(m: int) -> Figure:
     """The plane cut by the neurons' lines; F_0 on the plane and on the circle."""
     lin, W, cuts, slopes = _plane(m)
-    fig, (left, right) = new_axes(ncols=2, height=3.3, width_ratios=(1, 1.15))
+    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.1, width_ratios=(1.1, 1))
     left.plot(*_circle(FINE).T, color=COLOR["muted"], lw=0.8)
     for w in lin.W0:
         across = 1.15 * np.array([-w[1], w[0]])
@@ -289,7 +289,7 @@ def starts(start_at: str) -> Figure:
     """Network and linearization over the circle for a start where nonlinearity stays or fails."""
     lin, W, rank = _start(start_at)
     grid, data = _circle(FINE), _circle(QUADRANT)
-    fig, ax = new_axes(height=3.7)
+    fig, ax = new_axes(width=5.6, height=3.6)
     ax.axvspan(0, np.pi / 2, color=COLOR["muted"], alpha=0.18, lw=0)
     ax.plot(FINE, lin.network(grid, W), color=COLOR["network"], lw=2.4, label="$F(x;w)$")
     ax.plot(FINE, grid @ _linear_fit(lin(data, W)), ":", color=COLOR["theory"], lw=2.2,
@@ -342,7 +342,7 @@ def fan(spread: float) -> Figure:
     """Twelve points in a fan, their gate patterns, and the rank of the Jacobian."""
     phi, pattern, rank = _fan(spread)
     count = int(pattern.max()) + 1
-    fig, (left, right) = new_axes(ncols=2, height=3.3, width_ratios=(1, 1.15))
+    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.1, width_ratios=(1.1, 1))
     for w in _fan_lines().W0:
         left.plot(*np.outer([-1.3 * w[1], 1.3 * w[0]], [-1, 1]), color=COLOR["gate"], lw=1.6)
     order = {number: rank_ for rank_, number in enumerate(dict.fromkeys(pattern))}
