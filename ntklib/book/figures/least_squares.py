@@ -110,8 +110,8 @@ def descent(step: float) -> Figure:
         label = rf"$\sigma$ = {size:g}"
         right.semilogy(t, np.abs((walk - CENTER) @ direction) + 1e-12, style, label=label)
         right.lines[-1].set_color(COLOR["theory"] if style == "-" else COLOR["gate"])
-    right.set(xlabel="steps", title="gap by direction", ylim=(1e-4, 30))
-    right.legend(loc="lower left")
+    right.set(xlabel="steps", title="gap by direction", ylim=(1e-4, 1e3))
+    right.legend(loc="upper right")
     return fig
 
 
