@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Wedge
+from numpy.typing import NDArray
 
 from ntklib import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
 from ntklib._validate import Array
@@ -41,10 +42,10 @@ def _directions() -> Array:
     return directions
 
 
-def _both_open(theta: float) -> Array:
+def _both_open(theta: float) -> NDArray[np.bool_]:
     """Which of the directions have both gates open at the angle theta (radians)."""
     v = _directions()
-    open_gates: Array = (v @ _on_circle(0.0)[0] >= 0) & (v @ _on_circle(theta)[0] >= 0)
+    open_gates: NDArray[np.bool_] = (v @ _on_circle(0.0)[0] >= 0) & (v @ _on_circle(theta)[0] >= 0)
     return open_gates
 
 
@@ -58,8 +59,8 @@ def _half_plane(ax: Axes, angle: float, color: str, style: str, name: str) -> No
     ax.annotate(
         "", xy=tip, xytext=(0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2}
     )
-    reach = 1.28 if len(name) < 5 else 1.38
-    ax.text(*(reach * _on_circle(angle)[0]), name, ha="center", va="center", fontsize=13)
+    at = (1.28 if len(name) < 5 else 1.38) * _on_circle(angle)[0]
+    ax.text(at[0], at[1], name, ha="center", va="center", fontsize=13)
 
 
 def wedge(degrees: int) -> Figure:
@@ -137,7 +138,7 @@ def profiles() -> Figure:
     return fig
 
 
-def exact_pairs(exponents: Array) -> tuple[Array, Array, Array]:
+def exact_pairs(exponents: NDArray[np.int_]) -> tuple[Array, Array, Array]:
     """Pairs of stored vectors whose angle arctan(2^-k) is known exactly.
 
     The vectors x = (1, 2, 2, 4) and y = (2, -1, 4, -2) are orthogonal and have norm 5; for k at
@@ -146,7 +147,7 @@ def exact_pairs(exponents: Array) -> tuple[Array, Array, Array]:
     Returns x (4,), the vectors x + h y (n, 4), and the angles (n,).
     """
     x, y = np.array([1.0, 2.0, 2.0, 4.0]), np.array([2.0, -1.0, 4.0, -2.0])
-    h = 2.0 ** -np.asarray(exponents, dtype=float)
+    h = 2.0 ** -exponents.astype(float)
     return x, x + h[:, None] * y, np.arctan(h)
 
 
@@ -246,7 +247,7 @@ def upstairs_alt(x: float, beta: float) -> str:
 def folds(accuracy: Mapping[str, Array]) -> Figure:
     """Accuracies in the folds of a cross-validation, a row of dots for each method."""
     fig, ax = new_axes(height=2.4)
-    for row, (name, values) in enumerate(reversed(accuracy.items())):
+    for row, (name, values) in enumerate(reversed(list(accuracy.items()))):
         # Spread sideways in a fixed pattern, so that equal values stay visible.
         ax.plot(values, row + 0.16 * np.linspace(-1, 1, len(values)), "o", mfc="none", ms=6)
         ax.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=INK, lw=2)
