@@ -145,8 +145,7 @@ def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
     size = norm
     for weight, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         std, share, shift = _mix_rows(size, weight, bias)
-        with np.errstate(over="ignore"):  # reported just below
-            rows = net.law.rows(std)
+        rows = net.law.rows(std)
         size = rows.size
         if not np.isfinite(size).all():
             raise OverflowError(

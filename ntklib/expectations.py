@@ -44,6 +44,7 @@ from ntklib.activations import Activation
 _SMALLEST, _LARGEST = 1e-150, 1e153
 # 1024 x 1024 polynomials are 8 MiB, and found in under a second.
 _MOST_NODES = 1024
+_ROUNDING = 2.0**-52
 # Below this angle sin - angle * cos is summed as a series.
 _SERIES = 0.5
 # (-1)^(k+1) 2k / (2k+1)!, the series of (sin x - x cos x) / x in x^2; the next is 1e-18 at 0.5.
@@ -331,7 +332,8 @@ class Exponential(Rbf):
     """
 
     def rows(self, std: Array) -> Rows:
-        return Rows(std, np.exp(std * std))
+        with np.errstate(over="ignore"):  # reported by those who use the size
+            return Rows(std, np.exp(std * std))
 
 
 class Cosine(Dual):
@@ -551,9 +553,9 @@ class Quadrature(Dual):
             f = f + 1j * (flat.imag / np.where(flat.real > 0, flat.real, 1))[:, None] * _euler(f)
         size = np.sqrt(np.sum(f * f, axis=1))
         f = f / np.where(size == 0, 1, size)[:, None]
-        weight = np.cumsum(np.max(np.abs(f), axis=0)[::-1] ** 2)[::-1] * np.arange(f.shape[1])
-        last = int(np.nonzero(weight > 1e-17)[0].max(initial=1))
-        f = f[:, : last + 1]
+        # Coefficients below the rounding of the others add nothing but time.
+        heard = np.nonzero(np.abs(f).max(axis=0) > _ROUNDING)[0]
+        f = f[:, : int(heard.max(initial=0)) + 1]
         return Rows(std, size.reshape(shape), tuple(c.reshape(shape) for c in f.T))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
@@ -566,7 +568,12 @@ class Quadrature(Dual):
         total, q, dq = zero.copy(), zero.copy(), zero.copy()
         even, odd = zero.copy(), zero.copy()  # half the squares of f - g
         same = left.std.min() == right.std.min() == left.std.max() == right.std.max()
-        count = min(len(left.terms), len(right.terms))
+        # Products small enough to leave out: for equal deviations half of them.
+        sizes = [
+            k * np.abs(f).max() * np.abs(g).max()
+            for k, (f, g) in enumerate(zip(left.terms, right.terms, strict=False))
+        ]
+        count = int(np.nonzero(np.array(sizes) > _ROUNDING / 64)[0].max(initial=0)) + 1
         for k in range(max(len(left.terms), len(right.terms)) - 1, -1, -1):
             f = left.terms[k] if k < len(left.terms) else zero
             g = right.terms[k] if k < len(right.terms) else zero
@@ -680,6 +687,8 @@ def expectations(
     ------
     ValueError
         A deviation that is not positive, a correlation outside, NaN.
+    OverflowError
+        A value beyond the largest float64.
     """
     left, right = (real_array(n, v, ndim=(0, 1, 2)) for n, v in (("a", a), ("b", b)))
     correlation = real_array("rho", rho, ndim=(0, 1, 2)).astype(np.float64)
@@ -694,6 +703,10 @@ def expectations(
     law = dual(activation)
     x, z = law.rows(left), law.rows(right)
     layer = law.pairs(x, z, 1 - correlation, 1 + correlation)
-    size = x.size * z.size
-    value = size * (layer.plus - layer.minus) / 2
-    return value, size / (left * right) * layer.slope
+    with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+        size = x.size * z.size
+        value = size * (layer.plus - layer.minus) / 2
+        slope = size / (left * right) * layer.slope
+    if not (np.isfinite(value).all() and np.isfinite(slope).all()):
+        raise OverflowError("the expectations have values beyond 1.8e308")
+    return value, slope

@@ -294,8 +294,7 @@ def random_network_kernels(X, width, draws, rng, W_std, b_std):
         back1 = root * slope(h1) * (back2 @ W2)
         tangent[draw] = (
             covariance[draw]
-            + (back2 @ back2.T)
-            * (root**2 / W_std**2 * W_std**2 * sigma(h1) @ sigma(h1).T + b_std**2)
+            + (back2 @ back2.T) * (root**2 * sigma(h1) @ sigma(h1).T + b_std**2)
             + (back1 @ back1.T) * (W_std**2 * X @ X.T + b_std**2)
         )
     return covariance, tangent
