@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +49,8 @@ Trained = str | Iterable[int]
 
 # Pairs done at once: the temporaries of a layer, of 64 KiB each, stay in the cache.
 _BLOCK = 1 << 13
+# Of a complex derivative: its square is lost beside 1.
+_STEP = 1e-30
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Architecture:
     """Activation and, for each layer, the scales and whether it is trained."""
 
     law: Dual
-    weights: tuple[float, ...]
-    biases: tuple[float, ...]
+    weights: tuple[Any, ...]
+    biases: tuple[Any, ...]
     trained: tuple[bool, ...]
 
     @property
@@ -202,13 +204,13 @@ class _Deep:
         """The layers at the points, and their output's standard deviation with its exponent."""
         if self.net.homogeneous:
             layers, std = forward(self.net, side.norm)
-            return layers, (std, side.exponent)
+            return layers, (std.real, side.exponent)
         with np.errstate(over="ignore"):
             norm = np.ldexp(side.norm, side.exponent)
         if np.isinf(norm).any():
             raise OverflowError("norms of X and Z must be below 1.8e308")
         layers, std = forward(self.net, norm)
-        return layers, np.frexp(std)
+        return layers, np.frexp(std.real)
 
     def _profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
         # What overflows here does so in the result, which is checked.
@@ -230,9 +232,51 @@ class _Deep:
         return self._profile(left, right, minus, plus)
 
 
-def _kernel(net: Architecture, X: object, Z: object | None, tangent: bool) -> Array:
+class _Slope(_Deep):
+    """Derivative of the kernel in the logarithm of all weights or of all biases.
+
+    By a complex step: the kernel is analytic in its scales, so that at scales times 1 + ih its
+    imaginary part over h is the derivative, to h^2 and without a subtraction.
+    """
+
+    def __init__(
+        self, net: Architecture, left: Points, right: Points | None, tangent: bool, scale: str
+    ) -> None:
+        turn = 1 + 1j * _STEP
+        if scale == "weights":
+            net = replace(net, weights=tuple(w * turn for w in net.weights))
+        else:
+            net = replace(net, biases=tuple(b * turn for b in net.biases))
+        super().__init__(net, left, right, tangent)
+
+    def _profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
+        value = super()._profile(left, right, minus, plus)
+        for side in (left, right):
+            std = side[-1].rows.std
+            value = value * np.where(std.real > 0, std / np.where(std.real > 0, std.real, 1), 1)
+        derivative: Array = value.imag / _STEP
+        return derivative
+
+
+def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool) -> Array:
+    """The kernel of a checked architecture, covariance or tangent."""
     left, right, dtype = _sides(X, Z)
     return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
+
+
+def kernel_slope(net: Architecture, X: object, tangent: bool, scale: str) -> Array:
+    """Its derivative in the logarithm of the scale of all "weights" or all "biases"."""
+    left, _, dtype = _sides(X, None)
+    return matrix_of(_Slope(net, left, None, tangent, scale), left, None, dtype)
+
+
+def kernel_diagonal(net: Architecture, X: object, tangent: bool) -> Array:
+    """Its values at equal points, shape (n,)."""
+    left, _, dtype = _sides(X, None)
+    mantissa, exponent = _Deep(net, left, None, tangent).diagonal
+    with np.errstate(over="ignore"):
+        values: Array = np.ldexp(mantissa, exponent).astype(dtype)
+    return values
 
 
 def nngp(
@@ -259,7 +303,8 @@ def nngp(
     :func:`relu_nngp` with scale eps is the case depth=1, W_std=(1, eps). In neural-tangents this
     is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it divides inner products of inputs by d.
     """
-    return _kernel(architecture(depth, activation, W_std, b_std, "all"), X, Z, tangent=False)
+    net = architecture(depth, activation, W_std, b_std, "all")
+    return kernel_matrix(net, X, Z, tangent=False)
 
 
 def ntk(
@@ -327,4 +372,5 @@ def ntk(
     products of inputs by d and trains all layers; there the kernel of the lecture is "ntk" less
     "nngp" of one hidden layer.
     """
-    return _kernel(architecture(depth, activation, W_std, b_std, trained), X, Z, tangent=True)
+    net = architecture(depth, activation, W_std, b_std, trained)
+    return kernel_matrix(net, X, Z, tangent=True)

@@ -78,9 +78,9 @@ LAWS = {
 
 
 def kernels(x, z, *, depth, law, W_std, b_std):
-    """(xx, zz, xz) of the NNGP and of the NTK; x, z vectors of float64, taken exactly."""
+    """(xx, zz, xz) of the NNGP and of the NTK; floats and numbers of mpmath, taken exactly."""
     x, z = [mp.mpf(float(v)) for v in x], [mp.mpf(float(v)) for v in z]
-    W, b = [mp.mpf(float(W_std)) ** 2] * (depth + 1), [mp.mpf(float(b_std)) ** 2] * (depth + 1)
+    W, b = [mp.mpf(W_std) ** 2] * (depth + 1), [mp.mpf(b_std) ** 2] * (depth + 1)
     pairs = ((x, x), (z, z), (x, z))
     K = [W[0] * mp.fsum(s * t for s, t in zip(*p, strict=True)) + b[0] for p in pairs]
     T = list(K)
