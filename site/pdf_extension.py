@@ -1,0 +1,291 @@
+"""The book on paper: what LaTeX must be told so that the PDF says what the website says.
+
+Numbers of statements, exercises and equations are those of the website. A slider is one frame,
+with the address where it moves. The macros are the ones that MathJax gets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from book_extension import statements  # this folder is on the path: see _config.yml
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
+from sphinx_proof.nodes import proof_node
+from take_away import project
+
+# Words that LaTeX has for other things already; the book's meaning is the one that counts.
+_MACRO = r"\providecommand{{\{0}}}{{}}\renewcommand{{\{0}}}[{1}]{{{2}}}"
+_SLIDERS = re.compile(r"Figure with sliders \(([^)]*)\)")
+
+# Letters of code and labels that the text's fonts do not have, as formulas.
+SIGNS = {
+    "≤": r"\le",
+    "≥": r"\ge",
+    "≠": r"\ne",
+    "≈": r"\approx",
+    "→": r"\to",
+    "√": r"\surd",
+    "∎": r"\square",
+    "∞": r"\infty",
+    "×": r"\times",
+    "−": "-",
+    "′": r"{}^\prime",
+    "⇒": r"\Rightarrow",
+    "½": r"\tfrac12",
+    "α": r"\alpha",
+    "β": r"\beta",
+    "γ": r"\gamma",
+    "δ": r"\delta",
+    "ε": r"\varepsilon",
+    "ζ": r"\zeta",
+    "η": r"\eta",
+    "θ": r"\theta",
+    "κ": r"\kappa",
+    "λ": r"\lambda",
+    "μ": r"\mu",
+    "ν": r"\nu",
+    "ξ": r"\xi",
+    "π": r"\pi",
+    "ρ": r"\rho",
+    "σ": r"\sigma",
+    "τ": r"\tau",
+    "φ": r"\varphi",
+    "χ": r"\chi",
+    "ψ": r"\psi",
+    "ω": r"\omega",
+    "Γ": r"\Gamma",
+    "Δ": r"\Delta",
+    "Θ": r"\Theta",
+    "Λ": r"\Lambda",
+    "Ξ": r"\Xi",
+    "Π": r"\Pi",
+    "Σ": r"\Sigma",
+    "Φ": r"\Phi",
+    "Ψ": r"\Psi",
+    "Ω": r"\Omega",
+    **{sign: f"{{}}_{digit}" for digit, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")},
+    **{sign: f"{{}}^{digit}" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    "ᵀ": r"{}^\top",
+    "⁺": "{}^+",
+    "⁻": "{}^-",
+    "ₘ": "{}_m",
+    "ₙ": "{}_n",
+    "ᵢ": "{}_i",
+    "ⱼ": "{}_j",
+}
+
+
+def macros(given: dict[str, Any]) -> str:
+    """The macros of MathJax as LaTeX."""
+    lines = []
+    for name, value in given.items():
+        body, count = value if isinstance(value, list) else (value, 0)
+        lines.append(_MACRO.format(name, count, body))
+    return "\n".join(lines)
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Fill in what LaTeX needs, from what the website has."""
+    signs = "\n".join(
+        rf"\newunicodechar{{{sign}}}{{\ensuremath{{{formula}}}}}" for sign, formula in SIGNS.items()
+    )
+    preamble = Path(__file__).with_name("book.tex").read_text(encoding="utf-8")
+    config.today = f"Version {project(app)['version']}"  # the title page's, instead of a day
+    config.latex_domain_indices = False
+    config.latex_elements = {
+        "papersize": "a4paper",
+        "pointsize": "11pt",
+        "extraclassoptions": "openany,oneside",
+        "fontpkg": FONTS,
+        "fncychap": "",
+        "makeindex": "",
+        "printindex": "",
+        "preamble": "\n".join((preamble, signs, macros(config.mathjax3_config["tex"]["macros"]))),
+        **config.latex_elements,
+    }
+
+
+FONTS = r"""
+\setmainfont{Latin Modern Roman}
+\setsansfont{Latin Modern Sans}
+\setmonofont{FreeMono}[Extension=.otf, UprightFont=*, ItalicFont=*Oblique, BoldFont=*Bold,
+  BoldItalicFont=*BoldOblique, Scale=0.86]
+"""
+
+
+class Captions(SphinxPostTransform):
+    """Below a slider's frame, say what moves it and where."""
+
+    default_priority = 3  # before myst-nb keeps one form of each output and drops the others
+    formats: ClassVar = ("latex",)
+
+    def run(self, **options: Any) -> None:
+        for bundle in list(self.document.findall(_is_bundle)):
+            forms = {form["mime_type"]: form for form in bundle.children}
+            if "text/plain" not in forms or "image/png" not in forms:
+                continue
+            if match := _SLIDERS.match(forms["text/plain"].astext()):
+                base = str(self.config.html_baseurl).rstrip("/")
+                caption = slider_caption(match[1], base, _docname(bundle, self.env))
+                bundle.parent.insert(bundle.parent.index(bundle) + 1, caption)
+
+
+def _is_bundle(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "mime_bundle"
+
+
+def slider_caption(controls: str, base: str, page: str) -> nodes.paragraph:
+    """One line in small print."""
+    text: list[nodes.Node] = [nodes.Text(f"One frame of many: {controls}. Move it on the website")]
+    if base:
+        address = f"{base}/{page}.html"
+        text += [nodes.Text(", "), nodes.reference("", address, refuri=address)]
+    return nodes.paragraph("", "", _raw(r"{\slidercaption "), *text, nodes.Text("."), _raw("}"))
+
+
+def _raw(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="latex")
+
+
+def _docname(node: nodes.Node, env: BuildEnvironment) -> str:
+    """The page that a node of the one big tree comes from, which its sections keep."""
+    while node is not None:
+        if isinstance(node, nodes.section) and "docname" in node:
+            return str(node["docname"])
+        node = node.parent
+    return str(env.config.root_doc)
+
+
+def set_in_type(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Give the whole book, already in one tree, the form of a printed one."""
+    if app.builder.format != "latex":
+        return
+    known = statements(app.env)
+    for node in list(
+        doctree.findall(lambda one: isinstance(one, nodes.Element) and "realtype" in one)
+    ):
+        page = _docname(node, app.env)
+        statement = known[node["label"]]
+        title = node.next_node(nodes.title)
+        heading: list[nodes.Node] = [
+            nodes.Text(f"{statement['kind'].capitalize()} {statement['number']}")
+        ]
+        if statement["title"] and title is not None:
+            heading += [child.deepcopy() for child in title.children]
+        _box(node, "statement", heading, title, [f"{page}:{node['label']}"])
+    for node in list(doctree.findall(proof_node)):
+        first = node.next_node(nodes.Text)
+        first.parent.replace(first, nodes.Text(first.removeprefix("Proof. ")))
+        node.replace_self([_raw("\\begin{proof}\n"), *_flat(node), _raw("\\end{proof}\n")])
+    for kinds, name in (
+        ((exercise_node, exercise_enumerable_node), "exercise"),
+        ((solution_node,), "solution"),
+    ):
+        for node in list(doctree.findall(lambda one, kinds=kinds: isinstance(one, kinds))):
+            page, title = _docname(node, app.env), node.next_node(nodes.title)
+            heading = [child.deepcopy() for child in title.children]
+            labels = [f"exercise:{node['label']}", f"{page}:{node['label']}"]
+            _box(node, name, heading, title, labels)
+    for formula in list(doctree.findall(nodes.math_block)):
+        if formula.get("label"):
+            number = equation_number(app.env, formula)
+            before = _raw(rf"\renewcommand{{\theequation}}{{{number}}}")
+            formula.parent.insert(formula.parent.index(formula), before)
+    for cell in list(doctree.findall(_is_hidden)):
+        cell.parent.remove(cell)
+    arrange(app, doctree)
+
+
+def _is_hidden(node: nodes.Node) -> bool:
+    """Code that the website folds away."""
+    above = node.parent
+    return (
+        isinstance(node, nodes.container)
+        and "cell_input" in node["classes"]
+        and bool({"tag_hide-input", "tag_remove-input"} & set(above["classes"]))
+    )
+
+
+def _box(
+    node: nodes.Element,
+    name: str,
+    heading: list[nodes.Node],
+    title: nodes.Node | None,
+    labels: list[str],
+) -> None:
+    """Replace a node by one of the environments of book.tex."""
+    marks = "".join(rf"\phantomsection\label{{{label}}}" for label in labels)
+    content = [child for child in _flat(node) if child is not title]
+    node.replace_self(
+        [
+            nodes.paragraph("", "", _raw(rf"\begin{{book{name}}}{{"), *heading, _raw(f"}}{marks}")),
+            *content,
+            _raw(f"\\end{{book{name}}}\n"),
+        ]
+    )
+
+
+def _flat(node: nodes.Element) -> list[nodes.Node]:
+    """The content without the sections and boxes that hold it, which are none of the book's."""
+    found: list[nodes.Node] = []
+    for child in node.children:
+        inner = isinstance(child, nodes.section | nodes.admonition)
+        found += _flat(child) if inner else [child]
+    return found
+
+
+def equation_number(env: BuildEnvironment, formula: nodes.math_block) -> str:
+    """The number that the website prints beside an equation."""
+    numbers = env.toc_fignumbers.get(formula["docname"], {}).get("displaymath", {})
+    number = numbers.get(nodes.make_id(f"equation-{formula['label']}"), (formula["number"],))
+    return ".".join(map(str, number))
+
+
+def arrange(app: Sphinx, doctree: nodes.document) -> None:
+    """Make the landing page the preface, and the captions of the contents parts."""
+    root = doctree.next_node(nodes.section)
+    own = [child for child in root.children[1:] if not _holds_pages(child)]
+    for child in own:
+        root.remove(child)
+    root.insert(1, nodes.section("", nodes.title("", "Preface"), *own, ids=["preface"]))
+    captions = dict(_captions(app.env))
+    for page in list(doctree.findall(addnodes.start_of_file)):
+        start = ""
+        if caption := captions.get(page["docname"]):
+            start = f"\\part{{{caption}}}\n"
+        number = app.env.toc_secnumbers.get(page["docname"], {}).get("")
+        depth = -2 if number is None else 0
+        start += f"\\setcounter{{secnumdepth}}{{{depth}}}\n"
+        if number is not None:
+            start += f"\\setcounter{{chapter}}{{{number[0] - 1}}}\n"
+        page.parent.insert(page.parent.index(page), _raw(start))
+    root.insert(1, _raw("\\setcounter{secnumdepth}{-2}\n"))
+
+
+def _holds_pages(node: nodes.Node) -> bool:
+    return next(iter(node.findall(addnodes.start_of_file)), None) is not None
+
+
+def _captions(env: BuildEnvironment) -> Iterator[tuple[str, str]]:
+    """First page of each part -> the part's name."""
+    for toctree in env.get_doctree(env.config.root_doc).findall(addnodes.toctree):
+        files = [page for page in toctree["includefiles"] if page in env.found_docs]
+        if files and toctree.get("caption"):
+            yield files[0], toctree["caption"]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_post_transform(Captions)
+    app.connect("config-inited", configure)
+    app.connect("doctree-resolved", set_in_type, priority=600)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
