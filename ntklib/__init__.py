@@ -5,6 +5,7 @@ kernels in the limit of infinite width: of the lecture's network, and of deep on
 """
 
 from ntklib import activations, concentration, expectations, least_squares
+from ntklib.convolution import conv_nngp, conv_ntk
 from ntklib.deep import nngp, ntk
 from ntklib.kernels import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
 from ntklib.linearization import Fit, Linearization
@@ -19,6 +20,8 @@ __all__ = [
     "activations",
     "angles",
     "concentration",
+    "conv_nngp",
+    "conv_ntk",
     "expectations",
     "gate_kernel",
     "kappa",
