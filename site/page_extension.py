@@ -34,6 +34,19 @@ POLICY = "; ".join(
 # Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
 UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
 
+# Files that they and the theme copy, and no page names.
+UNUSED_FILES = (
+    "**/*.map",
+    "*thebe*",
+    "*togglebutton*",
+    "design-tabs.js",
+    "exercise.css",
+    "scripts/bootstrap*",
+    "scripts/fontawesome*",
+    "styles/theme.css",
+    "*webpack-macros.html",
+)
+
 # What MathJax loads, named so that the browser can fetch all of it at once.
 MATHJAX = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
 
@@ -94,7 +107,9 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     context["page_metadata"] = metadata(app, page, context, doctree)
     context.setdefault("notebook_download", "")
     context.setdefault("launch_links", [])
-    body = context["body"] = give_room(context.get("body", ""), app.config.mathjax3_config)
+    body = give_room(context.get("body", ""), app.config.mathjax3_config)
+    # Deprecated in ARIA 1.2; the entries stand in a list.
+    body = context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     maths = 'class="math' in body
     context["mathjax_parts"] = [f"vendor/mathjax/{part}.js" for part in MATHJAX if maths]
     scripts = []
@@ -152,7 +167,7 @@ def metadata(
         ("og:type", "article"),
         ("og:site_name", app.config.html_title),
     ]
-    if description := describe(doctree):
+    if description := DESCRIPTIONS.get(page) or describe(doctree):
         pairs += [("description", description), ("og:description", description)]
     if app.config.html_baseurl:
         base = app.config.html_baseurl.rstrip("/")
@@ -213,9 +228,9 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         robots += f"Sitemap: {base}/sitemap.xml\n"
     out.joinpath("robots.txt").write_text(robots, encoding="utf-8")
     static = out / "_static"
-    for unused in ("vendor/fontawesome", "locales"):
+    for unused in ("vendor/fontawesome", "locales", "images"):
         shutil.rmtree(static / unused, ignore_errors=True)
-    for pattern in ("**/*.map", "scripts/fontawesome*", "scripts/bootstrap*", "*thebe*"):
+    for pattern in UNUSED_FILES:
         for path in static.glob(pattern):
             path.unlink()
     style = static / "styles/pydata-sphinx-theme.css"
@@ -224,10 +239,13 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 def without_icons(css: str) -> str:
     """The theme's style without Font Awesome: its fonts and a rule for each of its icons."""
+    css = re.sub(r"/\*!\s*\* Font Awesome.*?\*/", "", css, flags=re.DOTALL)
     css = re.sub(r"@font-face\{[^}]*Font Awesome[^}]*\}", "", css)
     css = re.sub(r"(?<=[}])(?:\.fa-[\w-]+(?::before)?,?)+\{[^}]*\}", "", css)
     return re.sub(r"/\*# sourceMappingURL=[^*]*\*/", "", css)
 
+
+DESCRIPTIONS = {"search": "Search the pages of the book for a word, a statement or a name."}
 
 CARD_ALT = "A circle of directions with two half-planes; the wedge where both hold is shaded."
 
@@ -238,6 +256,7 @@ LANDING = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta http-equiv="refresh" content="0; url={target}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="description" content="{title}: the address of the book leads to its first page.">
 <title>{title}</title>
 <link rel="canonical" href="{target}">
 <link rel="icon" type="image/svg+xml" href="_static/favicon.svg">

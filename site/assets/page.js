@@ -30,18 +30,29 @@ window.addEventListener("beforeprint", () => {
 window.addEventListener("afterprint", () => folded.forEach((fold) => (fold.open = false)));
 
 // What scrolls sideways can be reached by keyboard and has a name.
+const WIDE = {
+  "div.math > mjx-container, span.math.wide > mjx-container": "Formula",
+  ".pst-scrollable-table-container": "Table",
+  "div.highlight pre, dl.py > dt": "Code",
+};
 function reachable() {
-  document.querySelectorAll("div.math, .pst-scrollable-table-container, div.cell_output pre, div.cell_input pre").forEach((box) => {
-    if (box.scrollWidth > box.clientWidth + 1) {
-      box.tabIndex = 0;
-      box.setAttribute("role", "region");
-      const number = box.querySelector(".eqno")?.firstChild?.textContent;
-      const kind = box.matches("div.math") ? "Formula" : box.matches("pre") ? "Code" : "Table";
-      box.setAttribute("aria-label", `${kind}${number ? ` ${number}` : ""}, scrolls sideways`);
-    } else {
-      ["tabindex", "role", "aria-label"].forEach((name) => box.removeAttribute(name));
+  for (const formula of document.querySelectorAll("main span.math")) {
+    const room = formula.closest("p, li, dd, dt, td, th, h1, h2, h3, h4, summary, div")?.clientWidth;
+    const needed = formula.querySelector("mjx-math")?.getBoundingClientRect().width;
+    formula.classList.toggle("wide", room > 0 && needed > room);
+  }
+  for (const [boxes, kind] of Object.entries(WIDE)) {
+    for (const box of document.querySelectorAll(`main :is(${boxes})`)) {
+      if (box.scrollWidth > box.clientWidth + 1 && box.clientWidth) {
+        const number = box.parentElement.querySelector(":scope > .eqno")?.firstChild.textContent;
+        box.tabIndex = 0;
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", `${kind}${number ? ` ${number}` : ""}, scrolls sideways`);
+      } else if (box.getAttribute("role") === "group") {
+        ["tabindex", "role", "aria-label"].forEach((name) => box.removeAttribute(name));
+      }
     }
-  });
+  }
 }
 let waiting = 0;
 function later() {

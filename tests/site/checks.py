@@ -1,0 +1,437 @@
+"""What is wrong with a built page: pure functions from a page to faults in words.
+
+Each function returns a list with one sentence a fault, empty when the page is sound. The first
+half reads files; the second half asks a page that is open in a browser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urldefrag, urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from playwright.sync_api import ConsoleMessage, Page
+
+from tools.measure_site import OBSERVE, settle
+
+# ---- Files ------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Sources that make a policy worthless: anything from anywhere, or scripts written into a page.
+LOOSE = re.compile(r"\*|https?:|unsafe-eval|script-src[^;]*unsafe-inline")
+
+
+def parse(path: Path) -> BeautifulSoup:
+    """The page as a tree, for reading only: a second call for the same text returns the same."""
+    return _parsed(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _parsed(text: str) -> BeautifulSoup:
+    return BeautifulSoup(text, "html.parser")
+
+
+def policy_faults(html: BeautifulSoup) -> list[str]:
+    """The content security policy: there, before anything it governs, and tight."""
+    meta = html.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
+    if meta is None:
+        return ["there is no content security policy"]
+    faults = []
+    content = str(meta["content"])
+    if "default-src 'self'" not in content:
+        faults.append(f"the policy does not start from 'self': {content}")
+    if loose := LOOSE.findall(content):
+        faults.append(f"the policy allows {loose}")
+    if meta.find_previous(["script", "link", "style", "img"]):
+        faults.append("something is loaded before the policy")
+    for script in html.find_all("script"):
+        if not script.get("src") and script.get("type") != "application/json":
+            faults.append(f"a script is written into the page: {script.get_text()[:60]!r}")
+    handlers = {name for tag in html.find_all(True) for name in tag.attrs if name.startswith("on")}
+    faults += [f"a handler is written into the page: {name}" for name in sorted(handlers)]
+    return faults
+
+
+def metadata_faults(html: BeautifulSoup) -> list[str]:
+    """What a search engine, a tab and a screen reader say first."""
+    faults = []
+    if not (html.html and html.html.get("lang")):
+        faults.append("the language is not named")
+    title = html.title.get_text().strip() if html.title else ""
+    if len(title) < 4 or "<" in title:
+        faults.append(f"the title says nothing: {title!r}")
+    headings = [h.get_text().strip() for h in html.find_all("h1")]
+    if len(headings) != 1 or not headings[0]:
+        faults.append(f"there must be one h1, found {headings}")
+    described = html.find("meta", attrs={"name": "description"})
+    words = str(described["content"]).split() if described else []
+    if len(words) < 5:
+        faults.append(f"the description says nothing: {' '.join(words)!r}")
+    if not html.find("link", rel="icon"):
+        faults.append("there is no link to an icon")
+    if not html.find("meta", attrs={"name": "viewport"}):
+        faults.append("a phone is not told to use its own width")
+    return faults
+
+
+def text_faults(html: BeautifulSoup, *, at_least: int = 30) -> list[str]:
+    """A page has something to read."""
+    main = html.find("main")
+    words = main.get_text(" ").split() if main else []
+    return [] if len(words) >= at_least else [f"only {len(words)} words in the main part"]
+
+
+def in_words(text: object) -> bool:
+    """Whether an alternative text speaks: three words, and no path or file name."""
+    words = str(text or "").split()
+    return len(words) >= 3 and not re.search(r"[\w/]+\.(png|svg|jpe?g|gif)\b", str(text))
+
+
+def picture_faults(html: BeautifulSoup) -> list[str]:
+    """Every picture says in words what it shows, frames of sliders included."""
+    faults = []
+    for image in html.find_all("img"):
+        if not in_words(image.get("alt")):
+            faults.append(f"an image has alt {image.get('alt')!r}")
+    for picture in html.find_all("svg"):
+        if picture.find_parent("svg") or picture.get("aria-hidden") == "true":
+            continue
+        if picture.get("role") != "img" or not in_words(picture.get("aria-label")):
+            faults.append(f"a drawing has label {picture.get('aria-label')!r}")
+    faults += ["a figure shows nothing" for f in html.find_all("figure") if not _shows(f)]
+    return faults
+
+
+def _shows(figure: Any) -> bool:
+    return figure.find(["img", "svg", "table", "pre", "video"]) is not None
+
+
+ATTRIBUTES = ("href", "src", "poster", "data")
+
+
+def link_faults(site: Path, pages: Iterable[Path]) -> list[str]:
+    """Every address inside the site leads to a file, and every anchor to an element."""
+    trees = {path: parse(path) for path in pages}
+    anchors = {path: _anchors(tree) for path, tree in trees.items()}
+    faults = []
+    for path, tree in trees.items():
+        for tag in tree.find_all(True):
+            for name in ATTRIBUTES:
+                if tag.has_attr(name) and tag.name != "use":
+                    fault = _dead(site, path, str(tag[name]), anchors)
+                    if fault:
+                        faults.append(f"{path.relative_to(site)}: {fault}")
+        ids = [str(tag["id"]) for tag in tree.find_all(id=True) if not tag.find_parent("template")]
+        doubled = sorted({i for i in ids if ids.count(i) > 1 and not tag_in_svg(tree, i)})
+        faults += [f"{path.relative_to(site)}: two elements are called {i!r}" for i in doubled]
+    return sorted(set(faults))
+
+
+def tag_in_svg(tree: BeautifulSoup, ident: str) -> bool:
+    """Whether an id belongs to the inside of a drawing, which no link leads to."""
+    return all(tag.find_parent("svg") for tag in tree.find_all(id=ident))
+
+
+def _anchors(tree: BeautifulSoup) -> set[str]:
+    named = {str(tag["name"]) for tag in tree.find_all("a", attrs={"name": True})}
+    return named | {str(tag["id"]) for tag in tree.find_all(id=True)}
+
+
+def _dead(site: Path, page: Path, address: str, anchors: dict[Path, set[str]]) -> str:
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https", "mailto", "data") or parts.netloc:
+        return ""
+    bare, anchor = urldefrag(address)
+    bare = unquote(bare.split("?")[0])
+    target = page if not bare else (page.parent / bare).resolve()
+    if bare.startswith("/") or not target.is_relative_to(site.resolve()):
+        return f"{address!r} leaves the site's folder"
+    if not target.is_file():
+        return f"{address!r} leads nowhere"
+    if anchor and target in anchors and unquote(anchor) not in anchors[target]:
+        return f"{address!r} names no element"
+    return ""
+
+
+def style_faults(site: Path) -> list[str]:
+    """Nothing that a style sheet names is missing or elsewhere."""
+    faults = []
+    for path in site.rglob("*.css"):
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for address in re.findall(r"url\(\s*[\"']?([^\"')]+)", text):
+            if address.startswith(("data:", "#")):
+                continue
+            if urlsplit(address).scheme or urlsplit(address).netloc:
+                faults.append(f"{path.name} asks {address}")
+            elif not (path.parent / urldefrag(address)[0].split("?")[0]).is_file():
+                faults.append(f"{path.name} names {address}, which is missing")
+    return faults
+
+
+# ---- In a browser -----------------------------------------------------------------------------
+
+
+class Witness:
+    """Writes down what a page asks for and complains about."""
+
+    def __init__(self, page: Page) -> None:
+        self.requests: list[str] = []
+        self.failed: list[str] = []
+        self.complaints: list[str] = []
+        page.add_init_script(OBSERVE)
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("requestfailed", lambda request: self.failed.append(request.url))
+        page.on(
+            "response",
+            lambda answer: answer.status >= 400 and self.failed.append(answer.url),
+        )
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning", "assert"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def foreign(self, origin: str) -> list[str]:
+        """Requests that leave the site."""
+        own = (origin, "data:", "blob:", "about:")
+        return [f"asks {url}" for url in self.requests if not url.startswith(own)]
+
+
+def visit(page: Page, url: str) -> Witness:
+    """Open an address and wait until nothing moves any more."""
+    witness = Witness(page)
+    page.goto(url, wait_until="load")
+    settle(page)
+    return witness
+
+
+def maths_faults(page: Page) -> list[str]:
+    """Every formula is set, and none shows an error or an unknown command (in red)."""
+    return page.evaluate(
+        r"""() => {
+          const faults = [];
+          for (const formula of document.querySelectorAll("main .math")) {
+            if (!formula.querySelector("mjx-container"))
+              faults.push(`not set: ${formula.textContent.trim().slice(0, 80)}`);
+          }
+          for (const error of document.querySelectorAll("mjx-merror, [data-mml-node=merror]"))
+            faults.push(`an error: ${error.getAttribute("data-mjx-error") || error.textContent}`);
+          for (const part of document.querySelectorAll("mjx-container *")) {
+            const style = getComputedStyle(part);
+            if (style.color === "rgb(255, 0, 0)")
+              faults.push(`in red: ${part.closest("mjx-container").textContent.slice(0, 80)}`);
+          }
+          return [...new Set(faults)];
+        }"""
+    )
+
+
+# What must not be read on a page: a dollar, a command of TeX, a role or directive of MyST, or what
+# Python says of an object without words.
+RAW = re.compile(
+    r"\$|\\(?:begin|end|frac|left|right|mathbb|operatorname|ip|norm|label)\b"
+    r"|\{(?:prf|eq|cite|doc|ref|numref|py|math|exercise|solution|unchecked|ledger)\b[^}]*\}"
+    r"|:::|```|<(?:ntklib|numpy|matplotlib|object|function)[^>]* at 0x|\bundefined\b"
+)
+
+
+def raw_text_faults(page: Page) -> list[str]:
+    """No source of TeX or MyST is left in what a reader reads (code apart)."""
+    texts: list[str] = page.evaluate(
+        """() => {
+          const skip = "pre, code, script, style, template, noscript, mjx-container, textarea";
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          const found = [document.title];
+          while (walker.nextNode()) {
+            if (!walker.currentNode.parentElement.closest(skip)) found.push(walker.currentNode.data);
+          }
+          return found;
+        }"""
+    )
+    return [f"reads {' '.join(text.split())[:80]!r}" for text in texts if RAW.search(text)]
+
+
+def axe_faults(page: Page) -> list[str]:
+    """What axe-core finds, in its words."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+def overflow_faults(page: Page) -> list[str]:
+    """Nothing makes the page scroll sideways, and nothing is cut off at its edge."""
+    return page.evaluate(
+        """() => {
+          const root = document.documentElement, width = root.clientWidth, faults = [];
+          if (root.scrollWidth > width) faults.push(`the page is ${root.scrollWidth} px wide`);
+          const scrolls = (e) => /auto|scroll/.test(getComputedStyle(e).overflowX);
+          const inside = (e) => { for (e = e.parentElement; e; e = e.parentElement)
+            if (e !== document.body && e !== root && scrolls(e)) return true; return false; };
+          for (const e of document.querySelectorAll("main *")) {
+            if (e.closest("svg svg, mjx-assistive-mml, template") || e.closest("svg") !== e && e.closest("svg")) continue;
+            const box = e.getBoundingClientRect();
+            const seen = e.checkVisibility({visibilityProperty: true}) && box.left < width;
+            if (seen && box.width > 1 && box.height > 1 && box.right > width + 1 && !inside(e))
+              faults.push(`<${e.localName} class="${e.className}"> ends at ${Math.round(box.right)} px: ${e.textContent.trim().slice(0, 60)}`);
+          }
+          return faults.slice(0, 10);
+        }"""
+    )
+
+
+SIDEWAYS = """() => [...document.querySelectorAll("main *")].filter((e) =>
+  e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && e.checkVisibility()
+  && /auto|scroll/.test(getComputedStyle(e).overflowX))"""
+
+
+def reach_faults(page: Page, *, press: int = 6) -> list[str]:
+    """What scrolls sideways takes the focus, has a name, and moves by the arrow keys.
+
+    The keys are pressed in the first `press` boxes, the rest is asked for focus and name.
+    """
+    page.evaluate(f"window.sideways = ({SIDEWAYS})()")
+    faults: list[str] = page.evaluate(
+        """() => sideways.filter((e) => e.tabIndex < 0 || !e.ariaLabel)
+          .map((e) => `cannot be reached: <${e.localName}> ${e.textContent.trim().slice(0, 60)}`)"""
+    )
+    for i in range(min(press, page.evaluate("sideways.length"))):
+        page.evaluate(
+            """(i) => { const e = sideways[i]; e.scrollIntoView({block: "center"});
+              e.scrollLeft = 0; e.focus({preventScroll: true}); }""",
+            i,
+        )
+        page.keyboard.press("ArrowRight")
+        moved = page.evaluate(
+            """(i) => new Promise((done) => { const start = performance.now();
+              const look = () => sideways[i].scrollLeft > 0 ? done(true)
+                : performance.now() - start > 1000 ? done(false) : requestAnimationFrame(look);
+              look(); })""",
+            i,
+        )
+        if not moved:
+            text = page.evaluate("(i) => sideways[i].textContent.trim().slice(0, 60)", i)
+            faults.append(f"does not move by keys: {text}")
+    return faults
+
+
+def slider_faults(page: Page) -> list[str]:
+    """Every slider has a label, and every combination of values shows its own frame.
+
+    Moves through the page's frames as a hand does: a value, then the event `input`.
+    """
+    return page.evaluate(
+        """() => {
+          const faults = [];
+          document.querySelectorAll("figure.ntk-interact").forEach((figure, n) => {
+            const say = (what) => faults.push(`figure ${n + 1}: ${what}`);
+            const inputs = [...figure.querySelectorAll("input[type=range]")];
+            const stage = figure.querySelector(".ntk-stage");
+            const frames = new Map([...figure.querySelectorAll("template")].map(
+              (t) => [t.dataset.key, t.innerHTML]));
+            const shown = () => stage.innerHTML;
+            if (!inputs.length) say("no slider");
+            const sizes = inputs.map((input) => Number(input.max) + 1);
+            const total = sizes.reduce((a, b) => a * b, 1);
+            if (frames.size !== total) say(`${frames.size} frames for ${total} values`);
+            if (new Set(frames.values()).size < 2) say("all frames are the same");
+            for (const input of inputs) {
+              const words = input.dataset.values.split("|");
+              if (!input.labels.length || !input.labels[0].textContent.trim()) say("no label");
+              if (new Set(words).size !== words.length) say(`values repeat: ${words}`);
+              if (words.length !== Number(input.max) + 1) say("values and range differ");
+            }
+            const start = inputs.map((input) => input.value);
+            if (shown() !== frames.get(start.join("-"))) say("does not start at its value");
+            for (let k = 0; k < total; k++) {
+              let rest = k;
+              inputs.forEach((input, i) => { input.value = rest % sizes[i]; rest = Math.floor(rest / sizes[i]); });
+              inputs[0].dispatchEvent(new Event("input", {bubbles: true}));
+              const key = inputs.map((input) => input.value).join("-");
+              if (shown() !== frames.get(key)) say(`at ${key} another frame is shown`);
+              if (!stage.querySelector("svg")?.ariaLabel) say(`at ${key} the frame has no words`);
+              for (const input of inputs) {
+                const words = input.dataset.values.split("|")[Number(input.value)];
+                if (input.ariaValueText !== words) say(`at ${key} announces ${input.ariaValueText}, not ${words}`);
+                if (input.parentElement.querySelector("output")?.value !== words) say(`at ${key} does not show ${words}`);
+              }
+            }
+            inputs.forEach((input, i) => (input.value = start[i]));
+            inputs[0]?.dispatchEvent(new Event("input", {bubbles: true}));
+          });
+          return faults;
+        }"""
+    )
+
+
+def slider_key_faults(page: Page) -> list[str]:
+    """The keys of a slider: Home, End and the arrows move it, and it says so each time."""
+    faults = []
+    sliders = page.locator("figure.ntk-interact input[type=range]")
+    for i in range(sliders.count()):
+        slider = sliders.nth(i)
+        last = int(slider.get_attribute("max") or 0)
+        words = (slider.get_attribute("data-values") or "").split("|")
+        slider.focus()
+        for key, value in (
+            ("Home", 0),
+            ("ArrowRight", 1),
+            ("ArrowUp", min(2, last)),
+            ("ArrowDown", min(2, last) - 1),
+            ("End", last),
+            ("ArrowLeft", last - 1),
+        ):
+            page.keyboard.press(key)
+            now, said = slider.input_value(), slider.get_attribute("aria-valuetext")
+            if (now, said) != (str(value), words[value]):
+                faults.append(f"slider {i + 1}: {key} gives {now}, {said!r}; not {value}")
+    return faults
+
+
+def motion_faults(page: Page) -> list[str]:
+    """Nothing moves by itself for a reader who asked for that."""
+    return page.evaluate(
+        """() => {
+          const long = (times) => times.split(",").some((t) => parseFloat(t) > 0.01);
+          return [...document.querySelectorAll("*")].filter((e) => {
+            const style = getComputedStyle(e);
+            return long(style.transitionDuration) || style.scrollBehavior === "smooth"
+              || (style.animationName !== "none" && long(style.animationDuration));
+          }).map((e) => `<${e.localName} class="${e.className}"> moves`);
+        }"""
+    )
+
+
+def fold_faults(page: Page) -> list[str]:
+    """Every fold shows its content (for paper, and for proofs without a script)."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("main details")].filter((fold) =>
+          [...fold.children].slice(1).some((part) => part.getBoundingClientRect().height === 0
+            && part.textContent.trim()))
+          .map((fold) => `folded: ${fold.querySelector("summary").textContent.trim()}`)"""
+    )
+
+
+def unscripted_faults(page: Page) -> list[str]:
+    """Without scripts: a frame of every figure, open proofs, the source of every formula."""
+    return page.evaluate(
+        """() => {
+          const seen = (e) => e && e.checkVisibility({visibilityProperty: true, opacityProperty: true})
+            && e.getBoundingClientRect().height > 0;
+          const all = (what) => [...document.querySelectorAll("main " + what)]
+            .filter((e) => !e.closest("details:not([open])"));
+          return [
+            ...all("figure").filter((e) => !seen(e.querySelector("svg, img, table, pre")))
+              .map((e) => `a figure shows nothing`),
+            ...[...document.querySelectorAll("details.proof")].filter((e) => !seen(e.children[1]))
+              .map((e) => `a proof is folded`),
+            ...all(".math").filter((e) => !seen(e))
+              .map((e) => `hidden: ${e.textContent.trim().slice(0, 60)}`),
+          ];
+        }"""
+    )

@@ -1,0 +1,63 @@
+"""A browser and the built site, for the tests of this folder. Nothing here is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tools.browser import chromium, launch, serve
+
+SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
+MISSING = f"There is no site in {SITE}: run make book first."
+
+
+def page_names() -> list[str]:
+    """Every page of the site, as an address within it; the redirect of index.html apart."""
+    found = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+    return [name for name in found if not name.startswith("_") and name != "index.html"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `name` runs once a page; without a site it runs once, and fails."""
+    if "name" in metafunc.fixturenames:
+        names = page_names() or ["no site"]
+        metafunc.parametrize("name", names, ids=lambda name: Path(name).stem, scope="module")
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built site."""
+    if not page_names():
+        pytest.fail(MISSING)
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of a process."""
+    try:
+        chromium()
+    except RuntimeError as error:
+        pytest.fail(str(error))
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def origin(site: Path) -> Iterator[str]:
+    """The address at which the built site is served."""
+    with serve(site) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page, wide and light."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,196 @@
+"""What a reader does: sliders, search, dark mode, folds, paper, a page without scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.site import checks, sound
+from tools.browser import NAMES, chromium, serve
+
+LANDING = "chapters/intro.html"
+CHAPTER = "chapters/limit.html"
+
+
+def test_every_slider_through_all_frames(page, origin, name):
+    checks.visit(page, f"{origin}/{name}")
+    assert checks.slider_faults(page) == []
+    assert checks.slider_key_faults(page) == []
+
+
+def test_on_paper_every_fold_is_open(page, origin, name):
+    checks.visit(page, f"{origin}/{name}")
+    page.emulate_media(media="print")
+    assert checks.fold_faults(page) == []
+    expect(page.locator(".bd-sidebar-primary")).to_be_hidden()
+
+
+def test_without_scripts(browser, origin, name):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{origin}/{name}")
+    assert len(page.locator("main").inner_text().split()) > 5
+    assert checks.unscripted_faults(page) == []
+    context.close()
+
+
+@pytest.fixture(params=["http", "file"])
+def address(request, site):
+    """Where the site is: served, or opened as files."""
+    return request.getfixturevalue("origin") if request.param == "http" else site.as_uri()
+
+
+def test_the_search_finds_a_word(page, address):
+    witness = checks.visit(page, f"{address}/{LANDING}")
+    page.get_by_role("searchbox").first.fill("Hoeffding")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=Hoeffding*")
+    found = page.locator("#search-results li a")
+    expect(found.first).to_be_visible()
+    assert any(CHAPTER in (link.get_attribute("href") or "") for link in found.all())
+    assert witness.complaints == []
+
+
+def test_the_search_says_when_there_is_nothing(page, address):
+    checks.visit(page, f"{address}/search.html?q=xyzzyplugh")
+    expect(page.locator("#search-results")).to_contain_text("did not match any")
+
+
+def test_the_color_mode_turns_and_stays(page, address):
+    checks.visit(page, f"{address}/{LANDING}")
+    background = "getComputedStyle(document.body).backgroundColor"
+    seen = {}
+    for _ in range(3):
+        page.get_by_role("button", name="Color mode").click()
+        root = page.locator("html")
+        seen[root.get_attribute("data-mode")] = page.evaluate(background)
+    assert set(seen) == {"auto", "dark", "light"}
+    assert seen["dark"] != seen["light"] == seen["auto"]  # the browser of this test is light
+    while page.locator("html").get_attribute("data-mode") != "dark":
+        page.get_by_role("button", name="Color mode").click()
+    page.reload()
+    assert page.evaluate(background) == seen["dark"]
+
+
+def test_figures_take_the_color_of_the_text(page, origin):
+    checks.visit(page, f"{origin}/{LANDING}")
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    color = "(e) => getComputedStyle(e).color"
+    assert page.locator("main figure svg").first.evaluate(color) == page.locator(
+        "main p"
+    ).first.evaluate(color)
+    fills = page.locator(
+        "main figure svg [fill=currentColor], main figure svg [stroke=currentColor]"
+    )
+    assert fills.count() > 10
+
+
+def test_the_way_to_the_next_page_and_back(page, origin):
+    checks.visit(page, f"{origin}/{LANDING}")
+    page.locator("a[rel=next]").click()
+    expect(page.locator("h1")).to_have_count(1)
+    assert LANDING not in page.url
+    page.locator("a[rel=prev]").last.click()
+    page.wait_for_url(f"**/{LANDING}*")
+
+
+def test_the_skip_link_is_the_first_stop(page, origin):
+    checks.visit(page, f"{origin}/{LANDING}")
+    page.keyboard.press("Tab")
+    focused = page.locator(":focus")
+    expect(focused).to_have_text("Skip to the text")
+    expect(focused).to_be_in_viewport()
+
+
+def test_the_chapters_on_a_phone(page, origin):
+    page.set_viewport_size({"width": 390, "height": 844})
+    checks.visit(page, f"{origin}/{LANDING}")
+    chapter = page.get_by_role("link", name="Two remarks").first
+    expect(chapter).not_to_be_in_viewport()
+    page.get_by_role("button", name="Chapters").click()
+    expect(chapter).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(chapter).not_to_be_in_viewport()
+
+
+def test_a_link_into_a_fold_opens_it(page, origin):
+    checks.visit(page, f"{origin}/chapters/interpolation.html")
+    solution = page.locator("details.solution").first
+    assert not solution.evaluate("(e) => e.open")
+    ident = solution.evaluate("(e) => e.id || e.querySelector('[id]').id")
+    page.evaluate("(id) => (location.hash = id)", ident)
+    expect(solution).to_have_attribute("open", "")
+
+
+# ---- Planted faults ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def planted(page, tmp_path):
+    """Opens the sound page with a text replaced."""
+    with serve(tmp_path) as address:
+
+        def open_with(old="", new=""):
+            sound.write(tmp_path, old, new)
+            return checks.visit(page, f"{address}/page.html")
+
+        yield open_with
+
+
+THIRD = '<template data-key="2">'
+PLANTED = [
+    (checks.slider_faults, '<label for="m">width</label>', "", "no label"),
+    (checks.slider_faults, 'data-values="1|2|3"', 'data-values="1|2|2"', "values repeat"),
+    (checks.slider_faults, 'data-values="1|2|3"', 'data-values="1|2"', "values and range differ"),
+    (checks.slider_faults, 'value="0"', 'value="1"', "does not start at its value"),
+    (checks.slider_faults, 'max="2"', 'max="1"', "3 frames for 2 values"),
+    (checks.slider_faults, '<svg role="img" aria-label="A line of width three"', "<svg", "words"),
+    (checks.slider_faults, '<script defer src="slider.js"></script>', "", "another frame is shown"),
+    (checks.slider_key_faults, '<script defer src="slider.js"></script>', "", "gives"),
+    (checks.fold_faults, "<details open>", "<details>", "folded: Proof"),
+    (checks.unscripted_faults, "<details open>", '<details class="proof">', "a proof is folded"),
+    (checks.unscripted_faults, 'class="ntk-stage"', "hidden", "a figure shows nothing"),
+    (checks.unscripted_faults, 'class="math"', 'class="math" style="visibility: hidden"', "hidden"),
+]
+
+
+@pytest.mark.parametrize(("check", "old", "new", "words"), PLANTED)
+def test_planted_fault_is_seen(planted, page, check, old, new, words):
+    planted()
+    assert check(page) == []
+    planted(old, new)
+    assert any(words in fault for fault in check(page))
+
+
+def test_no_browser_is_a_clear_failure(monkeypatch):
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="apt-get install chromium"):
+        chromium()
+    assert "chromium" in NAMES
+
+
+def test_no_site_is_a_clear_failure(tmp_path):
+    copy = tmp_path / "tests" / "site"
+    shutil.copytree(Path(__file__).parent, copy)
+    shutil.copytree(checks.ROOT / "tools", tmp_path / "tools")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [*command, "--import-mode=importlib", "-k", "test_policy or test_links", str(copy)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "run make book first" in done.stdout
+    assert "passed" not in done.stdout
+    assert "skipped" not in done.stdout
