@@ -24,11 +24,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ntklib._validate import Array
+
+Index = np.ndarray[Any, np.dtype[np.integer[Any]]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Scaled = tuple[Array, Index]
 
 # Tile sides of 512 KiB (float64) and 1 MiB (float32): the product is then near its best rate, and
 # tile and buffers stay in a second-level cache of 1 to 2 MiB.
@@ -38,10 +42,14 @@ SIDE = {np.dtype(np.float64): 256, np.dtype(np.float32): 512}
 NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
 # Entries of a tile that are worth a second product instead of work pair by pair.
 _DENSE = 1 / 32
+# Entries of a strip of a tile: some buffers of this size fit beside the tile.
+_STRIP = 1 << 14
 # Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
 _BLOCK = 1 << 15
 # Multiplications below which threads cost more than they save.
 _SMALL = 1 << 24
+# Squares of numbers in this range neither overflow nor lose digits to underflow.
+_RANGE = (1e-120, 1e120)
 # Norms within these binary exponents can be multiplied without overflow or underflow.
 _SAFE = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}
 
@@ -57,7 +65,7 @@ class Points:
     X: Array
     unit: Array
     norm: Array
-    exponent: Array
+    exponent: Index
     square: Array
 
     def __len__(self) -> int:
@@ -72,26 +80,42 @@ class Points:
 
 def points(X: Array) -> Points:
     """Directions and lengths of the rows of X, float32 or float64, shape (n, d)."""
-    unit = np.empty_like(X, order="C")
-    norm, square = np.empty(len(X)), np.empty(len(X))
-    exponent = np.empty(len(X), dtype=np.intc)
-    step = max(1, _BLOCK // X.shape[1])
-    for start in range(0, len(X), step):
-        rows = slice(start, start + step)
-        unit[rows], norm[rows], exponent[rows], square[rows] = _normalized(X[rows])
-    return Points(X, unit, norm, exponent, square)
+    n, d = X.shape
+    side = Points(
+        X,
+        np.empty((n, d), X.dtype),
+        np.empty(n),
+        np.empty(n, dtype=np.intc),
+        np.empty(n),
+    )
+
+    def run(tasks: Iterator[slice]) -> None:
+        for rows in tasks:
+            side.unit[rows], side.norm[rows], side.exponent[rows], side.square[rows] = _normalized(
+                X[rows]
+            )
+
+    step = max(1, _BLOCK // d)
+    tasks = [slice(start, start + step) for start in range(0, n, step)]
+    in_threads(run, tasks, alone=n * d < _SMALL // 16)
+    return side
 
 
-def _normalized(X: Array) -> tuple[Array, Array, Array, Array]:
-    X = X.astype(np.float64)
-    exponent = np.frexp(np.abs(X).max(axis=1))[1]
-    # In two steps: 2**-exponent itself overflows for subnormal rows.
-    half = exponent // 2
-    scaled = np.ldexp(np.ldexp(X, -half[:, None]), (half - exponent)[:, None])
-    square = np.sum(scaled * scaled, axis=1)
+def _normalized(X: Array) -> tuple[Array, Array, Index, Array]:
+    """Unit rows in float64; norm as mantissa and exponent; mantissa squared."""
+    X = X.astype(np.float64, copy=False)
+    largest = np.maximum(X.max(axis=1), -X.min(axis=1))
+    exponent = np.zeros(len(X), dtype=np.intc)
+    if _RANGE[0] < largest.min() and largest.max() < _RANGE[1]:
+        square = np.einsum("ij,ij->i", X, X)
+    else:
+        exponent = np.frexp(largest)[1]
+        # In two steps: 2**-exponent itself overflows for subnormal rows.
+        half = exponent // 2
+        X = np.ldexp(np.ldexp(X, -half[:, None]), (half - exponent)[:, None])
+        square = np.einsum("ij,ij->i", X, X)
     norm = np.sqrt(square)
-    scaled /= np.where(norm > 0, norm, 1)[:, None]
-    return scaled, norm, exponent, square
+    return X * (1 / np.where(norm > 0, norm, 1))[:, None], norm, exponent, square
 
 
 class Scratch:
@@ -118,14 +142,14 @@ class Kernel(Protocol):
     `diagonal` the values at i = j, likewise; `left` is `right` when the matrix is symmetric.
     """
 
-    left: tuple[Array, Array]
-    right: tuple[Array, Array]
-    diagonal: tuple[Array, Array]
+    left: Scaled
+    right: Scaled
+    diagonal: Scaled
 
     def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
         """Overwrite cosines away from -1 and 1 by values; buffer 0 of the scratch is taken."""
 
-    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
         """Values at pairs, from 1 - cos and 1 + cos, each accurate where it is small."""
 
 
@@ -151,6 +175,14 @@ def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtyp
     work = len(left) * len(right) * (left.X.shape[1] + 64) // (2 if symmetric else 1)
     in_threads(job.run, tasks, alone=work < _SMALL)
     return K
+
+
+class _Near(NamedTuple):
+    """Entries of a tile that were computed again."""
+
+    row: Index
+    column: Index
+    value: Array
 
 
 class _Job:
@@ -180,18 +212,21 @@ class _Job:
     def tile(self, rows: slice, columns: slice, scratch: Scratch) -> None:
         diagonal = self.symmetric and rows == columns
         shape = (rows.stop - rows.start, columns.stop - columns.start)
-        r = np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=scratch(0, shape))
+        cos = np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=scratch(0, shape))
         if diagonal:
-            np.fill_diagonal(r, 0)  # known exactly
+            np.fill_diagonal(cos, 0)  # known exactly
         near = None
-        if r.max() > self.limit or r.min() < -self.limit:
-            near = self.near(r, rows, columns)
-        self.kernel.bulk(r, rows, columns, scratch)
-        if near is not None:
-            index, values = near
-            r[index] = values
+        if cos.max() > self.limit or cos.min() < -self.limit:
+            near = self.near(cos, rows, columns)
         out = self.K[rows, columns]
-        self.scale(r, rows, columns, out)
+        step = max(1, _STRIP // shape[1])
+        for start in range(0, shape[0], step):
+            strip = cos[start : start + step]
+            part = slice(rows.start + start, rows.start + start + len(strip))
+            self.kernel.bulk(strip, part, columns, scratch)
+            self.scale(strip, part, columns, out[start : start + step])
+        if near is not None:
+            self.put(near, rows, columns, out)
         if diagonal:
             lower = np.tril(out, -1)
             np.copyto(out, lower + lower.T)
@@ -201,32 +236,37 @@ class _Job:
             # From the matrix: its stride is kinder to the cache than the buffer's power of two.
             np.copyto(self.K[columns, rows], out.T)
 
-    def scale(self, r: Array, rows: slice, columns: slice, out: Array) -> None:
+    def scale(self, cos: Array, rows: slice, columns: slice, out: Array) -> None:
+        """Values times factors, into the matrix."""
         if self.factors is not None:
             left, right = self.factors
             if left is not None:
-                np.multiply(r, left[rows, None], out=r)
+                np.multiply(cos, left[rows, None], out=cos)
             if right is not None:
-                np.multiply(r, right[columns], out=out, casting="same_kind")
+                np.multiply(cos, right[columns], out=out, casting="same_kind")
             else:
-                np.copyto(out, r)
+                np.copyto(out, cos)
             return
         (a, ea), (b, eb) = self.kernel.left, self.kernel.right
-        values = r * (a[rows, None] * b[None, columns])
+        values = cos * (a[rows, None] * b[None, columns])
         np.copyto(out, _scaled(values, ea[rows, None] + eb[None, columns], out.dtype))
 
-    def near(self, r: Array, rows: slice, columns: slice) -> tuple[tuple[Array, Array], Array]:
-        """Index and values of the entries near -1 and 1; they are zero in r afterwards."""
-        i, j = np.nonzero(np.abs(r) > self.limit)
-        negative = r[i, j] < 0
-        r[i, j] = 0
+    def put(self, near: _Near, rows: slice, columns: slice, out: Array) -> None:
+        (a, ea), (b, eb) = self.kernel.left, self.kernel.right
+        i, j = near.row + rows.start, near.column + columns.start
+        values = _scaled(near.value * (a[i] * b[j]), ea[i] + eb[j], out.dtype)
+        out[near.row, near.column] = values
+
+    def near(self, cos: Array, rows: slice, columns: slice) -> _Near:
+        """Index and values of the entries near -1 and 1; they are zero in `cos` afterwards."""
+        i, j = np.nonzero(np.abs(cos) > self.limit)
+        negative = cos[i, j] < 0
+        cos[i, j] = 0
         A, B = self.left.directions(rows), self.right.directions(columns)
-        if self.dtype == np.float32:
-            small = _defects_by_products(A, B, i, j, negative)
-        else:
-            small = _defects_by_differences(A, B, i, j, negative)
+        by = _defects_by_products if self.dtype == np.float32 else _defects_by_differences
+        small = by(A, B, i, j, negative)
         minus, plus = np.where(negative, 2 - small, small), np.where(negative, small, 2 - small)
-        return (i, j), self.kernel.near(minus, plus, i + rows.start, j + columns.start)
+        return _Near(i, j, self.kernel.near(minus, plus, i + rows.start, j + columns.start))
 
 
 def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:
@@ -239,7 +279,7 @@ def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array 
     return left, right
 
 
-def _scaled(mantissa: Array, exponent: Array, dtype: np.dtype[Any]) -> Array:
+def _scaled(mantissa: Array, exponent: Index, dtype: np.dtype[Any]) -> Array:
     with np.errstate(over="ignore"):
         values: Array = np.ldexp(mantissa.astype(np.float64), exponent).astype(dtype)
     if not np.isfinite(values).all():
@@ -249,7 +289,7 @@ def _scaled(mantissa: Array, exponent: Array, dtype: np.dtype[Any]) -> Array:
     return values
 
 
-def _defects_by_products(A: Array, B: Array, i: Array, j: Array, negative: Array) -> Array:
+def _defects_by_products(A: Array, B: Array, i: Index, j: Index, negative: Mask) -> Array:
     """1 - |cos| at pairs of unit rows, with an absolute error of some ulps."""
     if len(i) > _DENSE * len(A) * len(B):
         cos = (A @ B.T)[i, j]
@@ -263,7 +303,7 @@ def _defects_by_products(A: Array, B: Array, i: Array, j: Array, negative: Array
     return defect
 
 
-def _defects_by_differences(A: Array, B: Array, i: Array, j: Array, negative: Array) -> Array:
+def _defects_by_differences(A: Array, B: Array, i: Index, j: Index, negative: Mask) -> Array:
     """1 - |cos| at pairs of unit rows, to the last digits of its square root.
 
     |u - v|^2 / 2, or |u + v|^2 / 2 for a negative cosine. Where many rows crowd around one

@@ -17,7 +17,7 @@ import numpy as np
 
 from ntklib import array_api
 from ntklib._geometry import _Geometry, _geometry
-from ntklib._tiles import Points, Scratch, matrix_of, points
+from ntklib._tiles import Index, Points, Scaled, Scratch, matrix_of, points
 from ntklib._validate import Array, matrix, positive, real_array
 from ntklib.array_api import is_foreign
 
@@ -59,7 +59,7 @@ class _Angular:
         self.diagonal = self.left
 
 
-def _ones(side: Points) -> tuple[Array, Array]:
+def _ones(side: Points) -> Scaled:
     return np.ones(len(side)), np.zeros(len(side), dtype=np.intc)
 
 
@@ -83,7 +83,7 @@ class _Ntk(_Homogeneous):
         supplement += math.pi / 2
         cos *= supplement
 
-    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
         return _cos(minus, plus) * _supplement(minus, plus)
 
 
@@ -97,7 +97,7 @@ class _Nngp(_Homogeneous):
         np.sqrt(cos, out=cos)
         cos += supplement
 
-    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
         return np.sqrt(minus * plus) + _cos(minus, plus) * _supplement(minus, plus)
 
 
@@ -111,7 +111,7 @@ class _Gate(_Angular):
         cos += math.pi / 2
         cos *= 1 / (2 * math.pi)
 
-    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
         return _supplement(minus, plus) / (2 * math.pi)
 
 
@@ -123,7 +123,7 @@ class _Angle(_Angular):
     def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
         np.arccos(cos, out=cos)
 
-    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
         return _supplement(plus, minus)
 
 
