@@ -68,7 +68,7 @@ def wedge(degrees: int) -> Figure:
     theta = math.radians(degrees)
     share = (180 - degrees) / 360
     inside = _both_open(theta)
-    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(6, 5))
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.1, width_ratios=(6, 5))
     # At a small angle the two names would sit on each other.
     names = ("$x$", "$x'$") if degrees > 12 else ("$x, x'$", "")
     _half_plane(left, 0.0, COLOR["network"], "-", names[0])
@@ -119,11 +119,19 @@ def wedge_alt(degrees: int) -> str:
     )
 
 
+PROFILES_ALT = (
+    "Three curves over the angle from 0 to pi, all one half at 0. The gate probability falls in a "
+    "straight line to zero. The NNGP kernel falls smoothly to zero and is nowhere negative. The "
+    "NTK falls fastest, crosses zero at a right angle, dips to about -0.09 and returns to zero "
+    "at pi."
+)
+
+
 def profiles() -> Figure:
     """Gate probability, NNGP and NTK of unit vectors, over the angle."""
     theta = np.linspace(0, math.pi, 181)
     X, Z = _on_circle(0.0), _on_circle(theta)
-    fig, ax = new_axes(height=3.2)
+    fig, ax = new_axes(width=5.2, height=3.0)
     ax.axhline(0, color=COLOR["muted"], lw=0.7)
     curves = (
         (gate_kernel(X, Z)[0], ":", COLOR["gate"], r"gates, $(\pi-\theta)/2\pi$"),
@@ -164,7 +172,7 @@ def angle_errors() -> Figure:
     k = np.arange(1, 51)
     x, Z, theta = exact_pairs(k)
     d = len(x)
-    fig, axes = new_axes(ncols=2, height=4.0)
+    fig, axes = new_axes(ncols=2, width=5.4, height=3.7)
     for ax, sign, name in ((axes[0], 1.0, r"$\theta$"), (axes[1], -1.0, r"$\pi-\theta$")):
         right = theta if sign > 0 else math.pi - theta
         plain = np.abs(naive_angles(sign * x, Z) - right)
@@ -198,7 +206,7 @@ def upstairs(x: float, beta: float) -> Figure:
     """Two numbers, their lift to the circle and their bias line; three kernels along the line."""
     pair = np.array([[FIXED], [x]])
     grid = np.linspace(-1, 1, 201)[:, None]
-    fig, (left, right) = new_axes(ncols=2, height=3.5, width_ratios=(1, 1))
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.1)
     left.plot(*_on_circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
     left.plot([-1.25, 1.25], [beta, beta], "--", color=COLOR["linear"], lw=1.4)
     left.axhline(0, color=INK, lw=0.8)
@@ -246,10 +254,17 @@ def upstairs_alt(x: float, beta: float) -> str:
 
 def folds(accuracy: Mapping[str, Array]) -> Figure:
     """Accuracies in the folds of a cross-validation, a row of dots for each method."""
-    fig, ax = new_axes(height=2.4)
+    fig, ax = new_axes(width=5.4, height=2.2)
     for row, (name, values) in enumerate(reversed(list(accuracy.items()))):
         # Spread sideways in a fixed pattern, so that equal values stay visible.
-        ax.plot(values, row + 0.16 * np.linspace(-1, 1, len(values)), "o", mfc="none", ms=6)
+        ax.plot(
+            values,
+            row + 0.16 * np.linspace(-1, 1, len(values)),
+            "o",
+            mfc="none",
+            mec=COLOR["sample"],
+            ms=6,
+        )
         ax.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=INK, lw=2)
         ax.text(0.897, row, name, ha="right", va="center")
     ax.set(
