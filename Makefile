@@ -13,15 +13,17 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export MPLBACKEND ?= agg
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book test test-fast serve lab notebooks lint clean
+.PHONY: help book pdf tex-packages test test-newest serve lab notebooks lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book       build the website into _build/html (executes every chapter)"
+	@echo "make pdf        build the whole book into _build/latex/kernels.pdf (needs XeLaTeX)"
 	@echo "make test       everything CI runs: lint, types, unit tests, notebooks, the site in a browser"
 	@echo "make serve      build, then serve the website on http://localhost:8000"
 	@echo "make lab        open the chapters in JupyterLab, with live sliders"
 	@echo "make notebooks  run every chapter in a fresh kernel and normalise it for git (ONLY=name for one)"
+	@echo "make test-newest  the same with the newest version of every library, in .venv-newest"
 	@echo "make clean      remove what was built (not .venv)"
 
 # The stamp is newer than the lock: nothing to install. A failed install leaves no stamp.
@@ -38,6 +40,24 @@ book: $(VENV)/.stamp
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
 	@echo "== Done. Open _build/html/index.html"
 
+# What a Debian or Ubuntu needs to set the book.
+TEX := latexmk texlive-xetex texlive-latex-recommended texlive-latex-extra \
+       texlive-fonts-recommended lmodern fonts-freefont-otf
+
+tex-packages:
+	@echo $(TEX)
+
+pdf: $(VENV)/.stamp
+	@command -v latexmk >/dev/null && command -v xelatex >/dev/null || \
+	  { echo "make pdf needs latexmk and xelatex; on Debian or Ubuntu: apt-get install $(TEX)" >&2; exit 1; }
+	@echo "== Writing the book for LaTeX (a first build executes every chapter)"
+	@$(BIN)/jupyter-book build -W -n --keep-going --quiet --builder latex .
+	@echo "== Setting it (a minute or two)"
+	@cd _build/latex && latexmk -xelatex -interaction=nonstopmode -halt-on-error -silent kernels.tex >/dev/null || \
+	  { grep -A6 '^!' kernels.log; echo "XeLaTeX failed; all of it is in _build/latex/kernels.log" >&2; exit 1; }
+	@$(BIN)/python tools/latex_log.py _build/latex/kernels.log
+	@echo "== Done. Open _build/latex/kernels.pdf"
+
 test: $(VENV)/.stamp
 	@echo "== Lint and types"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -46,6 +66,17 @@ test: $(VENV)/.stamp
 	@$(MAKE) --no-print-directory book
 	@echo "== Unit tests, notebooks, ledger, faults, and the site in a browser"
 	@$(BIN)/pytest -q -n 2 --dist loadscope --nbval --nbval-current-env chapters tests
+
+# What the weekly run does: the newest versions that pyproject.toml allows, and no cache.
+test-newest: VENV := .venv-newest
+test-newest:
+	@echo "== Setting up $(VENV) with the newest versions of everything"
+	@rm -rf $(VENV) _build
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --upgrade pip "setuptools>=77"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-build-isolation -e ".[test]"
+	@touch $(VENV)/.stamp
+	@$(MAKE) --no-print-directory test VENV=$(VENV)
 
 notebooks: $(VENV)/.stamp
 	@$(BIN)/python tools/notebooks.py $(ONLY)

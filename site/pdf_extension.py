@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from book_extension import statements  # this folder is on the path: see _config.yml
 from docutils import nodes
+from room import expand, width
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -117,8 +118,7 @@ def configure(app: Sphinx, config: Config) -> None:
 FONTS = r"""
 \setmainfont{Latin Modern Roman}
 \setsansfont{Latin Modern Sans}
-\setmonofont{FreeMono}[Extension=.otf, UprightFont=*, ItalicFont=*Oblique, BoldFont=*Bold,
-  BoldItalicFont=*BoldOblique, Scale=0.86]
+\setmonofont{Latin Modern Mono}
 """
 
 
@@ -185,7 +185,10 @@ def set_in_type(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for node in list(doctree.findall(proof_node)):
         first = node.next_node(nodes.Text)
         first.parent.replace(first, nodes.Text(first.removeprefix("Proof. ")))
-        node.replace_self([_raw("\\begin{proof}\n"), *_flat(node), _raw("\\end{proof}\n")])
+        content = _flat(node)
+        if isinstance(content[-1], nodes.paragraph):
+            content[-1] += _raw("\\qedhere")  # beside the last line, not below it
+        node.replace_self([_raw("\\begin{proof}\n"), *content, _raw("\\end{proof}\n")])
     for kinds, name in (
         ((exercise_node, exercise_enumerable_node), "exercise"),
         ((solution_node,), "solution"),
@@ -195,14 +198,47 @@ def set_in_type(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             heading = [child.deepcopy() for child in title.children]
             labels = [f"exercise:{node['label']}", f"{page}:{node['label']}"]
             _box(node, name, heading, title, labels)
+    given = app.config.mathjax3_config["tex"]["macros"]
     for formula in list(doctree.findall(nodes.math_block)):
-        if formula.get("label"):
-            number = equation_number(app.env, formula)
-            before = _raw(rf"\renewcommand{{\theequation}}{{{number}}}")
-            formula.parent.insert(formula.parent.index(formula), before)
+        lines = broken(formula.astext(), given)
+        formula.replace_self(new := formula.copy())
+        new += nodes.Text(lines)
+        if new.get("label"):
+            number = equation_number(app.env, new)
+            _before(new, _raw(rf"\renewcommand{{\theequation}}{{{number}}}"))
+    for printed in list(doctree.findall(_is_output)):
+        join(printed)
+    for table in list(doctree.findall(nodes.table)):
+        if (columns := widths(table)) is not None:
+            place = table.parent.index(table)
+            spec = addnodes.tabular_col_spec(spec=columns)
+            table.parent.insert(
+                place, [_raw("{\\footnotesize\\setlength{\\tabcolsep}{4pt}\n"), spec]
+            )
+            table.parent.insert(place + 3, _raw("}\n"))
     for cell in list(doctree.findall(_is_hidden)):
         cell.parent.remove(cell)
     arrange(app, doctree)
+
+
+# Letters that fit on a line of the printed page.
+_LINE = 80
+
+
+def widths(table: nodes.table) -> str | None:
+    """Columns of a table as wide as their text asks for; None if all of it fits on a line.
+
+    A column gets room in proportion to the square root of its longest cell: a cell twice as wide
+    and twice as high holds four times the text.
+    """
+    rows = [[len(cell.astext()) for cell in row.children] for row in table.findall(nodes.row)]
+    if len({len(row) for row in rows}) != 1:
+        return None  # cells that span columns: LaTeX decides
+    longest = [max(column) for column in zip(*rows, strict=True)]
+    if sum(longest) <= _LINE:
+        return None
+    shares = [max(round(10 * length**0.5), 25) for length in longest]
+    return "".join(rf"\X{{{share}}}{{{sum(shares)}}}" for share in shares)
 
 
 def _is_hidden(node: nodes.Node) -> bool:
@@ -241,6 +277,41 @@ def _flat(node: nodes.Element) -> list[nodes.Node]:
         inner = isinstance(child, nodes.section | nodes.admonition)
         found += _flat(child) if inner else [child]
     return found
+
+
+def _before(node: nodes.Element, raw: nodes.raw) -> None:
+    """Put something in front of a display without beginning a paragraph for it."""
+    place = node.parent.index(node)
+    if place and isinstance(node.parent[place - 1], nodes.paragraph):
+        node.parent[place - 1] += raw
+    else:
+        node.parent.insert(place, raw)
+
+
+# What fits on a line of the printed page, in em of its text.
+_ROOM = 34.0
+
+
+def broken(formula: str, given: dict[str, Any]) -> str:
+    """A display too wide for the page on several lines, broken where its source is."""
+    parts = re.split(r"\\qquad\s*\n", formula)
+    if len(parts) == 1 or r"\\" in formula or width(expand(formula, given)) <= _ROOM:
+        return formula
+    return "\\begin{gathered}\n" + "\\\\\n".join(parts) + "\n\\end{gathered}"
+
+
+def _is_output(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and "cell_output" in node["classes"]
+
+
+def join(printed: nodes.container) -> None:
+    """Lines that a cell printed one after the other, as one block."""
+    for first, second in zip(list(printed.children), printed.children[1:], strict=False):
+        if isinstance(first, nodes.literal_block) and isinstance(second, nodes.literal_block):
+            text = first.astext().rstrip("\n") + "\n" + second.astext()
+            second.children = [nodes.Text(text)]
+            second.rawsource = text  # else the writer takes it for marked up
+            printed.remove(first)
 
 
 def equation_number(env: BuildEnvironment, formula: nodes.math_block) -> str:

@@ -49,8 +49,8 @@ def without_figures() -> Iterator[None]:
         yield
 
 
-def run(path: Path, seed: int) -> str:
-    """Run a chapter with a seed; what its checks printed. Raises what the chapter raises."""
+def run(path: Path, seed: int | None = None) -> str:
+    """Run a chapter, with another seed if given; what its checks printed. Raises what it raises."""
     printed = io.StringIO()
     program = compile(code(path, seed), str(path), "exec")
     with without_figures(), contextlib.redirect_stdout(printed):

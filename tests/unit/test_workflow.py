@@ -1,0 +1,113 @@
+"""The workflow of the website: it runs what the Makefile has, pins what it uses, comes weekly."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / ".github" / "workflows" / "book.yml").read_text(encoding="utf-8")
+WORKFLOW = yaml.safe_load(TEXT)
+# YAML 1.1 reads the key `on` as true.
+TRIGGERS = WORKFLOW[True]
+JOBS = WORKFLOW["jobs"]
+
+
+def steps(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from job["steps"]
+
+
+def commands(job: dict[str, Any]) -> str:
+    return "\n".join(step.get("run", "") for step in steps(job))
+
+
+def targets(text: str) -> set[str]:
+    """What a text asks make for."""
+    return set(re.findall(r"\bmake (?:--silent )?([a-z][\w-]*)", text))
+
+
+def known(target: str) -> bool:
+    """Whether the Makefile has a rule for a target; runs nothing."""
+    done = subprocess.run(
+        ["make", "--dry-run", "--question", target], cwd=ROOT, capture_output=True, check=False
+    )
+    return done.returncode in (0, 1)  # 2: no rule
+
+
+def faults(workflow: dict[Any, Any]) -> list[str]:
+    """What is wrong with a workflow, in words."""
+    found = []
+    for name, job in workflow["jobs"].items():
+        if "runs-on" not in job:
+            found.append(f"{name} runs nowhere")
+        for step in steps(job):
+            if ("uses" in step) == ("run" in step):
+                found.append(f"{name}: a step must use or run, and not both")
+            if "uses" in step and not re.fullmatch(r"[\w.-]+/[\w./-]+@v\d+", step["uses"]):
+                found.append(f"{name}: {step['uses']} is not pinned to a major version")
+        found += [f"{name}: make has no {one}" for one in targets(commands(job)) if not known(one)]
+        needed = job.get("needs", [])
+        for other in [needed] if isinstance(needed, str) else needed:
+            if other not in workflow["jobs"]:
+                found.append(f"{name} needs {other}, which is no job")
+    return found
+
+
+def test_it_is_sound():
+    assert faults(WORKFLOW) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("make test\n", "make tset\n", "make has no tset"),
+        ("actions/checkout@v4", "actions/checkout@main", "not pinned"),
+        ("needs: test", "needs: tests", "no job"),
+    ],
+)
+def test_a_planted_fault_is_found(old, new, fault):
+    assert old in TEXT
+    assert any(fault in found for found in faults(yaml.safe_load(TEXT.replace(old, new))))
+
+
+def test_it_tests_before_it_deploys():
+    assert targets(commands(JOBS["test"])) == {"test", "pdf", "book", "tex-packages"}
+    assert JOBS["deploy"]["needs"] == JOBS["notebooks"]["needs"] == "test"
+    for job in ("deploy", "notebooks"):
+        assert "pull_request" in JOBS[job]["if"]
+    assert JOBS["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
+
+
+def test_once_a_week_it_runs_without_lock_and_cache():
+    (when,) = TRIGGERS["schedule"]
+    minute, hour, day, month, weekday = when["cron"].split()
+    assert (day, month) == ("*", "*")
+    assert all(part.isdigit() for part in (minute, hour, weekday))
+    newest = JOBS["newest"]
+    assert "schedule" in newest["if"]
+    assert "cache" not in str(newest)
+    assert targets(commands(newest)) == {"test-newest"}
+    recipe = subprocess.run(
+        ["make", "--dry-run", "test-newest"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    installs = [line for line in recipe.splitlines() if "pip install" in line]
+    fresh = [line for line in installs if "--no-cache-dir" in line]
+    assert any('-e ".[test]"' in line for line in fresh)
+    assert not any("requirements.lock" in line for line in fresh)
+
+
+def test_the_branch_of_the_launch_buttons_is_the_one_published():
+    source = (ROOT / "site" / "take_away.py").read_text(encoding="utf-8")
+    branch = re.search(r'^BRANCH = "([\w-]+)"$', source, re.MULTILINE)
+    folder = re.search(r'^FOLDER = "([\w-]+)"$', source, re.MULTILINE)
+    assert branch
+    assert folder
+    assert f"git push --force origin {branch[1]}" in commands(JOBS["notebooks"])
+    uploads = [step["with"].get("path") for step in steps(JOBS["test"]) if "with" in step]
+    assert f"_build/html/{folder[1]}" in uploads
