@@ -5,8 +5,9 @@ A signal x has pixels on a grid (a line, an image, ...) and channels. Each of th
 one dense layer. In the NTK parameterization, with N(0, 1) weights :math:`\omega` and S positions o
 in the window,
 
-.. math:: h^l(i) = \frac{W_l}{\sqrt{S\,m_{l-1}}}\sum_o \omega^l_o\,y^{l-1}(i+o)+b_l\beta^l,\qquad
-    y^l = \text{mean over windows of } \sigma(h^l),
+.. math::
+    h^l(i) &= \frac{W_l}{\sqrt{S\,m_{l-1}}}\sum_o \omega^l_o\,y^{l-1}(i+o)+b_l\beta^l,\\
+    y^l &= \text{mean over windows of } \sigma(h^l),
 
 where :math:`y^0=x` and :math:`m_0=1`: the channels of the input are not divided by their number,
 as in :mod:`ntklib.deep`, to which all this comes down for one pixel. The readout is
@@ -17,8 +18,9 @@ Covariances and tangent kernels are between pixels i of x and i' of x' (Arora et
 call the tangent kernel CNTK). Activations act on them as in :mod:`ntklib.deep`, convolutions and
 means are averages:
 
-.. math:: K^l(i,i')=\frac{W_l^2}{S}\sum_oE^{l-1}(i+o,i'+o)+b_l^2,\qquad
-    \Theta^l(i,i')=t_lK^l(i,i')+\frac{W_l^2}{S}\sum_oD^{l-1}(i+o,i'+o)
+.. math::
+    K^l(i,i') &= \frac{W_l^2}{S}\sum_oE^{l-1}(i+o,i'+o)+b_l^2,\\
+    \Theta^l(i,i') &= t_lK^l(i,i')+\frac{W_l^2}{S}\sum_oD^{l-1}(i+o,i'+o)
 
 with :math:`E=E[\sigma(u)\sigma(v)]`, :math:`D=\Theta\,E[\sigma'(u)\sigma'(v)]`, and means over
 windows of i and i' at once. With "flatten" and no means only pairs i = i' matter: the kernel is

@@ -3,17 +3,19 @@ r"""Fully connected networks of any depth, in the limit of infinite width.
 The network has L hidden layers (`depth`) and is written in the NTK parameterization: every weight
 and bias is N(0, 1) at the start and the scales stand in front,
 
-.. math:: h^1 = W_1\,\omega^1 x + b_1\beta^1,\qquad
-    h^{l+1} = \frac{W_{l+1}}{\sqrt{m_l}}\,\omega^{l+1}\sigma(h^l) + b_{l+1}\beta^{l+1},\qquad
-    F(x)=h^{L+1},
+.. math::
+    h^1 &= W_1\,\omega^1 x + b_1\beta^1,\\
+    h^{l+1} &= \frac{W_{l+1}}{\sqrt{m_l}}\,\omega^{l+1}\sigma(h^l) + b_{l+1}\beta^{l+1},\\
+    F(x) &= h^{L+1},
 
 with :math:`W_l` = `W_std` and :math:`b_l` = `b_std` of layer l = 1, ..., L + 1 and widths
 :math:`m_l\to\infty`. The covariance and the tangent kernel follow from layer to layer (Jacot,
 Gabriel and Hongler 2018; Lee et al. 2019; Arora et al. 2019):
 
-.. math:: K^1 = W_1^2\langle x,x'\rangle+b_1^2,\qquad
-    K^{l+1} = W_{l+1}^2\,E[\sigma(u)\sigma(v)]+b_{l+1}^2,\qquad
-    \Theta^{l+1} = t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
+.. math::
+    K^1 &= W_1^2\langle x,x'\rangle+b_1^2,\\
+    K^{l+1} &= W_{l+1}^2\,E[\sigma(u)\sigma(v)]+b_{l+1}^2,\\
+    \Theta^{l+1} &= t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
 
 where (u, v) is centred Gaussian with the covariance :math:`K^l` of the two points,
 :math:`\Theta^1=t_1K^1`, and :math:`t_l` is 1 when layer l is trained and 0 when it is not.
@@ -347,7 +349,12 @@ def ntk(
     Returns
     -------
     K : ndarray, shape (n, n')
-        float32 if the points are, else float64; computed in float64.
+        float32 if the points are, else float64. For relu and the other activations of degree one
+        the error is at most 1e-13 times :math:`\sqrt{k(x,x)\,k(x',x')}` at all angles and norms and
+        depth up to 100 (some ulps of float32 for float32). The others reach the same unless the
+        network itself tells apart points within rounding, as erf or sin of very large inputs do,
+        powers of powers, and many layers in the chaotic phase: they magnify the rounding of the
+        inputs' unit vectors as any other change of the inputs.
 
     Raises
     ------

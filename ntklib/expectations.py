@@ -4,8 +4,9 @@ Let :math:`(u,v)` be centred Gaussian with standard deviations a, b and correlat
 :math:`\rho`. A layer needs :math:`E[\sigma(u)\sigma(v)]` and :math:`E[\sigma'(u)\sigma'(v)]`.
 Write :math:`e(a)^2=E[\sigma(u)^2]` and
 
-.. math:: r(\rho) = \frac{E[\sigma(u)\sigma(v)]}{e(a)\,e(b)},\qquad
-          r'(\rho) = \frac{ab\,E[\sigma'(u)\sigma'(v)]}{e(a)\,e(b)} .
+.. math::
+    r(\rho) = \frac{E[\sigma(u)\sigma(v)]}{e(a)\,e(b)},\qquad
+    r'(\rho) = \frac{ab\,E[\sigma'(u)\sigma'(v)]}{e(a)\,e(b)} .
 
 The second formula says that :math:`r'` is the derivative of :math:`r` (Price's theorem). Proof:
 take the orthonormal Hermite polynomials :math:`h_k` and, with :math:`\xi\sim N(0,1)`,
@@ -122,15 +123,17 @@ class Homogeneous(Dual):
     ReLU (1, 1, 0), leaky ReLU (1, 1, -slope), absolute value (1, 1, 1), monomials
     (p, 1, (-1)^p) and rectified monomials (p, 1, 0).
 
-    .. math:: E[\sigma(u)\sigma(v)] = \frac{(ab)^p}{2\pi}
-        \bigl[(\alpha^2+\beta^2)J_p(\theta)+2\alpha\beta J_p(\pi-\theta)\bigr],\qquad
-        E[\sigma'(u)\sigma'(v)] = \frac{p^2(ab)^{p-1}}{2\pi}
+    .. math::
+        E[\sigma(u)\sigma(v)] &= \frac{(ab)^p}{2\pi}
+        \bigl[(\alpha^2+\beta^2)J_p(\theta)+2\alpha\beta J_p(\pi-\theta)\bigr],\\
+        E[\sigma'(u)\sigma'(v)] &= \frac{p^2(ab)^{p-1}}{2\pi}
         \bigl[(\alpha^2+\beta^2)J_{p-1}(\theta)-2\alpha\beta J_{p-1}(\pi-\theta)\bigr]
 
     with the arc-cosine kernels of Cho and Saul (2009), :math:`t=\cos\theta`,
 
-    .. math:: J_p = (1-t^2)^{p+1/2}\,\frac{d^p}{dt^p}\frac{\pi-\arccos t}{\sqrt{1-t^2}},\quad
-        J_0=\pi-\theta,\quad J_1=\sin\theta+(\pi-\theta)\cos\theta .
+    .. math::
+        J_p &= (1-t^2)^{p+1/2}\,\frac{d^p}{dt^p}\frac{\pi-\arccos t}{\sqrt{1-t^2}},\\
+        J_0 &= \pi-\theta,\qquad J_1=\sin\theta+(\pi-\theta)\cos\theta .
 
     They satisfy :math:`J_p=(2p-1)\,t\,J_{p-1}+(p-1)^2(1-t^2)J_{p-2}` for :math:`p\ge2`: the
     function :math:`y=(\pi-\arccos t)/\sqrt{1-t^2}` has :math:`(1-t^2)y'=ty+1`; differentiate
@@ -233,9 +236,10 @@ def _bounded_pair(x: _Bounded, z: _Bounded) -> tuple[Array, Array]:
 class Erf(Dual):
     r"""Dual of the error function.
 
-    .. math:: E[\sigma(u)\sigma(v)]=\frac2\pi\arcsin(\rho AB),\qquad
-        E[\sigma'(u)\sigma'(v)]=\frac{4/\pi}{\sqrt{(1+2a^2)(1+2b^2)-4a^2b^2\rho^2}},\qquad
-        A=\frac{\sqrt2\,a}{\sqrt{1+2a^2}}
+    .. math::
+        E[\sigma(u)\sigma(v)] &= \frac2\pi\arcsin(\rho AB),\qquad
+        A=\frac{\sqrt2\,a}{\sqrt{1+2a^2}},\\
+        E[\sigma'(u)\sigma'(v)] &= \frac{4/\pi}{\sqrt{(1+2a^2)(1+2b^2)-4a^2b^2\rho^2}}
 
     and B likewise. Since :math:`\operatorname{erf}(z)=E\,\mathrm{sign}(z+\xi/\sqrt2)`, the first
     is the law of signs of a Gaussian pair, :math:`\frac2\pi\arcsin` of its correlation; the second
@@ -276,8 +280,9 @@ class Erf(Dual):
 class Gaussian(Dual):
     r"""Dual of :math:`\sigma(z)=e^{-z^2}`.
 
-    .. math:: E[\sigma(u)\sigma(v)]=D^{-1/2},\qquad E[\sigma'(u)\sigma'(v)]=4ab\rho\,D^{-3/2},\qquad
-        D=(1+2a^2)(1+2b^2)-4a^2b^2\rho^2
+    .. math::
+        E[\sigma(u)\sigma(v)] &= D^{-1/2},\qquad E[\sigma'(u)\sigma'(v)]=4ab\rho\,D^{-3/2},\\
+        D &= (1+2a^2)(1+2b^2)-4a^2b^2\rho^2
 
     :math:`E\,e^{-u^2-v^2}=\det(I+2\Sigma)^{-1/2}` with :math:`\Sigma` the covariance of (u, v), and
     D is that determinant; the second is its derivative in :math:`ab\rho`.
@@ -339,8 +344,9 @@ class Exponential(Rbf):
 class Cosine(Dual):
     r"""Dual of the cosine.
 
-    .. math:: E[\cos u\cos v]=e^{-(a^2+b^2)/2}\cosh(ab\rho),\qquad
-        E[\sin u\sin v]=e^{-(a^2+b^2)/2}\sinh(ab\rho)
+    .. math::
+        E[\cos u\cos v] &= e^{-(a^2+b^2)/2}\cosh(ab\rho),\\
+        E[\sin u\sin v] &= e^{-(a^2+b^2)/2}\sinh(ab\rho)
 
     from :math:`2\cos u\cos v=\cos(u-v)+\cos(u+v)` and the characteristic function.
 
