@@ -138,6 +138,19 @@ def test_ridge_solve(X, rng, columns):
     assert found.coef.shape == y.shape
 
 
+@pytest.mark.parametrize("make", ["gram", "dask"])
+def test_products_in_float32_do_not_limit_the_residual(X, rng, make):
+    y = rng.standard_normal((N, 2))
+    if make == "gram":
+        K = gram_operator(relu_ntk, X, block=100, dtype=np.float32)
+    else:
+        K = dask_operator(dask_gram(relu_ntk, X, chunk=100, dtype=np.float32))
+    rounded = relu_ntk(X).astype(np.float32).astype(np.float64) + RIDGE * np.eye(N)
+    found = ridge_solve(K, y, RIDGE, rtol=1e-11)
+    assert found.converged
+    assert np.linalg.norm(rounded @ found.coef - y) <= 1.1e-11 * np.linalg.norm(y)
+
+
 def test_the_preconditioner_saves_steps(rng):
     # Points near a curve: eigenvalues fall fast, and a small ridge makes it hard.
     t = np.linspace(0, 3, 400)
