@@ -44,7 +44,8 @@ def test_one_version_everywhere():
 
 def test_every_dependency_says_why():
     text = (ROOT / "pyproject.toml").read_text()
-    for line in re.findall(r'^  "(?!ntklib\[)[a-z0-9-]+(?:\[[a-z,]+\])?[><=].*$', text, flags=re.MULTILINE):
+    requirement = r'^  "(?!ntklib\[)[a-z0-9-]+(?:\[[a-z,]+\])?[><=].*$'
+    for line in re.findall(requirement, text, flags=re.MULTILINE):
         assert re.search(r'",\s+# \w+', line), line
 
 
