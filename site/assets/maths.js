@@ -8,6 +8,7 @@
   async function set(elements) {
     await MathJax.typesetPromise(elements);
     elements.forEach((element) => element.classList.add("set"));
+    document.dispatchEvent(new CustomEvent("maths-set", { detail: elements }));
   }
 
   async function all() {

@@ -2,7 +2,7 @@
 "use strict";
 
 // Summaries of search results are fetched from the pages, which a browser refuses for files.
-if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
 
@@ -29,6 +29,18 @@ window.addEventListener("beforeprint", () => {
 });
 window.addEventListener("afterprint", () => folded.forEach((fold) => (fold.open = false)));
 
+// A formula within a line that is wider than the lines gets one of its own, and scrolls.
+function widen(formulas) {
+  const wide = [...formulas].map((formula) => {
+    const room = formula.closest("p, li, dd, dt, td, th, h1, h2, h3, h4, summary, div")?.clientWidth;
+    return room > 0 && formula.querySelector("mjx-math")?.getBoundingClientRect().width > room;
+  });
+  [...formulas].forEach((formula, i) => formula.classList.toggle("wide", wide[i]));
+}
+document.addEventListener("maths-set", (event) =>
+  widen(event.detail.filter((formula) => formula.localName === "span"))
+);
+
 // What scrolls sideways can be reached by keyboard and has a name.
 const WIDE = {
   "div.math > mjx-container, span.math.wide > mjx-container": "Formula",
@@ -36,11 +48,6 @@ const WIDE = {
   "div.highlight pre, dl.py > dt": "Code",
 };
 function reachable() {
-  for (const formula of document.querySelectorAll("main span.math")) {
-    const room = formula.closest("p, li, dd, dt, td, th, h1, h2, h3, h4, summary, div")?.clientWidth;
-    const needed = formula.querySelector("mjx-math")?.getBoundingClientRect().width;
-    formula.classList.toggle("wide", room > 0 && needed > room);
-  }
   for (const [boxes, kind] of Object.entries(WIDE)) {
     for (const box of document.querySelectorAll(`main :is(${boxes})`)) {
       if (box.scrollWidth > box.clientWidth + 1 && box.clientWidth) {
@@ -55,11 +62,13 @@ function reachable() {
   }
 }
 let waiting = 0;
-function later() {
+window.addEventListener("resize", () => {
   clearTimeout(waiting);
-  waiting = setTimeout(reachable, 400);
-}
-window.addEventListener("resize", later);
-window.addEventListener("load", later);
-document.addEventListener("toggle", later, true);
-document.addEventListener("maths-ready", later);
+  waiting = setTimeout(() => {
+    widen(document.querySelectorAll("main span.math.set"));
+    reachable();
+  }, 200);
+});
+window.addEventListener("load", reachable);
+document.addEventListener("maths-ready", reachable);
+document.addEventListener("toggle", reachable, true);

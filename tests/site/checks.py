@@ -411,8 +411,7 @@ def fold_faults(page: Page) -> list[str]:
     """Every fold shows its content (for paper, and for proofs without a script)."""
     return page.evaluate(
         """() => [...document.querySelectorAll("main details")].filter((fold) =>
-          [...fold.children].slice(1).some((part) => part.getBoundingClientRect().height === 0
-            && part.textContent.trim()))
+          [...fold.children].slice(1).some((part) => !part.checkVisibility()))
           .map((fold) => `folded: ${fold.querySelector("summary").textContent.trim()}`)"""
     )
 
@@ -423,7 +422,7 @@ def unscripted_faults(page: Page) -> list[str]:
         """() => {
           const seen = (e) => e && e.checkVisibility({visibilityProperty: true, opacityProperty: true})
             && e.getBoundingClientRect().height > 0;
-          const all = (what) => [...document.querySelectorAll("main " + what)]
+          const all = (what) => [...document.querySelectorAll(":is(article, main:not(:has(article))) " + what)]
             .filter((e) => !e.closest("details:not([open])"));
           return [
             ...all("figure").filter((e) => !seen(e.querySelector("svg, img, table, pre")))
