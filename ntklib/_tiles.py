@@ -272,7 +272,8 @@ class _Job:
 def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:
     """Factors as plain numbers (None for all ones), or None if their products could overflow."""
     limit = _SAFE[dtype]
-    if any((np.abs(e[m != 0]) > limit).any() for m, e in (kernel.left, kernel.right)):
+    sizes = (np.frexp(m[m != 0])[1] + e[m != 0] for m, e in (kernel.left, kernel.right))
+    if any((np.abs(size) > limit).any() for size in sizes):
         return None
     plain = (np.ldexp(m, np.where(m == 0, 0, e)) for m, e in (kernel.left, kernel.right))
     left, right = (None if (f == 1).all() else f.astype(dtype) for f in plain)
