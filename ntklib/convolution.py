@@ -28,8 +28,8 @@ then that of a network whose weights are not shared.
 
 Pixels are combined as unit vectors, so that 1 - cos of the angle between two windows is a sum of
 nonnegative terms and angles keep their digits, as in :mod:`ntklib.deep`. A mean before a further
-layer is the exception: between signals that are nearly equal but not identical it leaves an
-error of 1e-16 over the angle in the angle, at most 1e-8.
+layer is the exception: between signals that are nearly equal but not identical an angle of more
+than 1e-8 keeps an error of 1e-16 over itself, a smaller one an error of some 1e-8.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Layer(NamedTuple):
 class Dual(ABC):
     """The dual of an activation: `rows` once a point, `pairs` once a pair of points."""
 
-    #: sigma(c z) = c sigma(z) for c > 0: norms pass through untouched.
+    #: Whether sigma(c z) = c sigma(z) for c > 0. Norms then pass through untouched.
     homogeneous: bool = False
 
     @abstractmethod

@@ -181,6 +181,20 @@ def test_gram_matrix(options):
     np.testing.assert_allclose(conv_ntk(X, X.copy(), **options), K, rtol=1e-13, atol=1e-15)
 
 
+def test_nearly_equal_signals_after_a_mean():
+    """The one place where half of the digits of an angle may go: 1 - cos has an error of ulps."""
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal((1, 8, 2))
+    options = dict(depth=2, pool=(2, 1))
+    k = conv_ntk(x, **options)[0, 0]
+    assert conv_ntk(x, x.copy(), **options)[0, 0] == pytest.approx(k, rel=1e-14)
+    for size in (1e-15, 1e-12, 1e-9):
+        z = x + size * rng.standard_normal(x.shape)
+        # The kernel has slope one in the angle, of the order of `size`; 64 ulps in 1 - cos.
+        error = math.sqrt(2 * 64 * np.finfo(float).eps) + 10 * size
+        assert abs(conv_ntk(x, z, **options)[0, 0] / k - 1) <= error
+
+
 def test_blocks_make_no_difference(monkeypatch):
     X = np.random.default_rng(5).standard_normal((7, 6, 2))
     for readout in ("flatten", "mean"):
