@@ -60,7 +60,7 @@ def valley(place: float, second: float) -> Figure:
     """Level lines of the loss over two weights, its minimisers, and the nearest of them."""
     w0 = _start(place)
     end = _nearest(w0, second)
-    fig, ax = new_axes(height=4.2)
+    fig, ax = new_axes(width=5.2, height=4.0)
     _level_lines(ax, second)
     if second == 0:
         ends = np.array([[-6.0], [6.0]])
@@ -99,7 +99,7 @@ def descent(step: float) -> Figure:
         gap = path[-1] - CENTER
         path.append(path[-1] - step * ((gap @ V1) * V1 + second**2 * (gap @ V2) * V2))
     walk = np.array(path)
-    fig, (left, right) = new_axes(ncols=2, height=3.3, width_ratios=(3, 2))
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.1, width_ratios=(3, 2))
     _level_lines(left, second)
     left.plot(*walk.T, "o-", color=COLOR["network"], ms=3.5, lw=1)
     left.plot(*w0, "o", color=COLOR["network"], ms=9)
@@ -151,14 +151,14 @@ def _twin_labels() -> Array:
 def twins(gap: float) -> Figure:
     """A fit to five points and two neighbours with the labels 0 and 1."""
     phi, curve, distance = _twins(gap)
-    fig, ax = new_axes(height=3.2)
+    fig, ax = new_axes(width=5.4, height=3.4)
     ax.plot(FINE, curve, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(phi[:-2], _twin_labels()[:-2], "o", color=COLOR["data"], label="data")
     ax.plot(phi[-2:], _twin_labels()[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbours")
-    ax.set(xlabel="position on the circle", ylim=(-4, 4))
+    ax.set(xlabel="position on the circle", ylim=(-4.5, 6.8))
     ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     ax.set_title(rf"gap {gap:g}: distance travelled {distance:.2f}")
-    ax.legend(loc="upper right", ncols=3, fontsize="small")
+    fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 
@@ -217,7 +217,7 @@ def ratio(noise: float) -> Figure:
     clean, per_unit = _by_width()
     errors = np.median(clean + noise**2 * per_unit, axis=1)
     p_over_n = np.array(WIDTHS) * DIMENSION / N_POINTS
-    fig, (left, right) = new_axes(ncols=2, height=3.4)
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.2)
     left.loglog(p_over_n, errors[:, 1], "o-", ms=4, color=COLOR["linear"], label="test")
     shown = errors[:, 0] > 1e-12
     left.loglog(p_over_n[shown], errors[shown, 0], "s--", ms=4, color=COLOR["gate"])
@@ -273,7 +273,7 @@ def _digits() -> Array:
 def digits_lost() -> Figure:
     """Correct digits of J^+ r by three forms, against the condition number of J."""
     digits = _digits()
-    fig, ax = new_axes(height=3.6)
+    fig, ax = new_axes(width=5.4, height=3.4)
     logs = np.log10(CONDITIONS)
     for slope in (1, 2):
         ax.plot(CONDITIONS, np.maximum(16 - slope * logs, 0), color=COLOR["muted"], lw=1)
@@ -300,10 +300,10 @@ def widths(rows: Array, n: int) -> Figure:
         Training points.
     """
     p, rank, distance, accuracy = rows.T
-    fig, axes = new_axes(ncols=3, height=3.0, width=7.2)
+    fig, axes = new_axes(ncols=3, height=2.7, width=6.0)
     series = (
         (rank, "rank of $J$", "s-", COLOR["gate"]),
-        (distance, "distance travelled", "D-", COLOR["theory"]),
+        (distance, "distance", "D-", COLOR["theory"]),
         (accuracy, "test accuracy", "o-", COLOR["linear"]),
     )
     for ax, (values, title, style, color) in zip(axes, series, strict=True):
