@@ -33,15 +33,17 @@ def _erase(eps: float) -> tuple[np.ndarray, np.ndarray, float, float]:
 def erase(eps: float) -> Figure:
     """A random network's output before and after its linearization is fitted to zero."""
     before, after, distance, size = _erase(eps)
-    fig, (left, right) = new_axes(ncols=2, height=3.2, width_ratios=(3, 1))
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.2, width_ratios=(2, 1))
     left.plot(FINE, before, color=COLOR["network"], label="before: $F(x;w_0)$")
     left.plot(FINE, after, color=COLOR["linear"], label=r"after: $F_0(x;\hat w)$")
     left.plot(ANGLES, np.zeros(len(ANGLES)), "o", color=COLOR["data"], label="data, $y=0$")
     left.set(xlabel="position on the circle", ylim=(-2.6, 2.6), title=f"scale ε = {eps:g}")
     left.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
-    left.legend(loc="lower left", fontsize="small")
-    right.bar(["output", "way"], [size, distance], color=[COLOR["network"], COLOR["linear"]])
-    right.set(ylim=(0, 5), title="sizes")
+    fig.legend(loc="outside lower center", ncols=3, columnspacing=1, handletextpad=0.4)
+    names = [r"$\|F(X;w_0)\|$", r"$\|\hat w-w_0\|$"]
+    bars = right.bar(names, [size, distance], color=[COLOR["network"], COLOR["linear"]])
+    right.bar_label(bars, fmt="%.2f")
+    right.set(ylim=(0, 3.2), title="output, distance")
     return fig
 
 
@@ -74,15 +76,19 @@ def _shares(n: int) -> np.ndarray:
 
 def rank_map(n: int) -> Figure:
     """How often a random ReLU network interpolates n Gaussian points, over width and dimension."""
-    fig, ax = new_axes(height=3.6)
-    image = ax.pcolormesh(DIMENSIONS, WIDTHS, _shares(n), vmin=0, vmax=1, cmap="cividis")
+    fig, ax = new_axes(width=5.4, height=3.7)
+    # Edges in the colors of the cells: otherwise the page shows through between them.
+    image = ax.pcolormesh(
+        DIMENSIONS, WIDTHS, _shares(n), vmin=0, vmax=1, cmap="cividis", edgecolors="face", lw=0.3
+    )
     fig.colorbar(image, ax=ax, label="share of networks with rank $n$")
     d = np.linspace(DIMENSIONS[0] - 0.5, DIMENSIONS[-1] + 0.5, 200)
     for factor, style, label in ((1, "-", "$md=n$"), (2, "--", "$md=2n$")):
         ax.plot(d, factor * n / d, style, color=COLOR["forbidden"], lw=2.5, label=label)
     ax.set(xlabel="dimension $d$", ylabel="width $m$", title=f"n = {n} points")
     ax.set(xlim=(d[0], d[-1]), ylim=(WIDTHS[0] - 0.5, WIDTHS[-1] + 0.5))
-    ax.legend(loc="upper right")
+    ax.set(xticks=[1, 5, 10, 15, 20], yticks=[1, 4, 8, 12])
+    fig.legend(loc="outside lower center", ncols=2)
     return fig
 
 
