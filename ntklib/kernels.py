@@ -3,7 +3,7 @@ r"""The limit of infinite width in closed form.
 Implements :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`, :prf:ref:`prp-angle`,
 :prf:ref:`prp-nngp`, :prf:ref:`prp-lift` and :prf:ref:`prp-bias`.
 
-The matrices come tile by tile (:mod:`ntklib._tiles`). The angle between two rows comes from their
+The matrices come tile by tile (``ntklib._tiles``). The angle between two rows comes from their
 inner product where that is safe, and from their difference where the inner product is close to 1 or
 -1: there arccos loses half of the digits.
 """
