@@ -349,7 +349,8 @@ def fan(spread: float) -> Figure:
     for number, position in order.items():
         mine = phi[pattern == number]
         marker = _MARKERS[position % len(_MARKERS)]
-        fill = COLOR["data"] if position % 2 else "none"
+        # The second round of markers swaps filled and hollow: twelve different symbols.
+        fill = COLOR["data"] if (position + position // len(_MARKERS)) % 2 else "none"
         left.plot(*_circle(mine).T, marker, color=COLOR["data"], mfc=fill)
     left.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     left.set_title(f"{count} pattern{'s' * (count > 1)}")

@@ -254,7 +254,8 @@ def descent(start_at: float) -> Figure:
     left.plot(*network.T, "^-", ms=3.5, lw=1, color=COLOR["network"], label="on $F$")
     left.plot(*linear[0], "o", ms=10, mfc="none", color=INK, label="start")
     left.plot(*linear.T, "o-", ms=4.5, lw=1, color=COLOR["linear"], label="on $F_0$")
-    left.legend(loc="lower center", fontsize="small")
+    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small",
+                columnspacing=0.8, handletextpad=0.4)  # fmt: skip
     x = LINE[:, 0]
     end = _tiny()[0](LINE, linear[-1][:, None])
     right.plot(x, end, color=COLOR["linear"], label="end, on $F_0$")
