@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._tiles import Points, Scratch, matrix_of
+from ntklib._tiles import Index, Points, Scratch, matrix_of
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.activations import Activation
 from ntklib.expectations import Dual, Rows, _hypot, dual
@@ -200,9 +200,9 @@ class _Deep:
         same = np.zeros(len(left))
         profile = self._profile(self.layers, self.layers, same, same + 2)
         std, exponent = self.left
-        self.diagonal: tuple[Array, Array] = (profile * std * std, 2 * exponent)
+        self.diagonal: tuple[Array, Index] = (profile * std * std, 2 * exponent)
 
-    def _side(self, side: Points) -> tuple[list[_Mixed], tuple[Array, Array]]:
+    def _side(self, side: Points) -> tuple[list[_Mixed], tuple[Array, Index]]:
         """The layers at the points, and their output's standard deviation with its exponent."""
         if self.net.homogeneous:
             layers, std = forward(self.net, side.norm)
@@ -229,7 +229,7 @@ class _Deep:
             left = _at(self.layers, (index, None))
             block[...] = self._profile(left, right, 1 - exact, 1 + exact)
 
-    def near(self, minus: Array, plus: Array, rows: Array, columns: Array) -> Array:
+    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
         left, right = _at(self.layers, rows), _at(self.layers_right, columns)
         return self._profile(left, right, minus, plus)
 
