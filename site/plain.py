@@ -205,6 +205,8 @@ def _blocks(text: str, book: Book) -> str:
         if token.map is None or token.map[0] < done:
             continue
         start, end = token.map
+        if token.type == "amsmath":  # whose map ends a line early
+            end = start + len(token.content.strip("\n").split("\n"))
         block = _block(token, "\n".join(lines[start:end]), book)
         if block is None:
             continue
@@ -376,6 +378,8 @@ def leftovers(text: str, macros: Mapping[str, object]) -> list[str]:
         for one in (token, *(token.children or ())):
             if one.type.startswith(_MYST_TOKENS):
                 found.append(f"{one.type}: {one.content[:60]!r}")
+            if one.type == "text" and re.search(r"\\(begin|end)\{", one.content):
+                found.append(f"a formula in the text: {one.content[:60]!r}")
             if "math" in one.type:
                 found += [
                     f"the macro \\{name} in {one.content[:60]!r}"
