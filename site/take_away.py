@@ -386,16 +386,16 @@ def merge(app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEn
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Replace `{take-away}` by the links, where there is a place to link to."""
+    """Replace `{take-away}` by the links."""
     for placeholder in list(doctree.findall(take_away_node)):
-        items = list(_downloads(app, docname))
-        placeholder.replace_self(nodes.bullet_list("", *items) if items else [])
+        placeholder.replace_self(nodes.bullet_list("", *_downloads(app, docname)))
 
 
 def _downloads(app: Sphinx, docname: str) -> Iterator[nodes.list_item]:
     base = str(app.config.html_baseurl).rstrip("/")
     home = base + "/" if app.builder.format != "html" else "../" * docname.count("/")
     if app.builder.format != "html" and not base:
+        yield nodes.list_item("", nodes.paragraph("", "All of it is on the website's first page."))
         return
     wheel = f"ntklib-{project(app)['version']}-py3-none-any.whl"
     yield _item(
