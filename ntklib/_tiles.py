@@ -34,16 +34,17 @@ Index = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Scaled = tuple[Array, Index]
 
-# Tile sides of 512 KiB (float64) and 1 MiB (float32): the product is then near its best rate, and
-# tile and buffers stay in a second-level cache of 1 to 2 MiB.
-SIDE = {np.dtype(np.float64): 256, np.dtype(np.float32): 512}
+# Rows and columns of a tile. The product is near its best rate from a few hundred rows on, and
+# wide tiles spare it from packing the rows anew.
+SHAPE = {np.dtype(np.float64): (256, 1024), np.dtype(np.float32): (384, 1536)}
 # Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
 # ulps, times 1/2 + 1 / (2 pi sin(angle)).
 NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
 # Entries of a tile that are worth a second product instead of work pair by pair.
 _DENSE = 1 / 32
-# Entries of a strip of a tile: some buffers of this size fit beside the tile.
-_STRIP = 1 << 14
+# Entries of a strip of a tile, on which the arithmetic is done while it is in the cache. At least
+# a row of a tile.
+_STRIP = 1 << 15
 # Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
 _BLOCK = 1 << 15
 # Multiplications below which threads cost more than they save.
@@ -119,19 +120,20 @@ def _normalized(X: Array) -> tuple[Array, Array, Index, Array]:
 
 
 class Scratch:
-    """Buffers of one thread, reused from tile to tile."""
+    """Buffers of one thread: number 0 for a tile, the others for a strip of it."""
 
-    def __init__(self, entries: int, dtype: np.dtype[Any]) -> None:
-        self._entries, self._dtype = entries, dtype
+    def __init__(self, tile: int, dtype: np.dtype[Any]) -> None:
+        self._tile, self._dtype = tile, dtype
         self._buffers: dict[int, Array] = {}
 
     def __call__(self, index: int, shape: tuple[int, int]) -> Array:
-        """Buffer number `index` with this shape; its contents are whatever was left there."""
+        """Buffer `index` with this shape; its contents are whatever was left there."""
         if index not in self._buffers:
             # Apart by an odd number of cache lines: buffers at equal offsets within a page make
             # stores and loads wait for each other.
             pad = 17 * index * 64 // self._dtype.itemsize
-            self._buffers[index] = np.empty(self._entries + pad, self._dtype)[pad:]
+            entries = self._tile if index == 0 else min(_STRIP, self._tile)
+            self._buffers[index] = np.empty(entries + pad, self._dtype)[pad:]
         return self._buffers[index][: shape[0] * shape[1]].reshape(shape)
 
 
@@ -178,7 +180,7 @@ def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtyp
 
 
 class _Near(NamedTuple):
-    """Entries of a tile that were computed again."""
+    """Entries of the matrix that were computed again."""
 
     row: Index
     column: Index
@@ -192,20 +194,23 @@ class _Job:
         )  # fmt: skip
         # The dtype of the product; float32 only if both sides are.
         self.dtype = np.result_type(left.X.dtype, right.X.dtype)
-        self.side = SIDE[self.dtype]
+        self.shape = SHAPE[self.dtype]
         self.limit = NEAR[self.dtype]
         self.factors = _factors(kernel, self.dtype)
 
     def tasks(self) -> Iterator[tuple[slice, slice]]:
         """Rows and columns of the tiles; of the lower triangle when symmetric."""
-        side, (n, p) = self.side, self.K.shape
+        (side, width), (n, p) = self.shape, self.K.shape
         for row in range(0, n, side):
-            end = min(n, row + side)
-            for column in range(0, end if self.symmetric else p, side):
-                yield slice(row, end), slice(column, min(p, column + side))
+            rows = slice(row, min(n, row + side))
+            end = row if self.symmetric else p
+            for column in range(0, end, width):
+                yield rows, slice(column, min(end, column + width))
+            if self.symmetric:
+                yield rows, rows
 
     def run(self, tasks: Iterator[tuple[slice, slice]]) -> None:
-        scratch = Scratch(self.side * self.side, self.dtype)
+        scratch = Scratch(self.shape[0] * self.shape[1], self.dtype)
         for rows, columns in tasks:
             self.tile(rows, columns, scratch)
 
@@ -225,16 +230,17 @@ class _Job:
             part = slice(rows.start + start, rows.start + start + len(strip))
             self.kernel.bulk(strip, part, columns, scratch)
             self.scale(strip, part, columns, out[start : start + step])
+            if self.symmetric and not diagonal:
+                # While the strip is in the cache, and from the matrix: its stride is kinder to
+                # the cache than the buffer's power of two.
+                np.copyto(self.K[columns, part], out[start : start + step].T)
         if near is not None:
-            self.put(near, rows, columns, out)
+            self.put(near)
         if diagonal:
             lower = np.tril(out, -1)
             np.copyto(out, lower + lower.T)
             mantissa, exponent = self.kernel.diagonal
             np.fill_diagonal(out, _scaled(mantissa[rows], exponent[rows], out.dtype))
-        elif self.symmetric:
-            # From the matrix: its stride is kinder to the cache than the buffer's power of two.
-            np.copyto(self.K[columns, rows], out.T)
 
     def scale(self, cos: Array, rows: slice, columns: slice, out: Array) -> None:
         """Values times factors, into the matrix."""
@@ -251,11 +257,14 @@ class _Job:
         values = cos * (a[rows, None] * b[None, columns])
         np.copyto(out, _scaled(values, ea[rows, None] + eb[None, columns], out.dtype))
 
-    def put(self, near: _Near, rows: slice, columns: slice, out: Array) -> None:
+    def put(self, near: _Near) -> None:
+        """The entries computed again, into the matrix."""
         (a, ea), (b, eb) = self.kernel.left, self.kernel.right
-        i, j = near.row + rows.start, near.column + columns.start
-        values = _scaled(near.value * (a[i] * b[j]), ea[i] + eb[j], out.dtype)
-        out[near.row, near.column] = values
+        i, j, values = near
+        values = _scaled(values * (a[i] * b[j]), ea[i] + eb[j], self.K.dtype)
+        self.K[i, j] = values
+        if self.symmetric:
+            self.K[j, i] = values
 
     def near(self, cos: Array, rows: slice, columns: slice) -> _Near:
         """Index and values of the entries near -1 and 1; they are zero in `cos` afterwards."""
@@ -266,14 +275,14 @@ class _Job:
         by = _defects_by_products if self.dtype == np.float32 else _defects_by_differences
         small = by(A, B, i, j, negative)
         minus, plus = np.where(negative, 2 - small, small), np.where(negative, small, 2 - small)
-        return _Near(i, j, self.kernel.near(minus, plus, i + rows.start, j + columns.start))
+        i, j = i + rows.start, j + columns.start
+        return _Near(i, j, self.kernel.near(minus, plus, i, j))
 
 
 def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:
     """Factors as plain numbers (None for all ones), or None if their products could overflow."""
     limit = _SAFE[dtype]
-    sizes = (np.frexp(m[m != 0])[1] + e[m != 0] for m, e in (kernel.left, kernel.right))
-    if any((np.abs(size) > limit).any() for size in sizes):
+    if any((np.abs(e[m != 0]) > limit).any() for m, e in (kernel.left, kernel.right)):
         return None
     plain = (np.ldexp(m, np.where(m == 0, 0, e)) for m, e in (kernel.left, kernel.right))
     left, right = (None if (f == 1).all() else f.astype(dtype) for f in plain)
