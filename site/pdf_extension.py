@@ -210,6 +210,8 @@ def set_in_type(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         join(printed)
     for table in list(doctree.findall(nodes.table)):
         if (columns := widths(table)) is not None:
+            if len(list(table.findall(nodes.row))) > _ROWS:
+                table["classes"].append("longtable")
             place = table.parent.index(table)
             spec = addnodes.tabular_col_spec(spec=columns)
             table.parent.insert(
@@ -221,8 +223,9 @@ def set_in_type(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     arrange(app, doctree)
 
 
-# Letters that fit on a line of the printed page.
+# Letters that fit on a line of the printed page; rows that certainly fit on a page.
 _LINE = 80
+_ROWS = 8
 
 
 def widths(table: nodes.table) -> str | None:
@@ -330,6 +333,10 @@ def arrange(app: Sphinx, doctree: nodes.document) -> None:
     root.insert(1, nodes.section("", nodes.title("", "Preface"), *own, ids=["preface"]))
     captions = dict(_captions(app.env))
     for page in list(doctree.findall(addnodes.start_of_file)):
+        if page["docname"].endswith("/bibliography"):  # LaTeX sets it at the end
+            label = rf"\phantomsection\label{{\detokenize{{{page['docname']}::doc}}}}"
+            page.replace_self(_raw(label))
+            continue
         start = ""
         if caption := captions.get(page["docname"]):
             start = f"\\part{{{caption}}}\n"

@@ -1,0 +1,144 @@
+"""The printed book says what the website says: numbers, figures, sliders.
+
+LaTeX itself is not needed: its source is written and read here. `make pdf` sets it, and reads the
+log of doing so with `tools/latex_log.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools import latex_log
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "site"))  # as _config.yml does
+
+import pdf_extension  # noqa: E402
+
+HTML = ROOT / "_build" / "html" / "chapters"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def pages() -> str:
+    """All pages of the website that have statements or figures, in one text."""
+    paths = sorted((ROOT / "chapters").glob("*.ipynb"))
+    return "\n".join((HTML / f"{path.stem}.html").read_text(encoding="utf-8") for path in paths)
+
+
+@pytest.fixture(scope="module")
+def tex() -> str:
+    """The book as LaTeX, from the same reading of the chapters as the website."""
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    options = ["-n", "-W", "--keep-going", "--quiet", "--builder", "latex"]
+    done = subprocess.run(
+        [jupyter_book, "build", *options, ROOT], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return (ROOT / "_build" / "latex" / "kernels.tex").read_text(encoding="utf-8")
+
+
+SHOWN = re.compile(
+    r'<div class="(?:proof|exercise)[^"]*admonition" id="([^"]+)">\s*<p class="admonition-title">'
+    r'<span class="caption-number">([^<]+)</span>'
+)
+PRINTED = re.compile(
+    r"\\begin\{book(?:statement|exercise)\}\{(\w+ [\d.]+).*\}"
+    r"\\phantomsection\\label\{[^}]*?:([\w-]+)\}"
+)
+LINKED = re.compile(
+    r"\\hyperref\[\\detokenize\{chapters/\w+:([\w-]+)\}\]\{\\sphinxcrossref\{(\w+ [\d.]+)\}\}"
+)
+
+
+def test_statements_and_exercises_have_the_numbers_of_the_website(pages, tex):
+    shown = {label: name.strip() for label, name in SHOWN.findall(pages)}
+    printed = {label: name for name, label in PRINTED.findall(tex)}
+    assert len(shown) > 50
+    assert printed == shown
+
+
+def test_every_reference_names_its_statement(pages, tex):
+    shown = {label: name.strip() for label, name in SHOWN.findall(pages)}
+    linked = LINKED.findall(tex)
+    assert len(linked) > 100
+    assert [(label, name) for label, name in linked if shown[label] != name] == []
+
+
+def test_equations_have_the_numbers_of_the_website(pages, tex):
+    shown = re.findall(r'id="equation-([\w-]+)"[^>]*>\s*<span class="eqno">\(([\d.]+)\)', pages)
+    number, printed = "", {}
+    for match in re.finditer(
+        r"\\renewcommand\{\\theequation\}\{([\d.]+)\}|\\label\{equation:[^}]*?:([\w-]+)\}", tex
+    ):
+        if match[1]:
+            number = match[1]
+        else:
+            printed[match[2]], number = number, "none since the last"
+    assert printed == dict(shown)
+    assert printed
+
+
+def test_every_figure_is_there_and_every_slider_has_its_line(pages, tex):
+    figures = pages.count('class="ntk-figure')
+    sliders = pages.count("ntk-interact")
+    assert tex.count(r"\sphinxincludegraphics") == figures
+    assert tex.count(r"{\slidercaption ") == sliders
+    for name in set(re.findall(r"\\sphinxincludegraphics\{\{(\w+)\}\.png\}", tex)):
+        assert (ROOT / "_build" / "latex" / f"{name}.png").is_file()
+
+
+def test_every_proof_is_there(pages, tex):
+    assert tex.count(r"\begin{proof}") == len(re.findall(r'<details class="proof"', pages))
+
+
+def test_a_slider_says_where_it_moves():
+    without = pdf_extension.slider_caption("m from 1 to 2", "", "chapters/span")
+    assert without.astext().endswith("Move it on the website.}")
+    address = "https://a.example/chapters/span.html"
+    there = pdf_extension.slider_caption("m from 1 to 2", "https://a.example", "chapters/span")
+    assert address in there.astext()
+
+
+def test_the_macros_of_the_website_are_those_of_latex():
+    given = CONFIG["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
+    written = pdf_extension.macros(given)
+    for name, value in given.items():
+        body, count = value if isinstance(value, list) else (value, 0)
+        assert rf"\renewcommand{{\{name}}}[{count}]{{{body}}}" in written
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("a,\\qquad\nb", "a,\\qquad\nb"),
+        (f"{'a+' * 30},\\qquad\nb", f"\\begin{{gathered}}\n{'a+' * 30},\\\\\nb\n\\end{{gathered}}"),
+        (f"{'a+' * 30}\\\\\\qquad\nb", f"{'a+' * 30}\\\\\\qquad\nb"),
+    ],
+)
+def test_a_wide_display_is_broken_where_its_source_is(formula, expected):
+    assert pdf_extension.broken(formula, {}) == expected
+
+
+PLANTED = {
+    "missing": "Missing character: There is no ⇒ (U+21D2) in font Latin Modern Roman 10 Regular!",
+    "reference": (
+        "LaTeX Warning: Hyper reference `chapters/least_squares:thm-minimum-norm' on page 1"
+        "\n63 undefined on input line 13472."
+    ),
+    "label": "LaTeX Warning: Label `prp-a' multiply defined.",
+    "wide": "Overfull \\hbox (21.50987pt too wide) in paragraph at lines 10722--10722",
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_of_the_print_is_found(planted):
+    calm = "Overfull \\hbox (1.5pt too wide) in paragraph at lines 1--2\nOutput written."
+    assert latex_log.faults(calm) == []
+    assert len(latex_log.faults(f"{calm}\n{planted}\n{calm}")) == 1
