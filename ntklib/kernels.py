@@ -4,8 +4,8 @@ Implements :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`, :prf:ref:`prp-
 :prf:ref:`prp-nngp`, :prf:ref:`prp-lift` and :prf:ref:`prp-bias`.
 
 The matrices come tile by tile (``ntklib._tiles``). The angle between two rows comes from their
-inner product where that is safe, and from their difference where the inner product is close to 1 or
--1: there arccos loses half of the digits.
+inner product where that is safe, and from their difference or sum where the inner product is close
+to 1 or -1: there arccos loses half of the digits.
 """
 
 from __future__ import annotations
@@ -224,8 +224,8 @@ def angles(X: object, Z: object | None = None) -> Array:
 
     Notes
     -----
-    Statement: :prf:ref:`prp-angle`. After W. Kahan: ``2 atan2(norm(u - v), norm(u + v))``
-    for unit u, v.
+    Statement: :prf:ref:`prp-angle`. For unit u, v near each other ``2 arcsin(norm(u - v) / 2)``,
+    for nearly opposite ones ``pi - 2 arcsin(norm(u + v) / 2)``, else the arccosine.
     """
     left, right, dtype = _sides(X, Z)
     for name, side in (("X", left), ("Z", right)):
