@@ -37,7 +37,7 @@ def _circle(ax: Axes) -> None:
 
 def traveller(degrees: float) -> Figure:
     """Smallest eigenvalue of six points on the circle as one of them moves."""
-    fig, (left, right) = new_axes(ncols=2, height=3.0, width_ratios=(2, 3))
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=2.7, width_ratios=(2, 3))
     _circle(left)
     for a, b in ((0, 1), (2, 3)):
         left.plot(*_on_circle(FIXED[[a, b]]).T, color=COLOR["muted"], lw=1, ls=":")
@@ -46,7 +46,7 @@ def traveller(degrees: float) -> Figure:
     grid = np.arange(0.0, 360.5, 1.0)
     right.plot(grid, [_smallest(g) for g in grid], color=COLOR["theory"])
     right.plot(degrees, _smallest(degrees), "D", color=COLOR["forbidden"], ms=9)
-    right.set(xlabel="position of the sixth point, degrees", ylabel=r"$\lambda_{\min}(K)$")
+    right.set(xlabel="sixth point, degrees", ylabel=r"$\lambda_{\min}(K)$")
     right.set(xlim=(-5, 365), ylim=(-0.003, None))
     right.set_xticks([0, 90, 180, 270, 360])
     return fig
@@ -75,7 +75,7 @@ def _partial(t: Array, terms: int) -> Array:
 def series(terms: int) -> Figure:
     """The kernel's profile and a partial sum of its power series."""
     t = np.linspace(-1, 1, 201)
-    fig, ax = new_axes(height=3.0)
+    fig, ax = new_axes(width=5.4, height=3.0)
     ax.plot(t, kappa(t), color=COLOR["theory"], lw=2.5, label=r"$\kappa(t)$")
     ax.plot(t, _partial(t, terms), "--", color=COLOR["linear"], label=f"$t/4$ + {terms} even terms")
     ax.set(xlabel="inner product $t$", ylim=(-0.3, 0.6), xticks=[-1, -0.5, 0, 0.5, 1])
@@ -97,7 +97,7 @@ def polygon(n: int) -> Figure:
     """A regular polygon and the spectrum of its Gram matrix."""
     corners = polygon_corners(n)
     values = np.linalg.eigvalsh(relu_ntk(corners))
-    fig, (left, right) = new_axes(ncols=2, height=3.0, width_ratios=(2, 3))
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=2.7, width_ratios=(2, 3))
     _circle(left)
     left.plot(*np.vstack([corners, corners[:1]]).T, color=COLOR["network"])
     left.plot(*corners.T, "o", color=COLOR["data"])
@@ -107,6 +107,7 @@ def polygon(n: int) -> Figure:
     right.plot(index[null], np.zeros(null.sum()), "X", color=COLOR["forbidden"], ms=9)
     right.axhline(0, color=INK, lw=0.8)
     right.set(xlabel="index", ylabel="eigenvalue", ylim=(-0.08, 1.9), xlim=(0.3, 14.7))
+    right.set_xticks([1, 5, 10, 14])
     right.set_title(f"{n} corners, nullity {int(null.sum())}")
     return fig
 

@@ -85,7 +85,7 @@ def _plain_ticks(*axes: Axes) -> None:
 
 def question() -> Figure:
     """Gram matrices of the same points at three widths and in the limit."""
-    fig, axes = new_axes(ncols=4, height=2.0)
+    fig, axes = new_axes(ncols=4, width=5.4, height=1.7)
     for ax, m in zip(axes, (10, 100, 1000), strict=False):
         _heat(ax, _circle_gram(m), f"$m={m}$")
     _heat(axes[3], _circle()[1], r"$m\to\infty$")
@@ -94,7 +94,7 @@ def question() -> Figure:
 
 def gram_and_limit(m: int) -> Figure:
     """One random Gram matrix of width m, the limit, and their distance among all widths."""
-    fig, (left, middle, right) = new_axes(ncols=3, height=2.6, width_ratios=(1, 1, 1.25))
+    fig, (left, middle, right) = new_axes(ncols=3, width=5.4, height=2.3, width_ratios=(1, 1, 1.25))
     X, K, _ = _circle()
     _heat(left, _circle_gram(m), f"$K_m$, $m={m}$")
     _heat(middle, K, "limit $K$")
@@ -125,24 +125,24 @@ def running_means(
     widths: np.ndarray, paths: Sequence[np.ndarray], limits: Sequence[float]
 ) -> Figure:
     """Averages over the first m neurons against m, each in its funnel."""
-    fig, ax = new_axes()
+    fig, ax = new_axes(width=5.4, height=3.6)
     kept = np.unique(np.geomspace(1, len(widths), 300).astype(int)) - 1
     m = widths[kept]
     funnel = np.array([hoeffding_deviation(5, int(w), 0.05) for w in m])
     colors = (COLOR["network"], COLOR["linear"], COLOR["gate"])
-    markers = ("fair coins", "one pair", "another pair")
-    for path, limit, color, name in zip(paths, limits, colors, markers, strict=True):
+    for path, limit, color in zip(paths, limits, colors, strict=True):
         low, high = np.clip(limit - funnel, 0, 1), np.clip(limit + funnel, 0, 1)
         ax.fill_between(m, low, high, color=color, alpha=0.12, lw=0)
         ax.plot(m, path[kept], color=color, lw=1.2)
         ax.axhline(limit, color=color, ls="--", lw=1)
         ax.annotate(
-            f"{name}: $q={limit:.3f}$",
+            f"{limit:.3f}",
             (widths[-1], limit),
-            xytext=(0, 4),
+            xytext=(5, 0),
             textcoords="offset points",
-            ha="right",
+            va="center",
             color=color,
+            annotation_clip=False,
         )
     ax.set(xscale="log", xlim=(1, widths[-1]), ylim=(-0.02, 1.02))
     ax.set(xlabel="width $m$", ylabel=r"average of $Z_1,\ldots,Z_m$")
@@ -167,7 +167,7 @@ def coins(theta: int, m: int) -> Figure:
     """Exact law of the fraction of neurons active on two points, and what networks show."""
     q, law, seen = _coins(theta, m)
     fraction = np.arange(m + 1) / m
-    fig, ax = new_axes(height=3.2)
+    fig, ax = new_axes(width=5.4, height=3.2)
     drawn = law > 1e-4
     ax.bar(fraction[drawn], law[drawn], 0.8 / m, color=COLOR["theory"], alpha=0.5, label="binomial")
     drawn = seen > 0
@@ -200,7 +200,7 @@ def error_against_width(
     widths: np.ndarray, errors: np.ndarray, exact: Sequence[float], bound: Sequence[float]
 ) -> Figure:
     """Frobenius errors of random networks, the exact root mean square, Hoeffding's bound."""
-    fig, ax = new_axes()
+    fig, ax = new_axes(width=5.4, height=3.6)
     spread = np.repeat(widths, errors.shape[1])
     ax.loglog(spread, errors.ravel(), ".", ms=4, color=COLOR["sample"], label="random networks")
     ax.plot(widths, exact, color=COLOR["theory"], label="exact root mean square")
@@ -220,19 +220,18 @@ def chernoff(
     points: np.ndarray,
 ) -> Figure:
     """Probability of losing half of the smallest eigenvalue: orthonormal and general points."""
-    fig, (left, right) = new_axes(ncols=2, height=3.4)
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.3)
     shown = widths <= 160
     left.semilogy(widths[shown], truth[shown], color=COLOR["theory"], label="exact")
     left.plot(widths[shown], bound[shown], color=COLOR["forbidden"], ls="--", label="Chernoff")
     left.set(title="orthonormal", xlabel="width $m$", ylabel="probability", ylim=(1e-7, 2))
-    left.legend(loc="lower left", fontsize="small")
     some = measured > 0
     right.loglog(trial[some], measured[some], "o-", color=COLOR["sample"], label="measured")
     wide = np.unique(np.geomspace(3, 3000, 60).astype(int))
     line = [chernoff_failure(points, int(m)) for m in wide]
-    right.plot(wide, line, color=COLOR["forbidden"], ls="--", label="Chernoff")
+    right.plot(wide, line, color=COLOR["forbidden"], ls="--")
     right.set(title="random points", xlabel="width $m$", ylim=(1e-3, 2), xlim=(3, 3000))
-    right.legend(loc="lower left", fontsize="small")
+    fig.legend(loc="outside lower center", ncols=3)
     _plain_ticks(left, right)
     return fig
 
@@ -257,13 +256,13 @@ def _lazy_fit(rho: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 def lazy_fit(rho: float) -> Figure:
     """A doubled tanh network and its linearization at the fit, for one value of eps sqrt(m)."""
     phi, network, linear, data = _lazy_fit(rho)
-    fig, ax = new_axes(height=3.4)
+    fig, ax = new_axes(width=5.4, height=3.5)
     ax.plot(phi, linear, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(phi, network, color=COLOR["network"], ls="--", label=r"$F(x;\hat w)$")
     ax.plot(data, LABELS, "o", color=COLOR["data"], label="labels")
     ax.set(ylim=(-2.6, 2.6), xlabel="position on the circle", title=f"ε√m = {rho:g}")
     ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
-    ax.legend(loc="lower left", ncols=3, fontsize="small")
+    fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 
@@ -286,19 +285,18 @@ def laziness(
     bound: Sequence[float],
 ) -> Figure:
     """The gap between network and linearization: at the fit, and at the worst weights."""
-    fig, (left, right) = new_axes(ncols=2, height=3.8)
+    fig, (left, right) = new_axes(ncols=2, width=5.4, height=4.2)
     for (activation, doubled), values in gaps.items():
         color = COLOR["network"] if activation == "tanh" else COLOR["gate"]
         name = f"{activation}, doubled" if doubled else activation
         style, marker = ("-", "o") if doubled else (":", "s")
         left.loglog(widths_fit, values, style, marker=marker, ms=4, color=color, label=name)
     left.set(title="at the fit", xlabel="width $m$", ylabel="$|F-F_0|$")
-    left.legend(loc="lower left", fontsize="x-small")
     right.loglog(widths, worst, "o", ms=5, color=COLOR["gate"], label="worst weights")
     limit = worst[-1] * (widths / widths[-1]) ** (-1 / 6)
     right.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="slope −1/6")
     right.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound")
     right.set(title="worst in a ball (ReLU)", xlabel="width $m$", ylim=(1e-2, 1))
-    right.legend(loc="lower left", fontsize="x-small")
+    fig.legend(loc="outside lower center", ncols=3)
     _plain_ticks(left, right)
     return fig
