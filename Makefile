@@ -53,7 +53,7 @@ pdf: $(VENV)/.stamp
 	@echo "== Writing the book for LaTeX (a first build executes every chapter)"
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet --builder latex .
 	@echo "== Setting it (a minute or two)"
-	@cd _build/latex && latexmk -xelatex -interaction=nonstopmode -halt-on-error -silent kernels.tex >/dev/null || \
+	@cd _build/latex && latexmk -xelatex -interaction=nonstopmode -halt-on-error -silent kernels.tex >/dev/null 2>&1 || \
 	  { grep -A6 '^!' kernels.log; echo "XeLaTeX failed; all of it is in _build/latex/kernels.log" >&2; exit 1; }
 	@$(BIN)/python tools/latex_log.py _build/latex/kernels.log
 	@echo "== Done. Open _build/latex/kernels.pdf"
