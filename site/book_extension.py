@@ -217,7 +217,14 @@ def _check_row(link: nodes.reference, record: dict[str, Any]) -> list[nodes.Node
 
 
 def _reason_row(link: nodes.reference, reason: str) -> list[nodes.Node]:
-    return [link.deepcopy(), nodes.Text("no check"), *[nodes.Text("—")] * 2, nodes.Text(reason)]
+    words = [nodes.Text("no check"), *[nodes.Text("—")] * 2]
+    return [link.deepcopy(), *words, nodes.inline("", "", *_with_maths(reason))]
+
+
+def _with_maths(text: str) -> list[nodes.Node]:
+    """Text in which every second part stands between dollars."""
+    parts = enumerate(re.split(r"\$([^$]+)\$", text))
+    return [nodes.math(part, part) if i % 2 else nodes.Text(part) for i, part in parts]
 
 
 def _table(head: tuple[str, ...], rows: list[list[nodes.Node]]) -> nodes.table:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from room import expand, height, width  # this folder is on the path: see _config.yml
+from previews import write_previews  # this folder is on the path: see _config.yml
+from room import expand, height, width
 from sphinx.application import Sphinx
 from sphinx_exercise.nodes import solution_node
 from sphinx_proof.nodes import proof_node
@@ -137,7 +138,7 @@ def give_room(body: str, config: dict[str, Any]) -> str:
         size = width(source) if tag == "span" else height(source)
         return (
             f'<{tag} class="math notranslate nohighlight"{attributes} '
-            f'style="--room:{size:.1f}em">{number}{tex}</{tag}>'
+            f'style="--room:{size:.2f}em">{number}{tex}</{tag}>'
         )
 
     return FORMULA.sub(room, body)
@@ -227,6 +228,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         out.joinpath("sitemap.xml").write_text(SITEMAP.format(urls=urls), encoding="utf-8")
         robots += f"Sitemap: {base}/sitemap.xml\n"
     out.joinpath("robots.txt").write_text(robots, encoding="utf-8")
+    write_previews(out)
     static = out / "_static"
     for unused in ("vendor/fontawesome", "locales", "images"):
         shutil.rmtree(static / unused, ignore_errors=True)
@@ -282,5 +284,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_js_file("mathjax_config.js", priority=480, defer="defer")
     app.add_js_file("maths.js", priority=490, defer="defer")
     app.add_js_file("page.js", priority=800, defer="defer")
+    app.add_js_file("preview.js", priority=810, defer="defer")
     app.add_css_file("page.css", priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

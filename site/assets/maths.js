@@ -7,6 +7,9 @@
 
   async function set(elements) {
     await MathJax.typesetPromise(elements);
+    // Layout asks for the fonts; until they are there, formulas in other letters would push the text.
+    document.body.getBoundingClientRect();
+    await document.fonts.ready;
     elements.forEach((element) => element.classList.add("set"));
     document.dispatchEvent(new CustomEvent("maths-set", { detail: elements }));
   }
@@ -31,6 +34,8 @@
 
   const config = window.MathJax;
   config.loader = { load: ["core", "input/tex", "output/chtml", "a11y/assistive-mml"] };
+  // Not by the height of the reader's letters: how wide a formula will be is known beforehand.
+  config.chtml = { matchFontHeight: false, scale: 1.12 }; // the same number in site/room.py
   config.startup = {
     typeset: false,
     pageReady: () => MathJax.startup.defaultPageReady().then(all),

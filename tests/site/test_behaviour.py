@@ -78,6 +78,56 @@ def test_the_color_mode_turns_and_stays(page, address):
     assert page.evaluate(background) == seen["dark"]
 
 
+# A link to a statement of another page, of the same page, to an equation, to a source, and from a
+# page that has no formula of its own.
+PREVIEWED = [
+    (CHAPTER, "a.internal[href^='#prp-']", "Proposition"),
+    (CHAPTER, "a.internal[href*='least_squares.html#']", "Theorem"),
+    (CHAPTER, "a.internal[href^='#equation-']", "("),
+    (CHAPTER, "a.internal[href*='bibliography.html#']", "20"),
+    (CHAPTER, "a.internal[href*='api.html#']", "("),
+    ("chapters/ledger.html", "a.internal[href*='limit.html#thm-']", "Theorem"),
+]
+
+
+@pytest.mark.parametrize(("start", "selector", "words"), PREVIEWED)
+def test_a_link_shows_what_it_leads_to(page, address, start, selector, words):
+    witness = checks.visit(page, f"{address}/{start}")
+    link = page.locator(f"article {selector}:visible").first
+    link.scroll_into_view_if_needed()
+    link.hover()
+    preview = page.locator("#preview.shown")
+    expect(preview).to_be_visible()
+    expect(preview).to_contain_text(words)
+    expect(preview).to_be_in_viewport(ratio=0.9)
+    assert checks.maths_faults(page) == []
+    assert preview.locator(".math:not(:has(mjx-container))").count() == 0
+    assert link.get_attribute("aria-describedby") == "preview"
+    page.keyboard.press("Escape")
+    expect(preview).to_have_count(0)
+    assert link.get_attribute("aria-describedby") is None
+    assert witness.complaints == []
+    assert witness.foreign(address) == []
+
+
+def test_a_preview_follows_the_keyboard_and_lets_the_pointer_in(page, origin):
+    checks.visit(page, f"{origin}/{CHAPTER}")
+    link = page.locator("article p > a.internal[href^='#prp-']").first
+    preview = page.locator("#preview.shown")
+    page.keyboard.press("Shift")  # the next focus counts as one by keyboard
+    link.focus()
+    expect(preview).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(preview).to_have_count(0)
+    link.hover()
+    expect(preview).to_be_visible()
+    preview.hover()
+    page.wait_for_timeout(500)
+    expect(preview).to_be_visible()
+    page.mouse.move(1, 1)
+    expect(preview).to_have_count(0)
+
+
 def test_figures_take_the_color_of_the_text(page, origin):
     checks.visit(page, f"{origin}/{LANDING}")
     page.emulate_media(color_scheme="dark")
