@@ -204,6 +204,15 @@ class Witness:
         return [f"asks {url}" for url in self.requests if not url.startswith(own)]
 
 
+ASK = Path(__file__).with_name("ask.js").read_text(encoding="utf-8")
+
+
+def ask(page: Page, question: str) -> list[str]:
+    """Call a function of ask.js in the page."""
+    answer: list[str] = page.evaluate(f"() => {{ {ASK}\nreturn {question}(); }}")
+    return answer
+
+
 def visit(page: Page, url: str) -> Witness:
     """Open an address and wait until nothing moves any more."""
     witness = Witness(page)
@@ -214,23 +223,7 @@ def visit(page: Page, url: str) -> Witness:
 
 def maths_faults(page: Page) -> list[str]:
     """Every formula is set, and none shows an error or an unknown command (in red)."""
-    return page.evaluate(
-        r"""() => {
-          const faults = [];
-          for (const formula of document.querySelectorAll("main .math")) {
-            if (!formula.querySelector("mjx-container"))
-              faults.push(`not set: ${formula.textContent.trim().slice(0, 80)}`);
-          }
-          for (const error of document.querySelectorAll("mjx-merror, [data-mml-node=merror]"))
-            faults.push(`an error: ${error.getAttribute("data-mjx-error") || error.textContent}`);
-          for (const part of document.querySelectorAll("mjx-container *")) {
-            const style = getComputedStyle(part);
-            if (style.color === "rgb(255, 0, 0)")
-              faults.push(`in red: ${part.closest("mjx-container").textContent.slice(0, 80)}`);
-          }
-          return [...new Set(faults)];
-        }"""
-    )
+    return ask(page, "maths")
 
 
 # What must not be read on a page: a dollar, a command of TeX, a role or directive of MyST, or what
@@ -244,17 +237,7 @@ RAW = re.compile(
 
 def raw_text_faults(page: Page) -> list[str]:
     """No source of TeX or MyST is left in what a reader reads (code apart)."""
-    texts: list[str] = page.evaluate(
-        """() => {
-          const skip = "pre, code, script, style, template, noscript, mjx-container, textarea";
-          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-          const found = [document.title];
-          while (walker.nextNode()) {
-            if (!walker.currentNode.parentElement.closest(skip)) found.push(walker.currentNode.data);
-          }
-          return found;
-        }"""
-    )
+    texts = ask(page, "texts")
     return [f"reads {' '.join(text.split())[:80]!r}" for text in texts if RAW.search(text)]
 
 
@@ -266,23 +249,7 @@ def axe_faults(page: Page) -> list[str]:
 
 def overflow_faults(page: Page) -> list[str]:
     """Nothing makes the page scroll sideways, and nothing is cut off at its edge."""
-    return page.evaluate(
-        """() => {
-          const root = document.documentElement, width = root.clientWidth, faults = [];
-          if (root.scrollWidth > width) faults.push(`the page is ${root.scrollWidth} px wide`);
-          const scrolls = (e) => /auto|scroll/.test(getComputedStyle(e).overflowX);
-          const inside = (e) => { for (e = e.parentElement; e; e = e.parentElement)
-            if (e !== document.body && e !== root && scrolls(e)) return true; return false; };
-          for (const e of document.querySelectorAll("main *")) {
-            if (e.closest("svg svg, mjx-assistive-mml, template") || e.closest("svg") !== e && e.closest("svg")) continue;
-            const box = e.getBoundingClientRect();
-            const seen = e.checkVisibility({visibilityProperty: true}) && box.left < width;
-            if (seen && box.width > 1 && box.height > 1 && box.right > width + 1 && !inside(e))
-              faults.push(`<${e.localName} class="${e.className}"> ends at ${Math.round(box.right)} px: ${e.textContent.trim().slice(0, 60)}`);
-          }
-          return faults.slice(0, 10);
-        }"""
-    )
+    return ask(page, "overflow")
 
 
 SIDEWAYS = """() => [...document.querySelectorAll("main *")].filter((e) =>
@@ -325,48 +292,7 @@ def slider_faults(page: Page) -> list[str]:
 
     Moves through the page's frames as a hand does: a value, then the event `input`.
     """
-    return page.evaluate(
-        """() => {
-          const faults = [];
-          document.querySelectorAll("figure.ntk-interact").forEach((figure, n) => {
-            const say = (what) => faults.push(`figure ${n + 1}: ${what}`);
-            const inputs = [...figure.querySelectorAll("input[type=range]")];
-            const stage = figure.querySelector(".ntk-stage");
-            const frames = new Map([...figure.querySelectorAll("template")].map(
-              (t) => [t.dataset.key, t.innerHTML]));
-            const shown = () => stage.innerHTML;
-            if (!inputs.length) say("no slider");
-            const sizes = inputs.map((input) => Number(input.max) + 1);
-            const total = sizes.reduce((a, b) => a * b, 1);
-            if (frames.size !== total) say(`${frames.size} frames for ${total} values`);
-            if (new Set(frames.values()).size < 2) say("all frames are the same");
-            for (const input of inputs) {
-              const words = input.dataset.values.split("|");
-              if (!input.labels.length || !input.labels[0].textContent.trim()) say("no label");
-              if (new Set(words).size !== words.length) say(`values repeat: ${words}`);
-              if (words.length !== Number(input.max) + 1) say("values and range differ");
-            }
-            const start = inputs.map((input) => input.value);
-            if (shown() !== frames.get(start.join("-"))) say("does not start at its value");
-            for (let k = 0; k < total; k++) {
-              let rest = k;
-              inputs.forEach((input, i) => { input.value = rest % sizes[i]; rest = Math.floor(rest / sizes[i]); });
-              inputs[0].dispatchEvent(new Event("input", {bubbles: true}));
-              const key = inputs.map((input) => input.value).join("-");
-              if (shown() !== frames.get(key)) say(`at ${key} another frame is shown`);
-              if (!stage.querySelector("svg")?.ariaLabel) say(`at ${key} the frame has no words`);
-              for (const input of inputs) {
-                const words = input.dataset.values.split("|")[Number(input.value)];
-                if (input.ariaValueText !== words) say(`at ${key} announces ${input.ariaValueText}, not ${words}`);
-                if (input.parentElement.querySelector("output")?.value !== words) say(`at ${key} does not show ${words}`);
-              }
-            }
-            inputs.forEach((input, i) => (input.value = start[i]));
-            inputs[0]?.dispatchEvent(new Event("input", {bubbles: true}));
-          });
-          return faults;
-        }"""
-    )
+    return ask(page, "sliders")
 
 
 def slider_key_faults(page: Page) -> list[str]:
@@ -395,42 +321,14 @@ def slider_key_faults(page: Page) -> list[str]:
 
 def motion_faults(page: Page) -> list[str]:
     """Nothing moves by itself for a reader who asked for that."""
-    return page.evaluate(
-        """() => {
-          const long = (times) => times.split(",").some((t) => parseFloat(t) > 0.01);
-          return [...document.querySelectorAll("*")].filter((e) => {
-            const style = getComputedStyle(e);
-            return long(style.transitionDuration) || style.scrollBehavior === "smooth"
-              || (style.animationName !== "none" && long(style.animationDuration));
-          }).map((e) => `<${e.localName} class="${e.className}"> moves`);
-        }"""
-    )
+    return ask(page, "motion")
 
 
 def fold_faults(page: Page) -> list[str]:
     """Every fold shows its content (for paper, and for proofs without a script)."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll("main details")].filter((fold) =>
-          [...fold.children].slice(1).some((part) => !part.checkVisibility()))
-          .map((fold) => `folded: ${fold.querySelector("summary").textContent.trim()}`)"""
-    )
+    return ask(page, "folds")
 
 
 def unscripted_faults(page: Page) -> list[str]:
     """Without scripts: a frame of every figure, open proofs, the source of every formula."""
-    return page.evaluate(
-        """() => {
-          const seen = (e) => e && e.checkVisibility({visibilityProperty: true, opacityProperty: true})
-            && e.getBoundingClientRect().height > 0;
-          const all = (what) => [...document.querySelectorAll(":is(article, main:not(:has(article))) " + what)]
-            .filter((e) => !e.closest("details:not([open])"));
-          return [
-            ...all("figure").filter((e) => !seen(e.querySelector("svg, img, table, pre")))
-              .map((e) => `a figure shows nothing`),
-            ...[...document.querySelectorAll("details.proof")].filter((e) => !seen(e.children[1]))
-              .map((e) => `a proof is folded`),
-            ...all(".math").filter((e) => !seen(e))
-              .map((e) => `hidden: ${e.textContent.trim().slice(0, 60)}`),
-          ];
-        }"""
-    )
+    return ask(page, "unscripted")
