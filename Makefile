@@ -13,7 +13,7 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export MPLBACKEND ?= agg
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book pdf tex-packages test test-newest serve lab notebooks lint clean
+.PHONY: help book pdf tex-packages test test-newest serve lab edit notebooks lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,7 +21,8 @@ help:
 	@echo "make pdf        build the whole book into _build/latex/kernels.pdf (needs XeLaTeX)"
 	@echo "make test       everything CI runs: lint, types, unit tests, notebooks, the site in a browser"
 	@echo "make serve      build, then serve the website on http://localhost:8000"
-	@echo "make lab        open the chapters in JupyterLab, with live sliders"
+	@echo "make lab        open the chapters in JupyterLab, with live sliders (your copies: _build/lab)"
+	@echo "make edit       open the sources of the chapters in JupyterLab"
 	@echo "make notebooks  run every chapter in a fresh kernel and normalise it for git (ONLY=name for one)"
 	@echo "make test-newest  the same with the newest version of every library, in .venv-newest"
 	@echo "make clean      remove what was built (not .venv)"
@@ -85,7 +86,15 @@ serve: book
 	@echo "== Serving on http://localhost:8000 (Ctrl-C stops)"
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
-lab: $(VENV)/.stamp
+# A reader gets the plain notebooks, in copies that stay as the reader leaves them.
+lab: book
+	@mkdir -p _build/lab
+	@for one in _build/html/notebooks/*.ipynb; do \
+	  test -e _build/lab/$${one##*/} || cp $$one _build/lab/; done
+	@$(BIN)/jupyter lab --notebook-dir _build/lab
+
+# An author gets the chapters themselves, with the directives that make the website.
+edit: $(VENV)/.stamp
 	@$(BIN)/jupyter lab --notebook-dir chapters
 
 lint: $(VENV)/.stamp

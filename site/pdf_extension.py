@@ -241,7 +241,8 @@ def widths(table: nodes.table) -> str | None:
     if sum(longest) <= _LINE:
         return None
     shares = [max(round(10 * length**0.5), 25) for length in longest]
-    return "".join(rf"\X{{{share}}}{{{sum(shares)}}}" for share in shares)
+    ragged = r">{\raggedright\arraybackslash}"
+    return "".join(rf"{ragged}\X{{{share}}}{{{sum(shares)}}}" for share in shares)
 
 
 def _is_hidden(node: nodes.Node) -> bool:

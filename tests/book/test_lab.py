@@ -22,12 +22,13 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def recipe() -> list[str]:
-    """What `make lab` runs, with this environment's Jupyter."""
+    """What `make lab` runs, with this environment's Jupyter, on the notebooks that it copies."""
     done = subprocess.run(
         ["make", "--dry-run", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     (line,) = [line for line in done.stdout.splitlines() if "jupyter lab" in line]
-    return [sys.executable, "-m", "jupyterlab", *line.split("jupyter lab", 1)[1].split()]
+    options = line.split("jupyter lab", 1)[1].replace("_build/lab", "_build/html/notebooks")
+    return [sys.executable, "-m", "jupyterlab", *options.split()]
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +66,15 @@ def address(process: subprocess.Popen[str]) -> str:
 def fetch(url: str) -> str:
     """A page of the server; it may need a moment after it has said where it is."""
     request = urllib.request.Request(url, headers={"Authorization": f"token {TOKEN}"})
+    last = None
     for _ in range(50):
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 return response.read().decode()
-        except ConnectionError:
+        except OSError as error:  # refused, as long as it does not listen
+            last = error
             time.sleep(0.2)
-    raise RuntimeError(f"no answer from {url}")
+    raise RuntimeError(f"no answer from {url}") from last
 
 
 def test_the_chapters_are_there(server):
@@ -89,7 +92,7 @@ def test_ipywidgets_is_enabled(server):
 
 def test_a_chapter_shows_a_live_slider():
     """The kernel's side: the output refers to a widget that exists, a slider over a picture."""
-    notebook = nbformat.read(ROOT / "chapters" / "intro.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "_build" / "html" / "notebooks" / "intro.ipynb", as_version=4)
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}})
     client.execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
