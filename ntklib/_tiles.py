@@ -44,7 +44,7 @@ NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
 _DENSE = 1 / 32
 # Entries of a strip of a tile, on which the arithmetic is done while it is in the cache. At least
 # a row of a tile.
-_STRIP = 1 << 15
+_STRIP = 1 << 16
 # Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
 _BLOCK = 1 << 15
 # Multiplications below which threads cost more than they save.
@@ -140,6 +140,10 @@ class Scratch:
 class Kernel(Protocol):
     """A kernel as a function of the angle between rows i and j, times factors of i and of j.
 
+    It may have a method `fused`, which is given the factors of rows and columns as plain numbers
+    and returns None or a function of (cos, rows, columns, out): that one does the work of `bulk`
+    and of the factors in one pass and writes the values to `out`.
+
     `left` and `right` are the factors of rows and columns, as mantissas and binary exponents, and
     `diagonal` the values at i = j, likewise; `left` is `right` when the matrix is symmetric.
     """
@@ -197,6 +201,17 @@ class _Job:
         self.shape = SHAPE[self.dtype]
         self.limit = NEAR[self.dtype]
         self.factors = _factors(kernel, self.dtype)
+        self.fused = self._fused()
+
+    def _fused(self) -> Callable[[Array, slice, slice, Array], None] | None:
+        offer = getattr(self.kernel, "fused", None)
+        if offer is None or self.factors is None or self.K.dtype != self.dtype:
+            return None
+        sizes = len(self.left), len(self.right)
+        ones = (np.ones(n, self.dtype) for n in sizes)
+        left, right = (one if f is None else f for f, one in zip(self.factors, ones, strict=True))
+        fused: Callable[[Array, slice, slice, Array], None] | None = offer(left, right)
+        return fused
 
     def tasks(self) -> Iterator[tuple[slice, slice]]:
         """Rows and columns of the tiles; of the lower triangle when symmetric."""
@@ -228,8 +243,11 @@ class _Job:
         for start in range(0, shape[0], step):
             strip = cos[start : start + step]
             part = slice(rows.start + start, rows.start + start + len(strip))
-            self.kernel.bulk(strip, part, columns, scratch)
-            self.scale(strip, part, columns, out[start : start + step])
+            if self.fused is not None:
+                self.fused(strip, part, columns, out[start : start + step])
+            else:
+                self.kernel.bulk(strip, part, columns, scratch)
+                self.scale(strip, part, columns, out[start : start + step])
             if self.symmetric and not diagonal:
                 # While the strip is in the cache, and from the matrix: its stride is kinder to
                 # the cache than the buffer's power of two.
@@ -254,7 +272,8 @@ class _Job:
                 np.copyto(out, cos)
             return
         (a, ea), (b, eb) = self.kernel.left, self.kernel.right
-        values = cos * (a[rows, None] * b[None, columns])
+        with np.errstate(over="ignore", invalid="ignore"):  # said by _scaled
+            values = cos * (a[rows, None] * b[None, columns])
         np.copyto(out, _scaled(values, ea[rows, None] + eb[None, columns], out.dtype))
 
     def put(self, near: _Near) -> None:
@@ -281,9 +300,10 @@ class _Job:
 
 def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:
     """Factors as plain numbers (None for all ones), or None if their products could overflow."""
-    limit = _SAFE[dtype]
-    if any((np.abs(e[m != 0]) > limit).any() for m, e in (kernel.left, kernel.right)):
-        return None
+    for mantissa, exponent in (kernel.left, kernel.right):
+        fraction, power = np.frexp(mantissa)
+        if (np.abs(power + exponent)[fraction != 0] > _SAFE[dtype]).any():
+            return None
     plain = (np.ldexp(m, np.where(m == 0, 0, e)) for m, e in (kernel.left, kernel.right))
     left, right = (None if (f == 1).all() else f.astype(dtype) for f in plain)
     return left, right

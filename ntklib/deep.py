@@ -40,10 +40,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ntklib._relu import Fused, ReluLayers
 from ntklib._tiles import Index, Points, Scratch, matrix_of
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.activations import Activation
-from ntklib.expectations import Dual, Rows, _hypot, dual
+from ntklib.expectations import Dual, Homogeneous, Rows, _hypot, dual
 from ntklib.kernels import _sides
 
 ActivationLike = str | Activation | Dual | Callable[[Array], Array]
@@ -51,6 +52,8 @@ Trained = str | Iterable[int]
 
 # Pairs done at once: the temporaries of a layer, of 64 KiB each, stay in the cache.
 _BLOCK = 1 << 13
+# Share of the weights from which on a layer shrinks 1 - rho by no more than a factor of four.
+_SHARE = 0.5
 # Of a complex derivative: its square is lost beside 1.
 _STEP = 1e-30
 
@@ -201,6 +204,7 @@ class _Deep:
         profile = self._profile(self.layers, self.layers, same, same + 2)
         std, exponent = self.left
         self.diagonal: tuple[Array, Index] = (profile * std * std, 2 * exponent)
+        self.fast = self._fast()
 
     def _side(self, side: Points) -> tuple[list[_Mixed], tuple[Array, Index]]:
         """The layers at the points, and their output's standard deviation with its exponent."""
@@ -219,7 +223,34 @@ class _Deep:
         with np.errstate(over="ignore", invalid="ignore"):
             return correlate(self.net, left, right, minus, plus)[1 if self.tangent else 0]
 
+    def _fast(self) -> ReluLayers | None:
+        """The same network as ReLU layers, where those are as accurate."""
+        law = self.net.law
+        if (
+            type(law) is not Homogeneous
+            or law.degree != 1
+            or np.iscomplexobj(self.layers[-1].share)
+        ):
+            return None
+        mixed = np.array([b != 0 for b in self.net.biases])
+        sides = [
+            (np.stack([x.share for x in side]), np.stack([x.bias for x in side]))
+            for side in (self.layers, self.layers_right)
+        ]
+        # A large bias takes correlations close to 1, where they must be known as 1 - rho.
+        if any((share[mixed] < _SHARE).any() for share, _ in sides):
+            return None
+        return ReluLayers(self.net.trained, mixed, law.leak, self.tangent, *sides)
+
+    def fused(self, left: Array, right: Array) -> Fused | None:
+        if self.fast is None or not self.fast.accurate(left.dtype):
+            return None
+        return self.fast.fused(left, right)
+
     def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
+        if self.fast is not None and self.fast.accurate(cos.dtype):
+            self.fast.bulk(cos, rows, columns, scratch)
+            return
         right = _at(self.layers_right, (None, columns))
         step = max(1, _BLOCK // cos.shape[1])
         for start in range(0, len(cos), step):

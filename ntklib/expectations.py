@@ -161,6 +161,8 @@ class Homogeneous(Dual):
         self.homogeneous = self.degree == 1
         alpha, beta = alpha / largest, beta / largest
         self._square, self._twice = alpha * alpha + beta * beta, 2 * alpha * beta
+        #: Of degree 1, r is (1 + leak) kappa_1 - leak times the identity, kappa_1 that of ReLU.
+        self.leak = self._twice / self._square
         self._sum, self._difference = (alpha + beta) ** 2, (alpha - beta) ** 2
         self._odd = math.prod(range(1, 2 * self.degree, 2))  # (2p-1)!!
         self._norm = largest * math.sqrt(self._square * self._odd / 2)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ntklib import array_api
 from ntklib._geometry import _Geometry, _geometry
+from ntklib._relu import Fused, ReluLayers
 from ntklib._tiles import Index, Points, Scaled, Scratch, matrix_of, points
 from ntklib._validate import Array, matrix, positive, real_array
 from ntklib.array_api import is_foreign
@@ -66,6 +67,8 @@ def _ones(side: Points) -> Scaled:
 class _Homogeneous(_Angular):
     """eps^2 |x| |x'| times a profile that is 1/2 at angle zero."""
 
+    layers: ReluLayers
+
     def __init__(self, left: Points, right: Points | None, eps: object) -> None:
         scale, power = math.frexp(positive("eps", eps))
         square = scale * scale
@@ -76,8 +79,14 @@ class _Homogeneous(_Angular):
         # Equal points: half the squared norm, without the detour over its square root.
         self.diagonal = square * left.square / 2, 2 * (left.exponent + power)
 
+    def fused(self, left: Array, right: Array) -> Fused | None:
+        # The compiled profiles are 1 at angle zero.
+        return self.layers.fused(left * left.dtype.type(math.pi), right)
+
 
 class _Ntk(_Homogeneous):
+    layers = ReluLayers(trained=(True, False))
+
     def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
         supplement = np.arcsin(cos, out=scratch(1, cos.shape))
         supplement += math.pi / 2
@@ -88,6 +97,8 @@ class _Ntk(_Homogeneous):
 
 
 class _Nngp(_Homogeneous):
+    layers = ReluLayers(trained=(False, True), tangent=False)
+
     def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
         supplement = np.arcsin(cos, out=scratch(1, cos.shape))
         supplement += math.pi / 2

@@ -1,0 +1,199 @@
+"""The arithmetic of ReLU kernels compiled with numba (the extra ``fast``).
+
+A row of cosines is read once, taken through all layers while it is in the first-level cache,
+multiplied by its factors and written to the matrix.
+
+One square root an entry and layer. With a = abs(x), let s = sqrt((1 - a) / 2) where a > 1/2, and
+s = a elsewhere; z = s^2 is at most 1/4 and
+
+    arcsin a = pi/2 - 2 arcsin s,  sqrt(1 - a^2) = 2 s sqrt(1 - z)     where a > 1/2,
+    arcsin a = arcsin s,           sqrt(1 - a^2) = sqrt(1 - z)         elsewhere.
+
+arcsin s = s + s^3 P(z) and sqrt(1 - z) = 1 + z R(z), with polynomials that interpolate P and R at
+the Chebyshev points of [0, 1/4]. Errors: 2e-16 of P, which counts s^3 <= 1/8, and 2e-15 of R, which
+counts z <= 1/4, in float64; 4e-9 and 9e-8 in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+# Multiply-add in one rounding, and no care for the sign of zero; NaN and infinity stay.
+_MATH = {"contract", "nsz"}
+
+
+@njit(fastmath=_MATH)  # type: ignore[untyped-decorator]
+def _arcsin_double(z: Any) -> Any:
+    p = 0.028169218060881414
+    p = p * z + -0.010749050339697808
+    p = p * z + 0.01603551434914882
+    p = p * z + 0.0078029494773533175
+    p = p * z + 0.011875494382636922
+    p = p * z + 0.013929652902326633
+    p = p * z + 0.017355259955786323
+    p = p * z + 0.02237204763174451
+    p = p * z + 0.03038194736709848
+    p = p * z + 0.044642857103423646
+    p = p * z + 0.07500000000020764
+    return p * z + 0.1666666666666665
+
+
+@njit(fastmath=_MATH)  # type: ignore[untyped-decorator]
+def _arcsin_single(z: Any) -> Any:
+    p = np.float32(0.03369084720283012)
+    p = p * z + np.float32(0.017149238357677253)
+    p = p * z + np.float32(0.03110066273549457)
+    p = p * z + np.float32(0.04459940152851218)
+    p = p * z + np.float32(0.07500094543497424)
+    return p * z + np.float32(0.16666666337430908)
+
+
+@njit(fastmath=_MATH)  # type: ignore[untyped-decorator]
+def _root_double(z: Any) -> Any:
+    p = -0.030336770093371594
+    p = p * z + 0.011368622748428647
+    p = p * z + -0.017471657075426302
+    p = p * z + -0.008810342253960478
+    p = p * z + -0.01343897233730603
+    p = p * z + -0.016075569365753807
+    p = p * z + -0.020510486539711933
+    p = p * z + -0.02734363057679604
+    p = p * z + -0.039062503131324706
+    p = p * z + -0.062499999957752454
+    p = p * z + -0.12500000000022246
+    return p * z + -0.49999999999999983
+
+
+@njit(fastmath=_MATH)  # type: ignore[untyped-decorator]
+def _root_single(z: Any) -> Any:
+    p = np.float32(-0.04574374363891939)
+    p = p * z + np.float32(-0.03459101350752276)
+    p = p * z + np.float32(-0.0629184290981586)
+    p = p * z + np.float32(-0.1249866437477498)
+    return p * z + np.float32(-0.500000067049571)
+
+
+def _arcsin(z: Any) -> Any:
+    """P, in the precision of z."""
+
+
+def _root(z: Any) -> Any:
+    """R, in the precision of z."""
+
+
+@overload(_arcsin, jit_options={"fastmath": _MATH})  # type: ignore[untyped-decorator]
+def _choose_arcsin(z):  # type: ignore[no-untyped-def]  # numba compares the signatures
+    if z == types.float64:
+        return lambda z: _arcsin_double(z)
+    return lambda z: _arcsin_single(z)
+
+
+@overload(_root, jit_options={"fastmath": _MATH})  # type: ignore[untyped-decorator]
+def _choose_root(z):  # type: ignore[no-untyped-def]  # numba compares the signatures
+    if z == types.float64:
+        return lambda z: _root_double(z)
+    return lambda z: _root_single(z)
+
+
+@njit(fastmath=_MATH)  # type: ignore[untyped-decorator]
+def _arc(x: Any, T: Any) -> Any:
+    """Pi/2 + arcsin x and sqrt(1 - x^2)."""
+    half = T(0.5)
+    a = abs(x)
+    large = a > half
+    z = half - half * a if large else x * x
+    s = math.sqrt(z)
+    arc = s + s * z * _arcsin(z)
+    arc = T(math.pi / 2) - (arc + arc) if large else arc
+    sine = T(1) + z * _root(z)
+    sine = (s + s) * sine if large else sine
+    return T(math.pi / 2) + (arc if x > 0 else -arc), sine
+
+
+@njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def relu_strip(
+    cos: Any,
+    leak: Any,
+    trained: Any,
+    mixed: Any,
+    tangent: Any,
+    left: Any,
+    right: Any,
+    shares: Any,
+    biases: Any,
+    shares_right: Any,
+    biases_right: Any,
+    out: Any,
+) -> None:
+    """Kernel values of a ReLU network, from cosines away from -1 and 1.
+
+    Parameters
+    ----------
+    cos : ndarray, shape (p, q)
+        Overwritten.
+    leak : float
+        A layer is (1 + leak) kappa_1 - leak times the identity; zero for ReLU.
+    trained, mixed : ndarray of bool, shape (L + 1,)
+        Layers that are trained, layers that have biases.
+    tangent : bool
+        Tangent kernel, or covariance.
+    left, right : ndarray, shapes (p,), (q,)
+        Factors.
+    shares, biases : ndarray, shape (L + 1, p); with ``_right``, shape (L + 1, q)
+        Shares of weights and of biases in each layer. Read where `mixed`.
+    out : ndarray, shape (p, q)
+        Where values go.
+    """
+    T = cos.dtype.type
+    p, q = cos.shape
+    last_layer = len(trained) - 1
+    down = T(leak)
+    up = (T(1) + down) * T(1 / math.pi)
+    t = np.empty(q, cos.dtype)
+    for i in range(p):
+        r = cos[i]
+        begun = False
+        for layer in range(last_layer + 1):
+            if mixed[layer]:
+                a, b = shares[layer, i], biases[layer, i]
+                for j in range(q):
+                    r[j] = a * shares_right[layer, j] * r[j] + b * biases_right[layer, j]
+                if begun:
+                    for j in range(q):
+                        t[j] *= a * shares_right[layer, j]
+            if tangent and trained[layer]:
+                if begun:
+                    for j in range(q):
+                        t[j] += r[j]
+                else:
+                    begun = True
+                    for j in range(q):
+                        t[j] = r[j]
+            if layer == last_layer:
+                break
+            if begun and layer + 1 == last_layer and not trained[last_layer]:
+                # Nobody reads the correlation any more.
+                for j in range(q):
+                    w, _ = _arc(r[j], T)
+                    t[j] *= up * w - down
+            elif begun:
+                for j in range(q):
+                    w, sine = _arc(r[j], T)
+                    t[j] *= up * w - down
+                    r[j] = up * (sine + r[j] * w) - down * r[j]
+            else:
+                for j in range(q):
+                    w, sine = _arc(r[j], T)
+                    r[j] = up * (sine + r[j] * w) - down * r[j]
+        c = left[i]
+        if tangent:
+            for j in range(q):
+                out[i, j] = t[j] * c * right[j]
+        else:
+            for j in range(q):
+                out[i, j] = r[j] * c * right[j]
