@@ -50,9 +50,10 @@ def _circle(phi: Array) -> Array:
 def _around(activation: str, depth: int) -> tuple[Array, Array]:
     """NTK and NNGP between the first point of the circle and all, divided by the first value."""
     X = _circle(_PHI)
-    common = {"depth": depth, "W_std": scales(activation, depth)}
-    rows = [k(X[:1], X, activation=ACTIVATIONS[activation], **common)[0] for k in (ntk, nngp)]  # type: ignore[operator]
-    return rows[0] / rows[0][0], rows[1] / rows[1][0]
+    sigma, c = ACTIVATIONS[activation], scales(activation, depth)
+    tangent = ntk(X[:1], X, depth=depth, activation=sigma, W_std=c)[0]
+    covariance = nngp(X[:1], X, depth=depth, activation=sigma, W_std=c)[0]
+    return tangent / tangent[0], covariance / covariance[0]
 
 
 def _paths(row: Array) -> Array:
