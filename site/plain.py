@@ -260,7 +260,8 @@ def _directive(info: str, content: str, book: Book) -> str:
     if name == "exercise":
         return f"{_CUT}\n### {book.name(_label(name, options))}{title}\n\n{inside}"
     if name in ("solution-start", "solution"):
-        return f"{_CUT}\n#### Solution to {book.name(argument)}\n\n{inside}"
+        # In a cell of its own, the heading folds all that follows it.
+        return f"{_CUT}\n#### Solution to {book.name(argument)}\n{_CUT}\n{inside}"
     if name == "solution-end":
         return _CUT
     if name in ("unchecked", "take-away"):
