@@ -38,6 +38,7 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 
 book: $(VENV)/.stamp
 	@echo "== Building the website (a first build executes every chapter)"
+	@$(BIN)/python tools/execute.py
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
 	@echo "== Done. Open _build/html/index.html"
 

@@ -1,0 +1,54 @@
+"""Execute the chapters for the website, side by side, into the cache that the build reads.
+
+    python tools/execute.py
+
+The build would execute them one after another. What is in the cache is not executed again, unless
+the package, on which every output depends, or the environment has changed since: then the cache is
+dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
+
+ROOT = Path(__file__).resolve().parents[1]
+CACHE = ROOT / "_build" / ".jupyter_cache"
+STAMP = ROOT / "_build" / ".executed-with"
+
+
+def fingerprint() -> str:
+    """Of everything besides the notebooks that an output depends on."""
+    digest = hashlib.sha256(sys.version.encode())
+    sources = (path for path in (ROOT / "ntklib").rglob("*") if path.suffix in (".py", ".mplstyle"))
+    for path in [ROOT / "requirements.lock", *sorted(sources)]:
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def main() -> int:
+    """Execute what is not in the cache; name the chapters that failed."""
+    if not STAMP.exists() or STAMP.read_text() != fingerprint():
+        shutil.rmtree(CACHE, ignore_errors=True)
+    cache = get_cache(str(CACHE))
+    chapters = [str(path) for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
+    for path in chapters:
+        cache.add_nb_to_project(path)
+    executor = load_executor("local-parallel", cache, logger=logging.getLogger(__name__))
+    done = executor.run_and_cache(filter_uris=chapters, timeout=300)
+    STAMP.write_text(fingerprint())
+    failed = [*done.excepted, *done.errored]
+    for path in failed:
+        record = cache.get_project_record(path)
+        print(f"{Path(path).name} failed:\n{record.traceback or ''}", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
