@@ -3,7 +3,7 @@
 When the website is built, `notebooks/` in it receives a plain notebook of every chapter, the wheel
 of ntklib, `requirements.txt`, the licences, a README, and a zip of all these. The same source gives
 the same bytes. `{take-away}` lists the links. The links to Colab and Binder come from one setting,
-`repository: url` in _config.yml, and open the branch `notebooks`, to which the workflow of the
+`repository_url` in _config.yml, and open the branch `notebooks`, to which the workflow of the
 website publishes that folder.
 """
 
@@ -37,7 +37,7 @@ FOLDER = "notebooks"
 ZIP = "kernels.zip"
 PDF = "kernels.pdf"
 BRANCH = "notebooks"
-EXTRAS = "regression,show"
+EXTRAS = "arrays,large,regression,show"
 # The same in every build: the first moment that a zip can name.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 # What the chapters run on. The wheel asks for no versions, so that it can live with others.
@@ -65,13 +65,13 @@ def repository(app: Sphinx) -> tuple[str, str] | None:
     ValueError
         The setting is not the address of a repository on GitHub: Colab opens no other.
     """
-    url = app.config.html_theme_options.get("repository_url") or ""
+    url = app.config.repository_url
     if not url:
         return None
     match = _REPOSITORY.fullmatch(url)
     if match is None:
         raise ValueError(
-            "repository: url in _config.yml must be empty or https://github.com/OWNER/NAME, "
+            "repository_url in _config.yml must be empty or https://github.com/OWNER/NAME, "
             f"got {url!r}"
         )
     return match[1], match[2]
@@ -423,6 +423,7 @@ def offer(app: Sphinx, page: str, template: str, context: dict[str, Any], doctre
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.add_config_value("repository_url", "", "html", str)
     app.add_node(take_away_node)
     app.add_directive("take-away", TakeAway)
     app.connect("env-get-outdated", outdated)

@@ -306,7 +306,7 @@ def test_the_zip_holds_all_there_is_to_take():
 
 def test_the_requirements_are_what_this_build_ran_on():
     first, *pins = (OUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert first == f"./{wheel().name}[regression,show]"
+    assert first == f"./{wheel().name}[arrays,large,regression,show]"
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     names = {re.split("==", pin)[0] for pin in pins}
     assert {"numpy", "scipy", "scikit-learn", "matplotlib", "ipywidgets"} <= names
@@ -335,7 +335,7 @@ def test_launch_links_come_from_one_setting():
     links = dict(take_away.launch_links(("o", "n"), "span"))
     assert links["Colab"].endswith("/github/o/n/blob/notebooks/span.ipynb")
     assert links["Binder"].endswith("/gh/o/n/notebooks?labpath=span.ipynb")
-    url = CONFIG["repository"]["url"]
+    url = CONFIG["sphinx"]["config"]["repository_url"]
     for name in CHAPTERS:
         page = (HTML / "chapters" / f"{name}.html").read_text(encoding="utf-8")
         assert ("colab.research" in page) == ("mybinder" in page) == bool(url)
@@ -351,10 +351,10 @@ def test_launch_links_come_from_one_setting():
     ],
 )
 def test_the_setting_is_a_repository_or_empty(url, expected):
-    config = SimpleNamespace(html_theme_options={"repository_url": url})
+    config = SimpleNamespace(repository_url=url)
     app = SimpleNamespace(config=config)
     if expected is ValueError:
-        with pytest.raises(ValueError, match="repository"):
+        with pytest.raises(ValueError, match="repository_url"):
             take_away.repository(app)
     else:
         assert take_away.repository(app) == expected
