@@ -72,7 +72,7 @@ class Points:
     def __len__(self) -> int:
         return len(self.X)
 
-    def directions(self, rows: slice) -> Array:
+    def directions(self, rows: slice | Index) -> Array:
         """Unit rows in float64."""
         if self.unit.dtype == np.float64:
             return self.unit[rows]
@@ -235,14 +235,14 @@ class _Job:
         cos = np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=scratch(0, shape))
         if diagonal:
             np.fill_diagonal(cos, 0)  # known exactly
-        near = None
-        if cos.max() > self.limit or cos.min() < -self.limit:
-            near = self.near(cos, rows, columns)
         out = self.K[rows, columns]
         step = max(1, _STRIP // shape[1])
         for start in range(0, shape[0], step):
             strip = cos[start : start + step]
             part = slice(rows.start + start, rows.start + start + len(strip))
+            near = None
+            if strip.max() > self.limit or strip.min() < -self.limit:
+                near = self.near(strip, part, columns)
             if self.fused is not None:
                 self.fused(strip, part, columns, out[start : start + step])
             else:
@@ -252,8 +252,8 @@ class _Job:
                 # While the strip is in the cache, and from the matrix: its stride is kinder to
                 # the cache than the buffer's power of two.
                 np.copyto(self.K[columns, part], out[start : start + step].T)
-        if near is not None:
-            self.put(near)
+            if near is not None:
+                self.put(near)
         if diagonal:
             lower = np.tril(out, -1)
             np.copyto(out, lower + lower.T)
@@ -290,9 +290,8 @@ class _Job:
         i, j = np.nonzero(np.abs(cos) > self.limit)
         negative = cos[i, j] < 0
         cos[i, j] = 0
-        A, B = self.left.directions(rows), self.right.directions(columns)
         by = _defects_by_products if self.dtype == np.float32 else _defects_by_differences
-        small = by(A, B, i, j, negative)
+        small = by(self.left, self.right, rows, columns, i, j, negative)
         minus, plus = np.where(negative, 2 - small, small), np.where(negative, small, 2 - small)
         i, j = i + rows.start, j + columns.start
         return _Near(i, j, self.kernel.near(minus, plus, i, j))
@@ -319,47 +318,64 @@ def _scaled(mantissa: Array, exponent: Index, dtype: np.dtype[Any]) -> Array:
     return values
 
 
-def _defects_by_products(A: Array, B: Array, i: Index, j: Index, negative: Mask) -> Array:
-    """1 - |cos| at pairs of unit rows, with an absolute error of some ulps."""
-    if len(i) > _DENSE * len(A) * len(B):
-        cos = (A @ B.T)[i, j]
+def _defects_by_products(
+    left: Points, right: Points, rows: slice, columns: slice, i: Index, j: Index, negative: Mask
+) -> Array:
+    """1 - |cos| at pairs i, j of these rows and columns, with an absolute error of some ulps."""
+    if _dense(rows, columns, i):
+        cos = (left.directions(rows) @ right.directions(columns).T)[i, j]
     else:
         cos = np.empty(len(i))
-        step = max(1, _BLOCK // A.shape[1])
-        for start in range(0, len(i), step):
-            part = slice(start, start + step)
-            cos[part] = np.einsum("ij,ij->i", A[i[part]], B[j[part]])
+        for part in _parts(i, left):
+            u = left.directions(i[part] + rows.start)
+            v = right.directions(j[part] + columns.start)
+            cos[part] = np.einsum("ij,ij->i", u, v)
     defect: Array = np.maximum(0.0, 1 - np.where(negative, -cos, cos))
     return defect
 
 
-def _defects_by_differences(A: Array, B: Array, i: Index, j: Index, negative: Mask) -> Array:
-    """1 - |cos| at pairs of unit rows, to the last digits of its square root.
+def _defects_by_differences(
+    left: Points, right: Points, rows: slice, columns: slice, i: Index, j: Index, negative: Mask
+) -> Array:
+    """1 - |cos| at pairs i, j of these rows and columns, to the last digits of its square root.
 
     |u - v|^2 / 2, or |u + v|^2 / 2 for a negative cosine. Where many rows crowd around one
     direction c, their differences from c are short, and the product of those gives most of
     the distances: its error is an ulp of |u - c|^2 + |v - c|^2.
     """
+    A, B = left.directions(rows), right.directions(columns)
     defect = np.full(len(i), np.nan)
-    if len(i) > _DENSE * len(A) * len(B):
+    if _dense(rows, columns, i):
         centre = B[j[len(j) // 2]]
-        left, right = _signs(A @ centre), _signs(B @ centre)
-        P, Q = A * left[:, None] - centre, B * right[:, None] - centre
-        p, q = np.sum(P * P, axis=1)[i], np.sum(Q * Q, axis=1)[j]
+        sign, other = _signs(A @ centre), _signs(B @ centre)
+        P, Q = A * sign[:, None] - centre, B * other[:, None] - centre
+        p, q = np.einsum("ij,ij->i", P, P)[i], np.einsum("ij,ij->i", Q, Q)[j]
         square = np.maximum(0.0, p + q - 2 * (P @ Q.T)[i, j])
         # An ulp of (p + q) in the square is one of (p + q) / (2 distance) in the angle.
         good = np.sqrt(square) >= p + q
-        good &= (left[i] * right[j] < 0) == negative
+        good &= (sign[i] * other[j] < 0) == negative
         defect[good] = square[good] / 2
-    (left_over,) = np.nonzero(np.isnan(defect))
-    step = max(1, _BLOCK // A.shape[1])
-    for start in range(0, len(left_over), step):
-        part = left_over[start : start + step]
-        gap = B[j[part]]
-        np.negative(gap, out=gap, where=~negative[part, None])
-        gap += A[i[part]]
-        defect[part] = np.einsum("ij,ij->i", gap, gap) / 2
+    (rest,) = np.nonzero(np.isnan(defect))
+    for part in _parts(rest, left):
+        k = rest[part]
+        gap = B[j[k]]
+        np.negative(gap, out=gap, where=~negative[k, None])
+        gap += A[i[k]]
+        defect[k] = np.einsum("ij,ij->i", gap, gap) / 2
     return defect
+
+
+def _dense(rows: slice, columns: slice, pairs: Index) -> bool:
+    """Whether these pairs are worth a second product."""
+    entries = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return bool(len(pairs) > _DENSE * entries)
+
+
+def _parts(pairs: Index, side: Points) -> Iterator[slice]:
+    """Slices of the pairs whose gathered rows stay small."""
+    step = max(1, _BLOCK // side.X.shape[1])
+    for start in range(0, len(pairs), step):
+        yield slice(start, start + step)
 
 
 def _signs(x: Array) -> Array:
@@ -414,37 +430,25 @@ def _controller() -> Any | None:
     return ThreadpoolController().select(user_api="blas")
 
 
-class _Limits:
-    """BLAS on one thread while any caller is inside; the setting is the whole process's."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.inside = 0
-        self.threads = 1
-        self.limiter: Any = None
-
-
-_limits = _Limits()
+# BLAS's number of threads belongs to the whole process: one caller at a time sets it.
+_setting = threading.Lock()
 
 
 @contextmanager
 def _one_blas_thread() -> Iterator[int]:
-    """Set BLAS to one thread; gives the number of threads it had."""
+    """Set BLAS to one thread; gives the number of threads it had.
+
+    That is 1 where nothing can be gained or set: without threadpoolctl, with BLAS on one thread,
+    and for callers who come while another is inside and has the cores.
+    """
     controller = _controller()
-    if controller is None:
+    libraries = [] if controller is None else controller.lib_controllers
+    threads = max((library.num_threads for library in libraries), default=1)
+    if controller is None or threads == 1 or not _setting.acquire(blocking=False):
         yield 1
         return
-    with _limits.lock:
-        if _limits.inside == 0:
-            _limits.threads = max((c.num_threads for c in controller.lib_controllers), default=1)
-            _limits.limiter = controller.limit(limits=1)
-        _limits.inside += 1
-        threads = _limits.threads
     try:
-        yield threads
+        with controller.limit(limits=1):
+            yield threads
     finally:
-        with _limits.lock:
-            _limits.inside -= 1
-            if _limits.inside == 0:
-                _limits.limiter.restore_original_limits()
-                _limits.limiter = None
+        _setting.release()
