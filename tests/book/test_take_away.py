@@ -341,6 +341,25 @@ def test_launch_links_come_from_one_setting():
         assert ("colab.research" in page) == ("mybinder" in page) == bool(url)
 
 
+@pytest.mark.parametrize("url", ["", "https://github.com/o/n"])
+def test_the_setting_reaches_the_page(url, monkeypatch):
+    monkeypatch.setattr(take_away, "chapters", lambda env: {"chapters/a": Path("a.ipynb")})
+    scripts = []
+    app = SimpleNamespace(
+        env=None,
+        config=SimpleNamespace(repository_url=url),
+        add_js_file=lambda name, **options: scripts.append(name),
+    )
+    context = {"pathto": lambda target, resource: f"../{target}"}
+    take_away.offer(app, "chapters/a", "page.html", context, None)
+    assert context["notebook_download"] == "../notebooks/a.ipynb"
+    assert [name for name, _ in context["launch_links"]] == (["Colab", "Binder"] if url else [])
+    assert scripts == ["live.js"]
+    beside = {}
+    take_away.offer(app, "chapters/b", "page.html", beside, None)
+    assert beside == {}
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
