@@ -44,7 +44,7 @@ book: $(VENV)/.stamp
 
 # What a Debian or Ubuntu needs to set the book.
 TEX := latexmk texlive-xetex texlive-latex-recommended texlive-latex-extra \
-       texlive-fonts-recommended lmodern fonts-freefont-otf
+       texlive-fonts-recommended lmodern
 
 tex-packages:
 	@echo $(TEX)
