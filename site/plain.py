@@ -39,7 +39,6 @@ UNKNOWN = (
     "myst_target",
     "dl_open",
     "field_list_open",
-    "footnote_reference_open",
     "footnote_block_open",
     "substitution_block",
     "front_matter",
@@ -104,6 +103,14 @@ def parser() -> MarkdownIt:
     """The parser that reads the chapters when the website is built."""
     config = MdParserConfig(enable_extensions=set(SYNTAX))
     return create_md_parser(config, RendererHTML)
+
+
+@cache
+def blocks() -> MarkdownIt:
+    """The same parser for blocks alone: what stands within a line is read here, below."""
+    alone = parser.__wrapped__()
+    alone.core.ruler.disable("inline")
+    return alone
 
 
 def markdown(text: str, book: Book) -> str:
@@ -199,7 +206,7 @@ def _code_cell(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def _blocks(text: str, book: Book) -> str:
     """Blocks of MyST replaced, and everything between them read for roles, formulas, links."""
     lines, parts, done = text.split("\n"), [], 0
-    for token in parser().parse(text):
+    for token in blocks().parse(text):
         if token.type in UNKNOWN:
             raise ValueError(f"{token.type} has no plain form: {token.content[:60]!r}")
         if token.map is None or token.map[0] < done:
