@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 
 from ntklib._validate import Array
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.least_squares import dual_coefficients
+from ntklib.solve import solve
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
@@ -46,9 +46,7 @@ def _coefficients(K: Array, y: Array, alpha: float) -> Array:
         raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
     if alpha == 0:
         return dual_coefficients(K, y)[0]
-    ridge = np.array(K)
-    ridge.flat[:: len(K) + 1] += alpha
-    result: Array = scipy.linalg.solve(ridge, y, assume_a="pos", overwrite_a=True)
+    result: Array = solve(K, y, ridge=alpha).coef.astype(y.dtype)
     return result
 
 

@@ -1,0 +1,302 @@
+r"""Linear systems with a Gram matrix, when it is regular; a report of why not, when it is singular.
+
+The coefficients :math:`(K+\lambda I)^{-1}y` of :prf:ref:`prp-predictor` by Cholesky, in the memory
+of K or from a factor in single precision. Nothing is ever added to the diagonal that was not asked
+for: where K is singular to working precision, :class:`SingularError` says which rows depend on
+which. For the solution of least norm of a singular system there is
+:func:`ntklib.least_squares.dual_coefficients`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.blas import get_blas_funcs
+from scipy.linalg.lapack import get_lapack_funcs
+
+from ntklib._validate import Array, matrix, nonnegative, real_array
+
+_EPS = float(np.finfo(np.float64).eps)
+# From this size on a single precision factor saves more than its refinement costs.
+_MIXED_FROM = 1000
+# A refinement that does not halve the residual this often will not do.
+_STEPS = 30
+# Rows of a matrix looked at together.
+_BLOCK = 128
+
+
+class Solution(NamedTuple):
+    r"""What :func:`solve` found.
+
+    Attributes
+    ----------
+    coef : ndarray, shape (n,) or (n, k)
+        :math:`(K+\lambda I)^{-1}y`, float64.
+    error : float
+        Normwise backward error: the largest :math:`\lVert y-(K+\lambda I)c\rVert_\infty /
+        (\lVert K+\lambda I\rVert_\infty\lVert c\rVert_\infty)` over the columns.
+    rcond : float
+        Estimate of the reciprocal condition number of :math:`K+\lambda I` in the 1-norm.
+    steps : int
+        Refinement steps.
+    factor : dtype
+        Precision of the factor.
+    """
+
+    coef: Array
+    error: float
+    rcond: float
+    steps: int
+    factor: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """One row as a combination of others: K[row] = sum of coefficient * K[other]."""
+
+    row: int
+    on: dict[int, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        terms = [f"{c:.4g} x row {i}" for i, c in self.on.items()]
+        more = f" and {len(terms) - 3} more" if len(terms) > 3 else ""
+        combination = " + ".join(terms[:3]) + more if terms else "zero"
+        return f"row {self.row} is {combination}"
+
+
+class SingularError(np.linalg.LinAlgError):
+    """The matrix is singular to working precision.
+
+    Attributes
+    ----------
+    nullity : int
+        Dimension of the numerical null space.
+    rows : list of int
+        Rows that depend on the others; without them the matrix is regular.
+    dependences : list of Dependence
+        How.
+    """
+
+    def __init__(self, dependences: list[Dependence], n: int, rcond: float) -> None:
+        self.dependences = dependences
+        self.rows = [d.row for d in dependences]
+        self.nullity = len(dependences)
+        shown = "; ".join(str(d) for d in dependences[:5])
+        more = f"; and {self.nullity - 5} more" if self.nullity > 5 else ""
+        super().__init__(
+            f"K is singular to working precision (reciprocal condition number {rcond:.1e}): its "
+            f"nullity is {self.nullity} of {n}. {shown[:1].upper()}{shown[1:]}{more}. Remove these "
+            "points, add a ridge, or take the solution of least norm (dual_coefficients)"
+        )
+
+
+def solve(
+    K: object,
+    y: object,
+    *,
+    ridge: float = 0.0,
+    overwrite: bool = False,
+    precision: str = "auto",
+    rcond: float | None = None,
+) -> Solution:
+    r"""Solve (K + ridge I) c = y for a symmetric positive definite matrix.
+
+    Parameters
+    ----------
+    K : array_like, shape (n, n)
+        float64 or float32; float32 entries are taken as exact numbers.
+    y : array_like, shape (n,) or (n, k)
+    ridge : float
+        :math:`\lambda\ge0`.
+    overwrite : bool
+        Factor in the memory of K, which must then be a float64 array in C or Fortran order; its
+        entries are lost. Else the factor takes n^2 numbers of its own.
+    precision : {"auto", "double", "mixed"}
+        "mixed" factors in float32 and refines in float64 until the backward error is that of
+        float64; where K is too ill-conditioned for that (a condition number beyond about 1e5), it
+        goes on in double. "auto" is mixed from 1000 rows on, unless K is overwritten.
+    rcond : float, optional
+        Matrices with a reciprocal condition number below count as singular. The default is n times
+        the machine epsilon.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    SingularError
+        K + ridge I is singular to working precision; says which rows depend on which.
+    LinAlgError
+        K + ridge I has a negative eigenvalue beyond rounding: it is no Gram matrix.
+    ValueError
+        Wrong shapes, K not symmetric, ridge negative, or K cannot be overwritten.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`.
+    """
+    A, b, shift = _checked(K, y, ridge)
+    if precision not in ("auto", "double", "mixed"):
+        raise ValueError(f"precision must be auto, double or mixed, got {precision!r}")
+    if overwrite and not (
+        A is K and A.dtype == np.float64 and (A.flags.c_contiguous or A.flags.f_contiguous)
+    ):
+        raise ValueError("K must be a contiguous float64 array to be overwritten")
+    limit = len(A) * _EPS if rcond is None else nonnegative("rcond", rcond)
+    wanted = precision == "mixed" or (precision == "auto" and not overwrite)
+    if wanted and (precision == "mixed" or len(A) >= _MIXED_FROM):
+        found = _mixed(A, b, shift, limit)
+        if found is not None:
+            return found
+    return _double(A, b, shift, limit, overwrite)
+
+
+def _checked(K: object, y: object, ridge: object) -> tuple[Array, Array, float]:
+    A = matrix("K", K)
+    if A.shape[0] != A.shape[1]:
+        raise ValueError(f"K must be square, got shape {A.shape}")
+    size = max(abs(float(A.max())), abs(float(A.min())))
+    tolerance = 1e-8 if A.dtype == np.float64 else 1e-5
+    for start in range(0, len(A), _BLOCK):
+        gap = (
+            A[start : start + _BLOCK, : start + _BLOCK]
+            - A[: start + _BLOCK, start : start + _BLOCK].T
+        )
+        if np.abs(gap).max() > tolerance * size:
+            raise ValueError("K must be symmetric")
+    b = real_array("y", y, ndim=(1, 2)).astype(np.float64)
+    if len(b) != len(A):
+        raise ValueError(f"y must have {len(A)} rows, got shape {b.shape}")
+    return A, b, nonnegative("ridge", ridge)
+
+
+def _norm(A: Array, shift: float) -> float:
+    """The infinity norm of A + shift I, A with a nonnegative diagonal."""
+    sums = [
+        np.abs(A[start : start + _BLOCK]).sum(axis=1, dtype=np.float64)
+        for start in range(0, len(A), _BLOCK)
+    ]
+    return float(np.concatenate(sums).max()) + shift
+
+
+def _fortran(A: Array, dtype: np.dtype[Any]) -> Array:
+    """A copy in Fortran order; A is symmetric, so that it need not be turned."""
+    return np.array(A.T if A.flags.c_contiguous else A, dtype=dtype, order="F")
+
+
+def _apply(A: Array, x: Array) -> Array:
+    """A x in float64 for a matrix of either precision."""
+    if A.dtype == np.float64:
+        result: Array = A @ x
+        return result
+    parts = [A[s : s + _BLOCK].astype(np.float64) @ x for s in range(0, len(A), _BLOCK)]
+    return np.concatenate(parts)
+
+
+def _mixed(A: Array, b: Array, shift: float, limit: float) -> Solution | None:
+    """A float32 factor, refined; None where that does not converge."""
+    norm = _norm(A, shift)
+    tiny, huge = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+    if not tiny / _EPS < norm < huge:
+        return None
+    F = _fortran(A, np.dtype(np.float32))
+    F.flat[:: len(F) + 1] += np.float32(shift)
+    potrf, potrs, pocon = get_lapack_funcs(("potrf", "potrs", "pocon"), (F,))
+    F, info = potrf(F, lower=True, overwrite_a=True, clean=False)
+    if info != 0:
+        return None
+    rcond = float(pocon(F, norm, uplo="L")[0])
+    # Below this the last pivot of a singular matrix may be nothing but rounding.
+    if rcond < max(limit, len(A) ** 0.5 * float(np.finfo(np.float32).eps)):
+        return None
+
+    def correct(r: Array) -> Array:
+        scale = np.abs(r).max() or 1.0  # residuals leave the range of float32
+        return np.asarray(potrs(F, (r / scale).astype(np.float32), lower=True)[0] * scale, float)
+
+    x = correct(b)
+    last = np.inf
+    for step in range(_STEPS):
+        residual = b - _apply(A, x) - shift * x
+        error = _backward_error(residual, x, norm)
+        if error <= _EPS:
+            return Solution(x, error, rcond, step, np.dtype(np.float32))
+        if error > last / 2:
+            return None
+        last = error
+        x = x + correct(residual)
+    return None
+
+
+def _backward_error(residual: Array, x: Array, norm: float) -> float:
+    size = np.abs(x).max(axis=0) * norm
+    ratios = np.abs(residual).max(axis=0) / np.where(size > 0, size, 1)
+    return float(np.max(ratios))
+
+
+def _double(A: Array, b: Array, shift: float, limit: float, overwrite: bool) -> Solution:
+    """A float64 factor in one triangle; the other keeps A for the residual and the report."""
+    if not overwrite:
+        A = _fortran(A, np.dtype(np.float64))
+    F = A if A.flags.f_contiguous else A.T
+    norm = _norm(F.T, shift)
+    diagonal = F.diagonal().copy() + shift
+    F.flat[:: len(F) + 1] = diagonal
+    potrf, potrs, pocon = get_lapack_funcs(("potrf", "potrs", "pocon"), (F,))
+    (symm,) = get_blas_funcs(("symm",), (F, b))
+    L, info = potrf(F, lower=True, overwrite_a=True, clean=False)
+    rcond = float(pocon(L, norm, uplo="L")[0]) if info == 0 else 0.0
+    if info != 0 or rcond < limit:
+        raise SingularError(_dependences(F, diagonal), len(F), rcond)
+
+    def residual(x: Array) -> Array:
+        # The upper triangle is still A's; on the diagonal lies the factor's.
+        columns = x.reshape(len(x), -1)
+        product = symm(1.0, F, columns, lower=False)
+        product += (diagonal - F.diagonal())[:, None] * columns
+        rest: Array = b - product.reshape(x.shape)
+        return rest
+
+    x = potrs(L, b, lower=True)[0]
+    r = residual(x)
+    error, steps = _backward_error(r, x, norm), 0
+    if error > _EPS:
+        better = x + potrs(L, r, lower=True)[0]
+        improved = _backward_error(residual(better), better, norm)
+        if improved < error:
+            x, error, steps = better, improved, 1
+    return Solution(x, error, rcond, steps, np.dtype(np.float64))
+
+
+def _dependences(F: Array, diagonal: Array) -> list[Dependence]:
+    """Which rows depend on which, by Cholesky with pivots; A is in the upper triangle of F.
+
+    Raises LinAlgError if A has a negative eigenvalue, and is not a Gram matrix.
+    """
+    n = len(F)
+    F.flat[:: n + 1] = diagonal
+    (pstrf,) = get_lapack_funcs(("pstrf",), (F,))
+    tolerance = n * _EPS * float(diagonal.max())
+    # No copy: A is not needed after this.
+    U, pivots, rank, _ = pstrf(F, lower=False, tol=tolerance, overwrite_a=True)
+    order = np.asarray(pivots) - 1
+    # The estimate and the pivots may disagree by a little: then it is the last pivot.
+    rank = min(int(rank), n - 1)
+    negative = diagonal[order[rank:]] - np.sum(U[:rank, rank:] ** 2, axis=0)
+    if (negative < -tolerance * n).any():
+        raise np.linalg.LinAlgError(
+            f"K is not positive semidefinite: a pivot is {negative.min():.3g}, "
+            f"its largest diagonal entry {diagonal.max():.3g}"
+        )
+    combinations = solve_triangular(U[:rank, :rank], U[:rank, rank:]) if rank else np.empty((0, n))
+    found = []
+    for row, c in zip(order[rank:], combinations.T, strict=True):
+        size = np.abs(c).max(initial=0.0)
+        chosen = [k for k in np.argsort(-np.abs(c)) if abs(c[k]) > 1e-6 * max(size, 1e-300)]
+        on = {int(order[k]): float(c[k]) for k in chosen if size > tolerance / diagonal.max()}
+        found.append(Dependence(int(row), on))
+    return sorted(found, key=lambda d: d.row)
