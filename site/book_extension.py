@@ -189,6 +189,9 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             section += _table(("Statement", "Claim", "Measured", "Bound", "Why this bound"), rows)
             sections.append(section)
         placeholder.replace_self(sections)
+        if any(section.next_node(nodes.math) for section in sections):
+            # Sphinx looked for formulas before these came.
+            app.env.get_domain("math").data["has_equations"][docname] = True
 
 
 def _reading_order(env: BuildEnvironment) -> list[str]:

@@ -90,10 +90,11 @@ def settle(page: Page) -> None:
     """Wait until formulas are set, fonts are there and nothing moves any more."""
     # Not wait_for_function: it evaluates strings in the page, which the page's policy forbids.
     page.evaluate(
-        """() => new Promise((resolve) => {
+        """() => new Promise((resolve, reject) => {
             const root = document.documentElement;
             if (!document.querySelector(".math") || root.dataset.maths) resolve();
             document.addEventListener("maths-ready", resolve);
+            setTimeout(() => reject(new Error("formulas are not set after a minute")), 60000);
         })"""
     )
     page.evaluate("document.fonts.ready.then(() => true)")
