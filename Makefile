@@ -13,7 +13,7 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export MPLBACKEND ?= agg
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book pdf tex-packages test test-newest serve lab edit notebooks lint clean
+.PHONY: help book pdf tex-packages test test-newest serve lab edit notebooks lint clean bench
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make edit       open the sources of the chapters in JupyterLab"
 	@echo "make notebooks  run every chapter in a fresh kernel and normalise it for git (ONLY=name for one)"
 	@echo "make test-newest  the same with the newest version of every library, in .venv-newest"
+	@echo "make bench      time ntklib against other libraries and the BLAS limit (about ten minutes)"
 	@echo "make clean      remove what was built (not .venv)"
 
 # The stamp is newer than the lock: nothing to install. A failed install leaves no stamp.
@@ -100,6 +101,9 @@ edit: $(VENV)/.stamp
 
 lint: $(VENV)/.stamp
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(VENV)/.stamp
+	@$(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,196 @@
+"""The benchmark's results as a table in Markdown and as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ntklib.book.figures.style import COLOR, INK, new_axes
+
+_ORDER = (
+    "ntklib",
+    "ntklib, NumPy alone",
+    "naive NumPy",
+    "PyTorch",
+    "scikit-ntk",
+    "neural-tangents",
+)
+
+
+def _names(results: dict[str, Any]) -> list[str]:
+    present = {name for row in results["table"] for name in row["contenders"]}
+    return [name for name in _ORDER if name in present]
+
+
+def _ratio(row: dict[str, Any], name: str) -> str:
+    if name in row["errors"]:
+        return "failed"
+    c = row["contenders"].get(name)
+    return f"{c['ratio_of_minima']:.2f} ({c['median_of_ratios']:.2f})" if c else ""
+
+
+def _grid(header: list[str], rows: list[list[str]]) -> list[str]:
+    line = "|" + "|".join(["---"] * len(header)) + "|"
+    return [
+        "| " + " | ".join(header) + " |",
+        line,
+        *("| " + " | ".join(r) + " |" for r in rows),
+        "",
+    ]
+
+
+def _speed(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
+    return _grid(
+        ["kernel", "n", "dtype", "syrk, s", *names],
+        [
+            [
+                row["kernel"],
+                str(row["n"]),
+                row["dtype"],
+                f"{row['contenders']['syrk']['seconds']:.3f}",
+                *(_ratio(row, name) for name in names),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def write_table(results: dict[str, Any], path: Path) -> None:
+    """All results, in words and tables."""
+    names = _names(results)
+    blas = results["about"]["syrk"]["blas"]
+    kinds = ", ".join(
+        sorted({f"{b['internal_api']} {b['version']}, {b['architecture']}" for b in blas})
+    )
+    text = [
+        f"Measured {results['date']} on {results['processor']}, {results['threads']} threads, "
+        f"BLAS {kinds}; load average before: {results['load_before']}. Standard Gaussian points, "
+        "d = 784. Entries: ratio of smallest times to that of `syrk` (median of the ratios, round "
+        "by round).",
+        "",
+        *_speed(results["table"], names),
+    ]
+    for name, why in results["missing"].items():
+        text += [f"{name}: {why}.", ""]
+    if "scikit-ntk" in names:
+        text += [
+            "scikit-ntk has no kernel of the inner layer alone; its kernel of depth 1 stands in "
+            "for that of the lecture.",
+            "",
+        ]
+    if results["other_blas_kernel"]:
+        kernel = results["other_blas_kernel"][0]["OPENBLAS_CORETYPE"]
+        present = {n for row in results["other_blas_kernel"] for n in row["contenders"]}
+        text += [f"The same with `OPENBLAS_CORETYPE={kernel}`:", ""]
+        text += _speed(results["other_blas_kernel"], [n for n in names if n in present])
+    text += ["Largest error relative to sqrt(k(x, x) k(x', x')), against 40 digits:", ""]
+    text += _grid(
+        ["kernel", "dtype", "pairs", *names],
+        [
+            [
+                row["kernel"],
+                row["dtype"],
+                pairs,
+                *(
+                    f"{row['contenders'][name][pairs]:.1e}"
+                    if pairs in row["contenders"].get(name, {})
+                    else "failed"
+                    for name in names
+                ),
+            ]
+            for row in results["exactness"]
+            for pairs in ("generic", "nearly parallel")
+        ],
+    )
+    largest = max(row["n"] for row in results["table"])
+    row = next(r for r in reversed(results["table"]) if r["n"] == largest)
+    text += [f"Peak memory of the process, up to n = {largest}:", ""]
+    text += _grid(
+        ["", *(n for n in names if n in row["contenders"])],
+        [
+            [
+                "GB",
+                *(
+                    f"{row['contenders'][n]['peak_bytes'] / 1e9:.1f}"
+                    for n in names
+                    if n in row["contenders"]
+                ),
+            ]
+        ],
+    )
+    text += ["ntklib along n, d and depth, float64, ratio to `syrk`:", ""]
+    text += _grid(
+        ["kernel", "n", "d", "ntklib, s", "ratio"],
+        [
+            [
+                r["kernel"],
+                str(r["n"]),
+                str(r["d"]),
+                f"{r['contenders']['ntklib']['seconds']:.3f}",
+                f"{r['contenders']['ntklib']['ratio_of_minima']:.2f}",
+            ]
+            for r in results["scaling"]
+        ],
+    )
+    text += _grid(
+        ["threads", "syrk, s", "ntklib, s", "ratio"],
+        [
+            [
+                str(r["threads"]),
+                f"{r['contenders']['syrk']['seconds']:.3f}",
+                f"{r['contenders']['ntklib']['seconds']:.3f}",
+                f"{r['contenders']['ntklib']['ratio_of_minima']:.2f}",
+            ]
+            for r in results["by_threads"]
+        ],
+    )
+    e, s = results["empirical"], results["systems"]
+    text += [
+        f"Empirical kernel, n = {e['n']}, d = {e['d']}, m = {e['m']}: contracted "
+        f"{e['contracted']:.3f} s, from the Jacobian {e['jacobian']:.2f} s and {e['jacobian_bytes'] / 1e9:.1f} GB, "
+        f"{e['jacobian'] / e['contracted']:.0f} times as long; a minimum-norm fit through the "
+        f"contraction {e['fit']:.2f} s.",
+        "",
+        f"Ridge system, n = {s['n']}: SciPy's Cholesky solve {s['scipy']:.2f} s, ntklib in double "
+        f"{s['double']:.2f} s, from a float32 factor refined {s['mixed']:.2f} s.",
+        "",
+    ]
+    path.write_text("\n".join(text))
+
+
+def write_figure(results: dict[str, Any], path: Path) -> None:
+    """Ratios to syrk at the largest size, a dot for each contender."""
+    names = _names(results)
+    largest = max(row["n"] for row in results["table"])
+    rows = [row for row in results["table"] if row["n"] == largest]
+    fig, axes = new_axes(len(rows), 1, height=0.3 + len(rows) * (0.5 + 0.22 * len(names)))
+    for ax, row in zip(axes, rows, strict=True):
+        for y, name in enumerate(reversed(names)):
+            if name not in row["contenders"]:
+                ax.text(1.05, y, "failed", va="center", color=INK)
+                continue
+            ratio = row["contenders"][name]["ratio_of_minima"]
+            own = name.startswith("ntklib")
+            color = COLOR["network"] if own else COLOR["muted"]
+            ax.plot([1, ratio], [y, y], color=color, lw=1.5)
+            ax.plot(ratio, y, "o" if own else "s", color=color)
+            ax.annotate(
+                f"{ratio:.2f}",
+                (ratio, y),
+                (6, 0),
+                textcoords="offset points",
+                va="center",
+                color=INK,
+            )
+        ax.axvline(1, color=INK, lw=1)
+        ax.set_xscale("log")
+        ax.set_xlim(0.95, 20)
+        ax.set_xticks([1, 2, 5, 10], ["1 (syrk)", "2", "5", "10"])
+        ax.minorticks_off()
+        ax.set_yticks(range(len(names)), list(reversed(names)))
+        ax.set_ylim(-0.6, len(names) - 0.4)
+        ax.set_title(
+            f"{row['kernel']}, n = {row['n']}, {row['dtype']}", loc="left", fontsize="medium"
+        )
+    axes[-1].set_xlabel("time, in units of syrk")
+    fig.savefig(path, metadata={"Date": None})
