@@ -103,8 +103,12 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         ],
     )
     largest = max(row["n"] for row in results["table"])
-    row = next(r for r in reversed(results["table"]) if r["n"] == largest)
-    text += [f"Peak memory of the process, up to n = {largest}:", ""]
+    row = next(r for r in results["table"] if r["n"] == largest and r["dtype"] == "float64")
+    text += [
+        f"Peak memory of the process, {row['kernel']}, n = {largest}, {row['dtype']}; the result "
+        f"has {largest**2 * (8 if row['dtype'] == 'float64' else 4) / 1e9:.1f} GB:",
+        "",
+    ]
     text += _grid(
         ["", *(n for n in names if n in row["contenders"])],
         [
@@ -147,7 +151,8 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     e, s = results["empirical"], results["systems"]
     text += [
         f"Empirical kernel, n = {e['n']}, d = {e['d']}, m = {e['m']}: contracted "
-        f"{e['contracted']:.3f} s, from the Jacobian {e['jacobian']:.2f} s and {e['jacobian_bytes'] / 1e9:.1f} GB, "
+        f"{e['contracted']:.3f} s, from the Jacobian {e['jacobian']:.2f} s and "
+        f"{e['jacobian_bytes'] / 1e9:.1f} GB, "
         f"{e['jacobian'] / e['contracted']:.0f} times as long; a minimum-norm fit through the "
         f"contraction {e['fit']:.2f} s.",
         "",

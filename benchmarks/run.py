@@ -53,47 +53,56 @@ PINS = {
 PYTHONS = {"neural-tangents": ((3, 9), (3, 12)), "scikit-ntk": ((3, 9), (3, 14))}
 KERNELS = ("lecture", "depth 3")
 D = 784
+# From here on the matrices of all contenders together do not fit a laptop.
+LARGE = 8000
 
 
 class Contender:
-    """A worker process."""
+    """A worker process, started when it is first asked and again after it was closed."""
 
     def __init__(self, name: str, python: str, **settings: str) -> None:
         self.name = name
-        environment = {
+        self._command = [python, str(HERE / "worker.py"), name]
+        self._environment = {
             key: value
             for key, value in os.environ.items()
             # Neither a kernel nor a number of threads chosen for something else.
             if not key.startswith(("OPENBLAS_", "OMP_", "MKL_", "NTKLIB_"))
-        }
-        environment |= {"PYTHONPATH": str(ROOT)} if name.startswith("ntklib") else {}
-        self.process = subprocess.Popen(
-            [python, str(HERE / "worker.py"), name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment | settings,
-        )
+        } | settings
+        self._process: subprocess.Popen[str] | None = None
 
     def ask(self, **job: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
+        if self._process is None:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=self._environment,
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         try:
-            self.process.stdin.write(json.dumps(job) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
+            self._process.stdin.write(json.dumps(job) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
         if not line:
-            return {"error": f"the process ended with status {self.process.wait()}"}
+            return {"error": f"the process ended with status {self.close()}"}
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+    def close(self) -> int:
+        """End the process and give its memory back."""
+        if self._process is None:
+            return 0
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        status = self._process.wait()
+        self._process = None
+        return status
 
 
 # -- environments ---------------------------------------------------------------------------------
@@ -198,13 +207,32 @@ def rounds(contenders: list[Contender], count: int, **job: Any) -> dict[str, Any
     return {**job, "rounds": count, "contenders": table, "errors": errors}
 
 
+def one_by_one(contenders: list[Contender], count: int, **job: Any) -> dict[str, Any]:
+    """As :func:`rounds`, each contender in turn with syrk alone: all together need 20 GB."""
+    syrk, *others = contenders
+    for c in others:
+        c.close()
+    parts = []
+    for c in others:
+        parts.append(rounds([syrk, c], count, **job))
+        c.close()
+    merged = parts[0]
+    for part in parts[1:]:
+        merged["errors"] |= part["errors"]
+        merged["contenders"] |= {k: v for k, v in part["contenders"].items() if k != "syrk"}
+    fastest = min(part["contenders"]["syrk"]["seconds"] for part in parts)
+    merged["contenders"]["syrk"]["seconds"] = fastest
+    return merged
+
+
 def main_table(contenders: list[Contender], plan: dict[int, int]) -> list[dict[str, Any]]:
     found = []
     for n, count in plan.items():
         for dtype in ("float64", "float32"):
             for kernel in KERNELS:
                 began = time.perf_counter()
-                row = rounds(contenders, count, kernel=kernel, n=n, d=D, dtype=dtype)
+                turn = one_by_one if n >= LARGE else rounds
+                row = turn(contenders, count, kernel=kernel, n=n, d=D, dtype=dtype)
                 found.append(row)
                 print(
                     f"   {kernel}, n = {n}, {dtype}: "
