@@ -26,6 +26,9 @@ function overflow() {
   for (const e of document.querySelectorAll("main *")) {
     if (e.closest("svg svg, mjx-assistive-mml, template") || e.closest("svg") !== e && e.closest("svg")) continue;
     const box = e.getBoundingClientRect();
+    const clips = /hidden|clip/.test(getComputedStyle(e).overflowX) && !e.closest(".math, svg");
+    if (clips && e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1)
+      faults.push(`<${e.localName} class="${e.className}"> cuts off: ${e.textContent.trim().slice(0, 60)}`);
     const seen = e.checkVisibility({visibilityProperty: true}) && box.left < width;
     if (seen && box.width > 1 && box.height > 1 && box.right > width + 1 && !inside(e))
       faults.push(`<${e.localName} class="${e.className}"> ends at ${Math.round(box.right)} px: ${e.textContent.trim().slice(0, 60)}`);

@@ -55,6 +55,12 @@ PLANTED = [
         '<main style="overflow-x: hidden"><div style="width: 500px">wide words</div>',
         "ends",
     ),
+    (
+        checks.overflow_faults,
+        "<h1>",
+        '<h1 style="overflow: hidden; white-space: nowrap; width: 4em">',
+        "cuts off",
+    ),
     (checks.reach_faults, 'id="wide" tabindex="0"', 'id="wide"', "cannot be reached"),
     (checks.reach_faults, 'aria-label="A wide line"', "", "cannot be reached"),
     (checks.motion_faults, "<h1>", '<h1 style="transition: color 1s">', "<h1"),
