@@ -16,23 +16,10 @@ from typing import Any
 import numpy as np
 
 from ntklib import array_api
-from ntklib._geometry import _Geometry, _geometry
 from ntklib._relu import Fused, ReluLayers
 from ntklib._tiles import Index, Points, Scaled, Scratch, matrix_of, points
 from ntklib._validate import Array, matrix, positive, real_array
 from ntklib.array_api import is_foreign
-
-__all__ = [
-    "_Geometry",
-    "_geometry",
-    "angles",
-    "gate_kernel",
-    "kappa",
-    "lift",
-    "relu_nngp",
-    "relu_ntk",
-    "with_bias",
-]
 
 
 def _sides(X: object, Z: object | None) -> tuple[Points, Points | None, np.dtype[Any]]:

@@ -130,10 +130,8 @@ def solve(
     ------
     SingularError
         K + ridge I is singular to working precision; says which rows depend on which.
-    LinAlgError
-        K + ridge I has a negative eigenvalue beyond rounding: it is no Gram matrix.
     ValueError
-        Wrong shapes, K not symmetric, ridge negative, or K cannot be overwritten.
+        Wrong shapes, K not symmetric or with an eigenvalue below zero by more than rounding, ridge negative, or K cannot be overwritten.
 
     Notes
     -----
@@ -275,7 +273,7 @@ def _double(A: Array, b: Array, shift: float, limit: float, overwrite: bool) -> 
 def _dependences(F: Array, diagonal: Array) -> list[Dependence]:
     """Which rows depend on which, by Cholesky with pivots; A is in the upper triangle of F.
 
-    Raises LinAlgError if A has a negative eigenvalue, and is not a Gram matrix.
+    Raises ValueError if A has a negative eigenvalue, and is not a Gram matrix.
     """
     n = len(F)
     F.flat[:: n + 1] = diagonal
@@ -288,9 +286,9 @@ def _dependences(F: Array, diagonal: Array) -> list[Dependence]:
     rank = min(int(rank), n - 1)
     negative = diagonal[order[rank:]] - np.sum(U[:rank, rank:] ** 2, axis=0)
     if (negative < -tolerance * n).any():
-        raise np.linalg.LinAlgError(
-            f"K is not positive semidefinite: a pivot is {negative.min():.3g}, "
-            f"its largest diagonal entry {diagonal.max():.3g}"
+        raise ValueError(
+            f"K must be positive semidefinite: a pivot is {negative.min():.3g}, "
+            f"the largest diagonal entry {diagonal.max():.3g}"
         )
     combinations = solve_triangular(U[:rank, :rank], U[:rank, rank:]) if rank else np.empty((0, n))
     found = []
