@@ -131,7 +131,8 @@ def solve(
     SingularError
         K + ridge I is singular to working precision; says which rows depend on which.
     ValueError
-        Wrong shapes, K not symmetric or with an eigenvalue below zero by more than rounding, ridge negative, or K cannot be overwritten.
+        Wrong shapes, K not symmetric or with an eigenvalue below zero by more than rounding, ridge
+        negative, or K cannot be overwritten.
 
     Notes
     -----
