@@ -18,7 +18,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -54,36 +54,31 @@ def frames_weight(html: bytes) -> int:
     return len(gzip.compress(html)) - len(gzip.compress(bare))
 
 
-def measure(browser: Browser, url: str, *, width: int = 1280, slow: float = 1) -> Measured:
-    """Open a page with an empty cache and wait until its formulas are set."""
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    try:
-        page = context.new_page()
-        session = context.new_cdp_session(page)
-        session.send("Network.enable")
-        if slow > 1:
-            session.send("Emulation.setCPUThrottlingRate", {"rate": slow})
-            session.send(
-                "Network.emulateNetworkConditions",
-                {
-                    "offline": False,
-                    "latency": 40,
-                    "downloadThroughput": 1.25e6,
-                    "uploadThroughput": 1.25e6,
-                },
-            )
-        received: list[float] = []
-        session.on("Network.loadingFinished", lambda e: received.append(e["encodedDataLength"]))
-        page.add_init_script(OBSERVE)
-        response = page.goto(url, wait_until="load")
-        assert response is not None
-        settle(page)
-        got = page.evaluate("measured")
-        return Measured(
-            int(sum(received)), frames_weight(response.body()), got["lcp"], got["cls"], got["maths"]
+def measure(page: Page, url: str, *, slow: float = 1) -> Measured:
+    """Open an address in a fresh page of a fresh context, and wait until its formulas are set."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    if slow > 1:
+        session.send("Emulation.setCPUThrottlingRate", {"rate": slow})
+        session.send(
+            "Network.emulateNetworkConditions",
+            {
+                "offline": False,
+                "latency": 40,
+                "downloadThroughput": 1.25e6,
+                "uploadThroughput": 1.25e6,
+            },
         )
-    finally:
-        context.close()
+    received: list[float] = []
+    session.on("Network.loadingFinished", lambda e: received.append(e["encodedDataLength"]))
+    page.add_init_script(OBSERVE)
+    response = page.goto(url, wait_until="load")
+    assert response is not None
+    settle(page)
+    got = page.evaluate("measured")
+    return Measured(
+        int(sum(received)), frames_weight(response.body()), got["lcp"], got["cls"], got["maths"]
+    )
 
 
 def settle(page: Page) -> None:
@@ -121,7 +116,9 @@ def main() -> None:
             name = path.relative_to(options.site).as_posix()
             if "_static" in name or name == "index.html":
                 continue
-            row = measure(browser, f"{base}/{name}", width=options.width, slow=options.slow)
+            context = browser.new_context(viewport={"width": options.width, "height": 900})
+            row = measure(context.new_page(), f"{base}/{name}", slow=options.slow)
+            context.close()
             rows.append(row)
             print(
                 f"{name:32}{row.transfer / 1e3:8.0f}{row.frames / 1e3:8.0f}{row.lcp:8.0f}"

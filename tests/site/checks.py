@@ -17,7 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import ConsoleMessage, Page
 
-from tools.measure_site import OBSERVE, settle
+from tools.measure_site import settle
 
 # ---- Files ------------------------------------------------------------------------------------
 
@@ -184,7 +184,6 @@ class Witness:
         self.requests: list[str] = []
         self.failed: list[str] = []
         self.complaints: list[str] = []
-        page.add_init_script(OBSERVE)
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("requestfailed", lambda request: self.failed.append(request.url))
         page.on(

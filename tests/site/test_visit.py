@@ -1,54 +1,79 @@
-"""Each page, opened once over http and once as a file: wire, console, formulas, weight."""
+"""Each page, opened over http, as a file, and without scripts: wire, formulas, sliders, paper."""
 
 from __future__ import annotations
 
+import base64
+import random
+from dataclasses import dataclass
+
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.site import checks, sound
 from tools.browser import serve
-from tools.measure_site import measure
+from tools.measure_site import Measured, measure
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A page on a first visit, and what was seen while it opened."""
+
+    page: Page
+    witness: checks.Witness
+    measured: Measured
 
 
 @pytest.fixture(scope="module")
 def opened(browser, origin, name):
-    """The page over http, with an empty cache, and what was seen while it opened."""
+    """The page over http, wide, with an empty cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    witness = checks.visit(page, f"{origin}/{name}")
-    yield page, witness
+    witness = checks.Witness(page)
+    yield Opened(page, witness, measure(page, f"{origin}/{name}"))
     context.close()
 
 
 def test_asks_only_its_own_site(opened, origin):
-    _, witness = opened
-    assert witness.requests
-    assert witness.foreign(origin) == []
-    assert witness.failed == []
+    assert opened.witness.requests
+    assert opened.witness.foreign(origin) == []
+    assert opened.witness.failed == []
 
 
 def test_says_nothing_on_the_console(opened):
-    _, witness = opened
-    assert witness.complaints == []
+    assert opened.witness.complaints == []
+
+
+def test_is_light_and_still(opened):
+    assert opened.measured.transfer - opened.measured.frames < 600e3
+    assert opened.measured.shift < 0.05
 
 
 def test_formulas_are_set(opened):
-    page, _ = opened
-    assert checks.maths_faults(page) == []
+    assert checks.maths_faults(opened.page) == []
 
 
 def test_reads_as_text(opened):
-    page, _ = opened
-    assert checks.raw_text_faults(page) == []
+    assert checks.raw_text_faults(opened.page) == []
 
 
-def test_light_and_still(browser, origin, name):
-    measured = measure(browser, f"{origin}/{name}")
-    assert measured.transfer - measured.frames < 600e3
-    assert measured.shift < 0.05
+def test_every_slider_through_all_frames(opened):
+    assert checks.slider_faults(opened.page) == []
+    assert checks.slider_key_faults(opened.page) == []
 
 
-def test_still_on_a_phone(browser, origin, name):
-    assert measure(browser, f"{origin}/{name}", width=390).shift < 0.05
+def test_on_paper_every_fold_is_open(opened):
+    opened.page.emulate_media(media="print")
+    assert checks.fold_faults(opened.page) == []
+    expect(opened.page.locator(".bd-sidebar-primary")).to_be_hidden()
+
+
+def test_without_scripts(browser, origin, name):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{origin}/{name}")
+    assert len(page.locator("main").inner_text().split()) > 5
+    assert checks.unscripted_faults(page) == []
+    context.close()
 
 
 def test_as_a_file(page, site, name):
@@ -140,30 +165,50 @@ def test_code_may_hold_dollars(planted, page):
     assert checks.raw_text_faults(page) == []
 
 
-def test_a_heavy_page_is_seen(browser, tmp_path):
-    # Random text does not compress.
-    import base64
-    import random
+PLANTED = [
+    (checks.slider_faults, '<label for="m">width</label>', "", "no label"),
+    (checks.slider_faults, 'data-values="1|2|3"', 'data-values="1|2|2"', "values repeat"),
+    (checks.slider_faults, 'data-values="1|2|3"', 'data-values="1|2"', "values and range differ"),
+    (checks.slider_faults, 'value="0"', 'value="1"', "does not start at its value"),
+    (checks.slider_faults, 'max="2"', 'max="1"', "3 frames for 2 values"),
+    (checks.slider_faults, '<svg role="img" aria-label="A line of width three"', "<svg", "words"),
+    (checks.slider_faults, '<script defer src="slider.js"></script>', "", "another frame is shown"),
+    (checks.slider_key_faults, '<script defer src="slider.js"></script>', "", "gives"),
+    (checks.fold_faults, "<details open>", "<details>", "folded: Proof"),
+    (checks.unscripted_faults, "<details open>", '<details class="proof">', "a proof is folded"),
+    (checks.unscripted_faults, 'class="ntk-stage"', "hidden", "a figure shows nothing"),
+    (checks.unscripted_faults, 'class="math"', 'class="math" style="visibility: hidden"', "hidden"),
+]
 
-    noise = base64.b64encode(random.Random(0).randbytes(700_000)).decode()
-    sound.write(tmp_path, "It is plain.", f"<!--{noise}-->")
+
+@pytest.mark.parametrize(("check", "old", "new", "words"), PLANTED)
+def test_planted_fault_is_seen(planted, page, check, old, new, words):
+    planted()
+    assert check(page) == []
+    planted(old, new)
+    assert any(words in fault for fault in check(page))
+
+
+def noise(size: int) -> str:
+    """Text that does not compress."""
+    return base64.b64encode(random.Random(0).randbytes(size)).decode()
+
+
+def test_a_heavy_page_is_seen(page, tmp_path):
+    sound.write(tmp_path, "It is plain.", f"<!--{noise(700_000)}-->")
     with serve(tmp_path) as address:
-        assert measure(browser, f"{address}/page.html").transfer > 600e3
+        assert measure(page, f"{address}/page.html").transfer > 600e3
 
 
-def test_frames_do_not_count_and_the_rest_does(browser, tmp_path):
-    import base64
-    import random
-
-    noise = base64.b64encode(random.Random(0).randbytes(50_000)).decode()
-    sound.write(tmp_path, '<path d="M0 3h9">', f'<path d="{noise}">')
+def test_frames_do_not_count_and_the_rest_does(page, tmp_path):
+    sound.write(tmp_path, '<path d="M0 3h9">', f'<path d="{noise(50_000)}">')
     with serve(tmp_path) as address:
-        measured = measure(browser, f"{address}/page.html")
+        measured = measure(page, f"{address}/page.html")
     assert measured.frames > 45e3
     assert measured.transfer - measured.frames < 5e3
 
 
-def test_a_page_that_moves_is_seen(browser, tmp_path):
+def test_a_page_that_moves_is_seen(page, tmp_path):
     tmp_path.joinpath("late.js").write_text(
         "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {"
         "const box = document.createElement('div'); box.style.height = '300px';"
@@ -171,4 +216,4 @@ def test_a_page_that_moves_is_seen(browser, tmp_path):
     )
     sound.write(tmp_path, "</main>", '<script src="late.js"></script></main>')
     with serve(tmp_path) as address:
-        assert measure(browser, f"{address}/page.html").shift > 0.05
+        assert measure(page, f"{address}/page.html").shift > 0.05
