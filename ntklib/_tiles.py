@@ -36,11 +36,11 @@ Scaled = tuple[Array, Index]
 
 # Rows and columns of a tile. The product is near its best rate from a few hundred rows on, and
 # wide tiles spare it from packing the rows anew.
-SHAPE = {np.dtype(np.float64): (256, 1024), np.dtype(np.float32): (384, 1536)}
+SHAPE = {np.dtype(np.float64): (256, 1024), np.dtype(np.float32): (384, 1024)}
 # Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
 # ulps, times 1/2 + 1 / (2 pi sin(angle)).
 NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
-# Entries of a tile that are worth a second product instead of work pair by pair.
+# Share of the entries that is worth a second product instead of work pair by pair.
 _DENSE = 1 / 32
 # Entries of a strip of a tile, on which the arithmetic is done while it is in the cache. At least
 # a row of a tile.
@@ -49,8 +49,8 @@ _STRIP = 1 << 16
 _BLOCK = 1 << 15
 # Multiplications below which threads cost more than they save.
 _SMALL = 1 << 24
-# Squares of numbers in this range neither overflow nor lose digits to underflow.
-_RANGE = (1e-120, 1e120)
+# Sums of squares in this range have not overflowed, nor lost digits to underflow.
+_RANGE = (1e-240, 1e240)
 # Norms within these binary exponents can be multiplied without overflow or underflow.
 _SAFE = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}
 
@@ -76,24 +76,22 @@ class Points:
         """Unit rows in float64."""
         if self.unit.dtype == np.float64:
             return self.unit[rows]
-        return _normalized(self.X[rows])[0]
+        X = self.X[rows]
+        unit = np.empty(X.shape)
+        _normalize(X, unit)
+        return unit
 
 
 def points(X: Array) -> Points:
     """Directions and lengths of the rows of X, float32 or float64, shape (n, d)."""
     n, d = X.shape
-    side = Points(
-        X,
-        np.empty((n, d), X.dtype),
-        np.empty(n),
-        np.empty(n, dtype=np.intc),
-        np.empty(n),
-    )
+    unit = np.empty((n, d), X.dtype)
+    side = Points(X, unit, np.empty(n), np.empty(n, dtype=np.intc), np.empty(n))
 
     def run(tasks: Iterator[slice]) -> None:
         for rows in tasks:
-            side.unit[rows], side.norm[rows], side.exponent[rows], side.square[rows] = _normalized(
-                X[rows]
+            side.norm[rows], side.exponent[rows], side.square[rows] = _normalize(
+                X[rows], unit[rows]
             )
 
     step = max(1, _BLOCK // d)
@@ -102,21 +100,22 @@ def points(X: Array) -> Points:
     return side
 
 
-def _normalized(X: Array) -> tuple[Array, Array, Index, Array]:
-    """Unit rows in float64; norm as mantissa and exponent; mantissa squared."""
+def _normalize(X: Array, unit: Array) -> tuple[Array, Index, Array]:
+    """Write unit rows; return norms as mantissa and exponent, and the mantissa squared."""
     X = X.astype(np.float64, copy=False)
-    largest = np.maximum(X.max(axis=1), -X.min(axis=1))
     exponent = np.zeros(len(X), dtype=np.intc)
-    if _RANGE[0] < largest.min() and largest.max() < _RANGE[1]:
+    with np.errstate(over="ignore", under="ignore"):
         square = np.einsum("ij,ij->i", X, X)
-    else:
-        exponent = np.frexp(largest)[1]
+    if not (square.min() > _RANGE[0] and square.max() < _RANGE[1]):
+        exponent = np.frexp(np.maximum(X.max(axis=1), -X.min(axis=1)))[1]
         # In two steps: 2**-exponent itself overflows for subnormal rows.
         half = exponent // 2
         X = np.ldexp(np.ldexp(X, -half[:, None]), (half - exponent)[:, None])
         square = np.einsum("ij,ij->i", X, X)
     norm = np.sqrt(square)
-    return X * (1 / np.where(norm > 0, norm, 1))[:, None], norm, exponent, square
+    inverse = 1 / np.where(norm > 0, norm, 1)
+    np.multiply(X, inverse[:, None], out=unit, casting="same_kind")
+    return norm, exponent, square
 
 
 class Scratch:
@@ -177,9 +176,8 @@ def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtyp
     right = left if right is None else right
     K = np.empty((len(left), len(right)), dtype)
     job = _Job(kernel, left, right, symmetric, K)
-    tasks = list(job.tasks())
     work = len(left) * len(right) * (left.X.shape[1] + 64) // (2 if symmetric else 1)
-    in_threads(job.run, tasks, alone=work < _SMALL)
+    in_threads(job.run, job.tasks(), alone=work < _SMALL)
     return K
 
 
@@ -213,16 +211,18 @@ class _Job:
         fused: Callable[[Array, slice, slice, Array], None] | None = offer(left, right)
         return fused
 
-    def tasks(self) -> Iterator[tuple[slice, slice]]:
-        """Rows and columns of the tiles; of the lower triangle when symmetric."""
+    def tasks(self) -> list[tuple[slice, slice]]:
+        """Rows and columns of the tiles; of the lower triangle when symmetric. Small ones last."""
         (side, width), (n, p) = self.shape, self.K.shape
+        found = []
         for row in range(0, n, side):
             rows = slice(row, min(n, row + side))
             end = row if self.symmetric else p
             for column in range(0, end, width):
-                yield rows, slice(column, min(end, column + width))
+                found.append((rows, slice(column, min(end, column + width))))
             if self.symmetric:
-                yield rows, rows
+                found.append((rows, rows))
+        return sorted(found, key=_entries, reverse=True)
 
     def run(self, tasks: Iterator[tuple[slice, slice]]) -> None:
         scratch = Scratch(self.shape[0] * self.shape[1], self.dtype)
@@ -322,7 +322,7 @@ def _defects_by_products(
     left: Points, right: Points, rows: slice, columns: slice, i: Index, j: Index, negative: Mask
 ) -> Array:
     """1 - |cos| at pairs i, j of these rows and columns, with an absolute error of some ulps."""
-    if _dense(rows, columns, i):
+    if len(i) > _DENSE * _entries((rows, columns)):
         cos = (left.directions(rows) @ right.directions(columns).T)[i, j]
     else:
         cos = np.empty(len(i))
@@ -345,7 +345,7 @@ def _defects_by_differences(
     """
     A, B = left.directions(rows), right.directions(columns)
     defect = np.full(len(i), np.nan)
-    if _dense(rows, columns, i):
+    if len(i) > _DENSE * _entries((rows, columns)):
         centre = B[j[len(j) // 2]]
         sign, other = _signs(A @ centre), _signs(B @ centre)
         P, Q = A * sign[:, None] - centre, B * other[:, None] - centre
@@ -365,10 +365,9 @@ def _defects_by_differences(
     return defect
 
 
-def _dense(rows: slice, columns: slice, pairs: Index) -> bool:
-    """Whether these pairs are worth a second product."""
-    entries = (rows.stop - rows.start) * (columns.stop - columns.start)
-    return bool(len(pairs) > _DENSE * entries)
+def _entries(tile: tuple[slice, slice]) -> int:
+    rows, columns = tile
+    return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
 def _parts(pairs: Index, side: Points) -> Iterator[slice]:
