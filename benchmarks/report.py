@@ -198,4 +198,4 @@ def write_figure(results: dict[str, Any], path: Path) -> None:
             f"{row['kernel']}, n = {row['n']}, {row['dtype']}", loc="left", fontsize="medium"
         )
     axes[-1].set_xlabel("time, in units of syrk")
-    fig.savefig(path, metadata={"Date": None})
+    fig.savefig(path, metadata={"Date": None}, facecolor="white")

@@ -1,7 +1,8 @@
 """How fast, how exact: ntklib against other ways to the same matrices, and against the BLAS limit.
 
     make bench                          everything; about eight minutes on two cores
-    python benchmarks/run.py --quick    small sizes, a minute, nothing written
+    python benchmarks/run.py --sizes 2000 5000    without the largest, about half of that
+    python benchmarks/run.py --quick              tiny sizes, a minute, nothing written
 
 Contenders run in processes of their own, one at a time, in turn: round after round each does one
 job, so that what else the machine does meets all of them alike. Reported are ratios to `syrk`, the
@@ -53,6 +54,7 @@ PINS = {
 PYTHONS = {"neural-tangents": ((3, 9), (3, 12)), "scikit-ntk": ((3, 9), (3, 14))}
 KERNELS = ("lecture", "depth 3")
 D = 784
+PAUSE = 0.2
 # From here on the matrices of all contenders together do not fit a laptop.
 LARGE = 8000
 
@@ -188,6 +190,8 @@ def rounds(contenders: list[Contender], count: int, **job: Any) -> dict[str, Any
         for c in contenders:
             if c.name in errors:
                 continue
+            # BLAS threads spin for a while after a call, and would take time from the next one.
+            time.sleep(PAUSE)
             answer = c.ask(do="time", **job)
             if "error" in answer:
                 errors[c.name] = answer["error"]
@@ -369,8 +373,10 @@ def has_avx512() -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, nothing written")
-    quick = parser.parse_args().quick
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 5000, 10000])
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, nothing written")
+    arguments = parser.parse_args()
+    quick = arguments.quick
     began = time.perf_counter()
     missing: dict[str, str] = {}
     contenders = start(None, missing, few=False)
@@ -383,7 +389,8 @@ def main() -> None:
             c.close()
     exact_table = exactness(contenders)
     print("== Gram matrices, ratios of minima to syrk", flush=True)
-    plan = {400: 3, 800: 2} if quick else {2000: 11, 5000: 5, 10000: 2}
+    # Rounds: the smaller, the more, for about the same time each.
+    plan = {n: max(2, min(11, 24000 // n)) for n in ([400, 800] if quick else arguments.sizes)}
     table = main_table(contenders, plan)
     print("== Scaling", flush=True)
     along = scaling(contenders, quick)
@@ -406,7 +413,7 @@ def main() -> None:
             few = start(kernel, {}, few=True)
             other += [
                 {"OPENBLAS_CORETYPE": kernel, **row}
-                for row in main_table(few, {400: 3} if quick else {2000: 7, 5000: 5})
+                for row in main_table(few, {n: min(k, 7) for n, k in plan.items() if n < LARGE})
             ]
             for c in few:
                 c.close()
