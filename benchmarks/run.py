@@ -17,6 +17,7 @@ has it. What cannot be installed is named in the results.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -101,7 +102,8 @@ class Contender:
         if self._process is None:
             return 0
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended by itself
+            self._process.stdin.close()
         status = self._process.wait()
         self._process = None
         return status

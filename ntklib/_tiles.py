@@ -51,6 +51,8 @@ _BLOCK = 1 << 15
 _SMALL = 1 << 24
 # Sums of squares in this range have not overflowed, nor lost digits to underflow.
 _RANGE = (1e-240, 1e240)
+# Numbers in a block of rows that is normalized at once: 2 MiB, so that memory sets the pace.
+_ROWS = 1 << 18
 # Norms within these binary exponents can be multiplied without overflow or underflow.
 _SAFE = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}
 
@@ -94,7 +96,7 @@ def points(X: Array) -> Points:
                 X[rows], unit[rows]
             )
 
-    step = max(1, _BLOCK // d)
+    step = max(1, _ROWS // d)
     tasks = [slice(start, start + step) for start in range(0, n, step)]
     in_threads(run, tasks, alone=n * d < _SMALL // 16)
     return side
