@@ -136,7 +136,9 @@ def test_fault_is_seen(fault: Fault, copy: Path) -> None:
     assert " failed" in unit.stdout
 
     shutil.copy(ROOT / "chapters" / f"{fault.chapter}.ipynb", copy)
-    nbval = pytest_in(copy, "--nbval", "--nbval-current-env", f"{fault.chapter}.ipynb")
+    nbval = pytest_in(
+        copy, "--nbval", "--nbval-current-env", "--maxfail=5", f"{fault.chapter}.ipynb"
+    )
     assert nbval.returncode == 1, f"nbval does not see it:\n{nbval.stdout}"
     assert "CheckFailed" in nbval.stdout, f"no check of the chapter sees it:\n{nbval.stdout}"
 

@@ -11,11 +11,12 @@ from tests.site import checks, sound
 from tools.browser import serve
 from tools.measure_site import Measured, measure
 
-# Most strokes of drawings, glyphs of formulas and words of code are like the first ones of their
+# Most strokes of drawings, formulas in a line and words of code are like the first ones of their
 # kind; without the rest axe-core takes seconds and not half a minute on a long page.
 THIN = """() => {
   const cut = (what, keep, by) => [...document.querySelectorAll(what)].slice(keep).forEach(by);
   cut("svg[role=img]", 3, (drawing) => drawing.replaceChildren());
+  cut("mjx-container:not([display])", 20, (formula) => formula.remove());
   cut("mjx-math, mjx-assistive-mml", 20, (formula) => formula.replaceChildren());
   cut("div.highlight pre", 6, (code) => (code.textContent = code.textContent));
 }"""
