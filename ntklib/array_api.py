@@ -1,14 +1,20 @@
-r"""The kernels of the lecture on any array: torch (CPU, CUDA), JAX, CuPy, Dask, and whatever else
-follows the array API standard.
+r"""The kernels on any array: torch (CPU, CUDA), JAX, CuPy, Dask, and whatever else follows the
+array API standard.
 
-The functions of :mod:`ntklib.kernels` come here by themselves when they are given such an array;
-there is no need to call this module. The result is of the caller's own kind, on its device. The
-arithmetic is in the dtype of the input (for NumPy arrays it is float64 throughout), so a float32
-tensor gives float32 accuracy: an error of a few ulp times the scale of the kernel.
+The functions of :mod:`ntklib.kernels` and :mod:`ntklib.deep` come here by themselves when they are
+given such an array; there is no need to call this module. The result is of the caller's own kind,
+on its device. The arithmetic is in the dtype of the input (for NumPy arrays it is float64
+throughout), so a float32 tensor gives float32 accuracy: an error of a few ulp times the scale of
+the kernel, for deep kernels times the depth.
+
+What is done once a pair of points is done there, by the formulas that NumPy's arrays go through.
+What is done once a point is little: deep kernels take the norms to NumPy, follow them through the
+layers in float64, and bring back what the pairs need.
 
 Where two points are close to one direction or to opposite ones, the matrix product does not know
 the angle; those few entries are computed again from differences, as for NumPy. Their number
-depends on the data, so the functions run eagerly and not inside ``jax.jit``.
+depends on the data, so the functions run eagerly and not inside ``jax.jit``. Derivatives in the
+points do not pass through deep kernels: torch refuses tensors that require them.
 
 Needs array-api-compat. Statements: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`,
 :prf:ref:`prp-angle`, :prf:ref:`prp-nngp`.
@@ -16,17 +22,20 @@ Needs array-api-compat. Statements: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-gener
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
-from ntklib._validate import positive
+import numpy as np
+
+from ntklib._validate import Array
 
 # As for NumPy: beyond this cosine an ulp of the inner product shows in the angle.
 _NEAR = 0.99
 # Coordinates of differences held at once.
 _CHUNK = 1 << 24
+# Entries of the matrix done at once: temporaries of 8 MiB in float64, near a CPU's caches and still
+# enough work for a GPU.
+_BLOCK = 1 << 20
 _FOREIGN = ("torch", "jax", "jaxlib", "cupy", "dask", "array_api_strict")
 
 
@@ -35,15 +44,33 @@ def is_foreign(X: object) -> bool:
     return type(X).__module__.split(".", 1)[0] in _FOREIGN
 
 
-class Pairs(NamedTuple):
-    """Angles between rows of X and Z, and norms as factors that do not overflow."""
+def namespace(array: Any) -> Any:
+    """Where the array's library keeps the functions of the array API standard."""
+    return _namespace(array) if is_foreign(array) else np
 
-    cos: Any
-    sin: Any
-    supplement: Any
-    left: tuple[Any, Any]
-    right: tuple[Any, Any]
-    itself: bool
+
+class Side(NamedTuple):
+    """Rows by direction and length, which is the product of two numbers that do not overflow."""
+
+    unit: Any
+    norm: Any
+    largest: Any
+
+    def lengths(self) -> Lengths:
+        """The lengths in NumPy's float64."""
+        mantissa, exponent = np.frexp(_numpy(self.largest))
+        return Lengths(_numpy(self.norm) * mantissa, exponent)
+
+
+class Lengths(NamedTuple):
+    """Norms of points as mantissa times two to the exponent, NumPy arrays."""
+
+    norm: Array
+    exponent: Any
+
+
+#: 1 - cos and 1 + cos of a slice of the rows against all columns, to the kernel's values.
+Values = Callable[[Any, Any, slice], Any]
 
 
 def _namespace(*arrays: Any) -> Any:
@@ -71,70 +98,74 @@ def _matrix(name: str, X: Any, xp: Any, columns: int | None = None) -> Any:
     return X
 
 
-def _unit(X: Any, xp: Any) -> tuple[Any, Any, Any]:
+def _side(X: Any, xp: Any) -> Side:
     """Unit rows, and norms as the product of two numbers, one of them the largest coordinate."""
     largest = xp.max(xp.abs(X), axis=1, keepdims=True)
-    scaled = X / xp.where(largest > 0, largest, xp.ones_like(largest))
+    scaled = X / xp.where(largest > 0, largest, 1.0)
     norm = xp.sqrt(xp.sum(scaled * scaled, axis=1, keepdims=True))
-    unit = scaled / xp.where(norm > 0, norm, xp.ones_like(norm))
-    return unit, norm[:, 0], largest[:, 0]
+    return Side(scaled / xp.where(norm > 0, norm, 1.0), norm[:, 0], largest[:, 0])
+
+
+def _sides(X: Any, Z: Any | None, xp: Any) -> tuple[Side, Side | None]:
+    X = _matrix("X", X, xp)
+    if Z is None:
+        return _side(X, xp), None
+    Z = _matrix("Z", Z, xp, X.shape[1])
+    dtype = xp.result_type(X, Z)
+    return _side(xp.astype(X, dtype, copy=False), xp), _side(xp.astype(Z, dtype, copy=False), xp)
+
+
+def _numpy(array: Any) -> Array:
+    """To NumPy, in float64."""
+    from array_api_compat import is_cupy_array, is_torch_array
+
+    if is_torch_array(array):
+        array = array.cpu()
+    elif is_cupy_array(array):
+        array = array.get()
+    return np.asarray(array).astype(np.float64)
+
+
+def moved(values: Array, like: Any) -> Any:
+    """NumPy numbers as an array of the kind, dtype and device of another."""
+    return namespace(like).asarray(values, dtype=like.dtype, device=_device(like))
 
 
 def _replace(target: Any, where: Any, values: Any, xp: Any) -> Any:
     """`target` with the entries at `where` taken from `values`, in row-major order."""
     flat = xp.reshape(where, (-1,))
-    position = xp.cumulative_sum(xp.astype(flat, xp.int64)) - 1
+    # A block has fewer than 2^31 entries, and JAX by default no longer integers.
+    position = xp.cumulative_sum(xp.astype(flat, xp.int32)) - 1
     position = xp.where(flat, position, xp.zeros_like(position))
     spread = xp.reshape(xp.take(values, position, axis=0), tuple(target.shape))
     return xp.where(where, spread, target)
 
 
-def pairs(X: Any, Z: Any | None, xp: Any) -> Pairs:
-    """The geometry of all pairs of rows."""
-    X = _matrix("X", X, xp)
-    U, *left = _unit(X, xp)
-    if Z is None:
-        V, right = U, left
-    else:
-        Z = _matrix("Z", Z, xp, X.shape[1])
-        V, *right = _unit(Z, xp)
+def _angles(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
+    """1 - cos and 1 + cos between unit rows, each accurate where it is small."""
     cos = xp.clip(U @ xp.matrix_transpose(V), -1.0, 1.0)
-    supplement = xp.acos(-cos)
-    sin = xp.sqrt((1 - cos) * (1 + cos))
+    minus, plus = 1 - cos, 1 + cos
     near = xp.abs(cos) > _NEAR
     found = xp.nonzero(xp.reshape(near, (-1,)))[0]
     if found.shape[0]:
-        s, c = _differences(U, V, found, xp)
-        closer = xp.where(s < c, 1 - s * s / 2, c * c / 2 - 1)
-        cos = _replace(cos, near, closer, xp)
-        sin = _replace(sin, near, s * c / 2, xp)
-        supplement = _replace(supplement, near, 2 * xp.atan2(c, s), xp)
-    return Pairs(cos, sin, supplement, (left[0], left[1]), (right[0], right[1]), Z is None)
+        closer = _differences(U, V, found, xp)
+        minus, plus = (
+            _replace(old, near, new, xp) for old, new in zip((minus, plus), closer, strict=True)
+        )
+    return minus, plus
 
 
 def _differences(U: Any, V: Any, found: Any, xp: Any) -> tuple[Any, Any]:
-    """2 sin(theta / 2) and 2 cos(theta / 2) of the pairs with these flat indices."""
+    """1 - cos and 1 + cos of the pairs with these flat indices: |u - v|^2 / 2, |u + v|^2 / 2."""
     columns, step = V.shape[0], max(1, _CHUNK // V.shape[1])
-    sines, cosines = [], []
+    minus, plus = [], []
     for start in range(0, found.shape[0], step):
         index = found[start : min(start + step, found.shape[0])]
         u = xp.take(U, index // columns, axis=0)
         v = xp.take(V, index % columns, axis=0)
-        sines.append(xp.sqrt(xp.sum((u - v) ** 2, axis=1)))
-        cosines.append(xp.sqrt(xp.sum((u + v) ** 2, axis=1)))
-    return xp.concat(sines), xp.concat(cosines)
-
-
-def _scaled(profile: Any, p: Pairs, eps: float, xp: Any) -> Any:
-    """eps^2 |x| |x'| times a profile; one half of it on the diagonal, without rounding."""
-    scale = positive("eps", eps) ** 2
-    if p.itself:
-        n = profile.shape[0]
-        eye = xp.eye(n, dtype=xp.bool, device=_device(profile))
-        profile = xp.where(eye, xp.full_like(profile, 0.5), profile)
-    (a, big_a), (b, big_b) = p.left, p.right
-    value = profile * (a[:, None] * b[None, :]) * scale
-    return value * big_a[:, None] * big_b[None, :]
+        minus.append(xp.sum((u - v) ** 2, axis=1) / 2)
+        plus.append(xp.sum((u + v) ** 2, axis=1) / 2)
+    return xp.concat(minus), xp.concat(plus)
 
 
 def _device(array: Any) -> Any:
@@ -175,52 +206,56 @@ def _blocks(kernel: Callable[[Any, Any], Any], X: Any, Z: Any | None) -> Any:
     )
 
 
-def _evaluate(name: str, profile: Callable[[Pairs, Any], Any], X: Any, Z: Any, eps: Any) -> Any:
-    """`profile` of the pairs, times the norms; a Dask array block by block with NumPy's kernel."""
+def evaluate(
+    kernel: Callable[[Any, Any], Any],
+    build: Callable[[Side, Side], tuple[Values, Any | None]],
+    X: Any,
+    Z: Any | None,
+) -> Any:
+    """The matrix of a kernel between arrays of which at least one is foreign.
+
+    Parameters
+    ----------
+    kernel : callable
+        The kernel on NumPy arrays, for the blocks of Dask arrays.
+    build : callable
+        From two sides to the values at their pairs, and those at equal points if they are to be
+        exactly these.
+    X, Z : array, shapes (n, d), (n', d)
+        Z may be None: X itself, and the result is exactly symmetric.
+
+    Raises
+    ------
+    TypeError
+        Arrays of two libraries, or not of real floating-point numbers.
+    ValueError
+        Wrong shapes, empty or non-finite points.
+    OverflowError
+        Values beyond the range of the dtype.
+    """
     kinds = {type(A).__module__.split(".", 1)[0] for A in (X, Z) if A is not None}
     if len(kinds) > 1:
         raise TypeError(f"X and Z must be arrays of one library, got {' and '.join(sorted(kinds))}")
     if kinds == {"dask"}:
-        from ntklib import kernels
-
-        return _blocks(partial(getattr(kernels, name), **eps), X, Z)
+        return _blocks(kernel, X, Z)
     xp = _namespace(X) if Z is None else _namespace(X, Z)
-    p = pairs(X, Z, xp)
-    value = profile(p, xp)
-    if eps:
-        value = _scaled(value, p, eps["eps"], xp)
-    if Z is None:  # rounding does not know that the matrix is symmetric
-        value = xp.tril(value) + xp.matrix_transpose(xp.tril(value, k=-1))
-    return value
+    left, right = _sides(X, Z, xp)
+    values, diagonal = build(left, left if right is None else right)
+    K = _matrix_of(values, left.unit, left.unit if right is None else right.unit, xp)
+    if right is None:  # rounding does not know that the matrix is symmetric
+        K = xp.tril(K) + xp.matrix_transpose(xp.tril(K, k=-1))
+        if diagonal is not None:
+            eye = xp.eye(K.shape[0], dtype=xp.bool, device=_device(K))
+            K = xp.where(eye, diagonal[:, None], K)
+    if not bool(xp.all(xp.isfinite(K))):
+        largest = float(xp.finfo(K.dtype).max)
+        raise OverflowError(f"the kernel has values beyond {largest:.1e}, the largest {K.dtype}")
+    return K
 
 
-def relu_ntk(X: Any, Z: Any | None, eps: float) -> Any:
-    """:func:`ntklib.relu_ntk`, already known to be given a foreign array."""
-
-    def profile(p: Pairs, xp: Any) -> Any:
-        return p.cos * p.supplement / (2 * math.pi)
-
-    return _evaluate("relu_ntk", profile, X, Z, {"eps": eps})
-
-
-def relu_nngp(X: Any, Z: Any | None, eps: float) -> Any:
-    """:func:`ntklib.relu_nngp`, already known to be given a foreign array."""
-
-    def profile(p: Pairs, xp: Any) -> Any:
-        return (p.sin + p.supplement * p.cos) / (2 * math.pi)
-
-    return _evaluate("relu_nngp", profile, X, Z, {"eps": eps})
-
-
-def gate_kernel(X: Any, Z: Any | None) -> Any:
-    """:func:`ntklib.gate_kernel`, already known to be given a foreign array."""
-
-    def profile(p: Pairs, xp: Any) -> Any:
-        zeros = [
-            xp.astype(norm == 0, p.cos.dtype) for norm in (p.left[0][:, None], p.right[0][None, :])
-        ]
-        # One zero point: 1/2; two: 1; none: the angle decides.
-        at_zero = (zeros[0] + zeros[1]) / 2
-        return xp.where(at_zero > 0, at_zero, p.supplement / (2 * math.pi))
-
-    return _evaluate("gate_kernel", profile, X, Z, {})
+def _matrix_of(values: Values, U: Any, V: Any, xp: Any) -> Any:
+    """The values at all pairs, some rows after the other: their temporaries stay small."""
+    n, step = U.shape[0], max(1, _BLOCK // V.shape[0])
+    slices = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+    blocks = [values(*_angles(U[rows, :], V, xp), rows) for rows in slices]
+    return xp.concat(blocks) if len(blocks) > 1 else blocks[0]

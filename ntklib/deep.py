@@ -36,14 +36,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ntklib import array_api
 from ntklib._relu import Fused, ReluLayers
 from ntklib._tiles import Index, Points, Scratch, matrix_of
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.activations import Activation
+from ntklib.array_api import Side, Values, is_foreign, moved, namespace
 from ntklib.expectations import Dual, Homogeneous, Rows, _hypot, dual
 from ntklib.kernels import _sides
 
@@ -56,6 +59,9 @@ _BLOCK = 1 << 13
 _SHARE = 0.5
 # Of a complex derivative: its square is lost beside 1.
 _STEP = 1e-30
+# Standard deviations up to which pairs of points may be done in float32, where their square and
+# the products of two must be representable.
+_LARGEST_SINGLE = 1e18
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,16 @@ class Architecture:
     def homogeneous(self) -> bool:
         """F(c x) = c F(x) in law for c > 0: norms may be factored out."""
         return self.law.homogeneous and not any(self.biases)
+
+
+class _Lengths(Protocol):
+    """Norms of points, as mantissa and binary exponent."""
+
+    @property
+    def norm(self) -> Array: ...
+
+    @property
+    def exponent(self) -> Index: ...
 
 
 class _Mixed(NamedTuple):
@@ -137,7 +153,7 @@ def _mix_rows(size: Array, weight: Any, bias: Any) -> tuple[Array, Array, Array]
 
 
 def _mix_pairs(left: _Mixed, right: _Mixed, minus: Array, plus: Array) -> tuple[Array, Array]:
-    """1 - rho and 1 + rho after weights and biases have joined."""
+    """1 - rho and 1 + rho after weights and biases have joined, for arrays of any library."""
     shares = left.share * right.share
     biases = left.bias * right.bias
     # 1 - cos of the angle between (share, bias) and (share', bias'), from its sine.
@@ -169,7 +185,8 @@ def correlate(
 ) -> tuple[Array, Array]:
     """Correlation rho and tangent kernel T of the output at pairs of points.
 
-    `minus` and `plus` are 1 - cos and 1 + cos of the angles between the inputs.
+    `minus` and `plus` are 1 - cos and 1 + cos of the angles between the inputs. For arrays of any
+    library, all of one kind and dtype.
     """
     tangent: Array | float = 0.0
     for i, (x, z) in enumerate(zip(left, right, strict=True)):
@@ -181,7 +198,7 @@ def correlate(
         if i < len(left) - 1:
             minus, plus, slope = net.law.pairs(x.rows, z.rows, minus, plus)
             tangent = slope * tangent
-    return (plus - minus) / 2, tangent + np.zeros_like(minus)
+    return (plus - minus) / 2, tangent + namespace(minus).zeros_like(minus)
 
 
 def _at(layers: list[_Mixed], index: Any) -> list[_Mixed]:
@@ -192,7 +209,7 @@ class _Deep:
     """The kernel of a network between two sets of points, for :func:`ntklib._tiles.matrix_of`."""
 
     def __init__(
-        self, net: Architecture, left: Points, right: Points | None, tangent: bool
+        self, net: Architecture, left: _Lengths, right: _Lengths | None, tangent: bool
     ) -> None:
         self.net, self.tangent = net, tangent
         self.layers, self.left = self._side(left)
@@ -200,13 +217,13 @@ class _Deep:
             self.layers_right, self.right = self.layers, self.left
         else:
             self.layers_right, self.right = self._side(right)
-        same = np.zeros(len(left))
+        same = np.zeros_like(left.norm)
         profile = self._profile(self.layers, self.layers, same, same + 2)
         std, exponent = self.left
         self.diagonal: tuple[Array, Index] = (profile * std * std, 2 * exponent)
         self.fast = self._fast()
 
-    def _side(self, side: Points) -> tuple[list[_Mixed], tuple[Array, Index]]:
+    def _side(self, side: _Lengths) -> tuple[list[_Mixed], tuple[Array, Index]]:
         """The layers at the points, and their output's standard deviation with its exponent."""
         if self.net.homogeneous:
             layers, std = forward(self.net, side.norm)
@@ -291,8 +308,64 @@ class _Slope(_Deep):
         return derivative
 
 
+class _Foreign:
+    """The pairs of :class:`_Deep` on arrays of another library, what is known of points moved."""
+
+    def __init__(self, net: Architecture, tangent: bool, left: Side, right: Side) -> None:
+        self.like = left.unit
+        bits = namespace(self.like).finfo(self.like.dtype).bits
+        if bits not in (32, 64):
+            raise TypeError(f"X and Z must be float32 or float64, got {self.like.dtype}")
+        other = None if left is right else right.lengths()
+        self.deep = deep = _Deep(net, left.lengths(), other, tangent)
+        if bits == 32 and not net.homogeneous:
+            self._refuse_large()
+        with np.errstate(over="ignore", under="ignore"):
+            self.left, self.right = self._layers(deep.layers), self._layers(deep.layers_right)
+            self.factors = [self._factor(*side) for side in (deep.left, deep.right)]
+            self.diagonal = moved(np.ldexp(*deep.diagonal), self.like)
+
+    def _refuse_large(self) -> None:
+        sides = self.deep.layers, self.deep.layers_right
+        for i in range(len(sides[0]) - 1):
+            largest = max(side[i].rows.std.max() for side in sides)
+            if largest > _LARGEST_SINGLE:
+                raise OverflowError(
+                    f"hidden layer {i + 1} has standard deviations up to {largest:.1e}: "
+                    f"above {_LARGEST_SINGLE:.0e} points must be float64"
+                )
+
+    def _layers(self, layers: list[_Mixed]) -> list[_Mixed]:
+        move = partial(moved, like=self.like)
+        return [_Mixed(move(x.share), move(x.bias), x.rows.map(move)) for x in layers]
+
+    def _factor(self, std: Array, exponent: Index) -> tuple[Any, Any]:
+        """Standard deviations as mantissa and root of a power of two, with room for products."""
+        mantissa, more = np.frexp(std)
+        half = (exponent + more) // 2
+        odd = exponent + more - 2 * half
+        return moved(np.ldexp(mantissa, odd), self.like), moved(np.ldexp(1.0, half), self.like)
+
+    def values(self, minus: Any, plus: Any, rows: slice) -> Any:
+        """The kernel at these rows and all columns."""
+        every = slice(None)
+        left, right = _at(self.left, (rows, None)), _at(self.right, (None, every))
+        profile: Any = self.deep._profile(left, right, minus, plus)
+        (a, root_a), (b, root_b) = self.factors
+        root = root_a[rows, None] * root_b[None, :]
+        return profile * (a[rows, None] * b[None, :]) * root * root
+
+
 def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool) -> Array:
     """The kernel of a checked architecture, covariance or tangent."""
+    if is_foreign(X) or is_foreign(Z):
+
+        def build(left: Side, right: Side) -> tuple[Values, Any]:
+            kernel = _Foreign(net, tangent, left, right)
+            return kernel.values, kernel.diagonal
+
+        numpy = partial(kernel_matrix, net, tangent=tangent)
+        return array_api.evaluate(numpy, build, X, Z)  # type: ignore[no-any-return]
     left, right, dtype = _sides(X, Z)
     return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
 
@@ -361,7 +434,8 @@ def ntk(
     Parameters
     ----------
     X : array_like, shape (n, d)
-        Points, one a row.
+        Points, one a row. Also a torch, JAX, CuPy or Dask array, or another that follows the array
+        API standard, of float32 or float64 (:mod:`ntklib.array_api`).
     Z : array_like, shape (n', d), optional
         Other points; X itself when left out, and then the result is exactly symmetric.
     depth : int
@@ -385,16 +459,22 @@ def ntk(
         depth up to 100 (some ulps of float32 for float32). The others reach the same unless the
         network itself tells apart points within rounding, as erf or sin of very large inputs do,
         powers of powers, and many layers in the chaotic phase: they magnify the rounding of the
-        inputs' unit vectors as any other change of the inputs.
+        inputs' unit vectors as any other change of the inputs. Arrays of other libraries come back
+        as their own kind, on their device; there float32 is also the precision of the arithmetic,
+        and the error grows with the depth, by some ulps a layer.
 
     Raises
     ------
     ValueError
         Wrong shapes, empty or non-finite points, scales or layers out of range, unknown names.
     TypeError
-        Points that are not real numbers, a depth or layer that is not an integer.
+        Points that are not real numbers, a depth or layer that is not an integer; arrays of two
+        libraries, or of another library and not of float32 or float64.
     OverflowError
-        Values too large for the result's dtype.
+        Values too large for the result's dtype; in float32 arrays of other libraries, and with
+        biases or an activation of another degree than one, standard deviations above 1e18.
+    ImportError
+        Arrays of another library without array-api-compat.
 
     Warns
     -----

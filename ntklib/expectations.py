@@ -39,10 +39,12 @@ import numpy as np
 from ntklib import activations
 from ntklib._validate import Array, positive, positive_int, real_array
 from ntklib.activations import Activation
+from ntklib.array_api import namespace
 
-# Standard deviations outside are taken as these where only the correlation is meant: it has
-# reached its limit at the lower one, and products of two stay representable.
-_SMALLEST, _LARGEST = 1e-150, 1e153
+# Standard deviations outside are taken as these where only the correlation is meant. At the lower
+# one it has reached its limit up to 1e-20, its square, and products of two stay representable, in
+# float32 too; at the upper one in float64.
+_SMALLEST, _LARGEST = 1e-10, 1e153
 # 1024 x 1024 polynomials are 8 MiB, and found in under a second.
 _MOST_NODES = 1024
 _ROUNDING = 2.0**-52
@@ -57,15 +59,24 @@ class QuadratureWarning(UserWarning):
 
 
 class Rows(NamedTuple):
-    """What a layer needs to know of each point: a, e(a), and terms of the closed form."""
+    """What a layer needs to know of each point: a, e(a), and terms of the closed form.
+
+    `largest` has bounds of the terms at all points, where the pairs need them.
+    """
 
     std: Array
     size: Array
     terms: tuple[Array, ...] = ()
+    largest: tuple[float, ...] = ()
+
+    def map(self, change: Callable[[Array], Any]) -> Rows:
+        """The rows with all arrays changed."""
+        terms = tuple(change(t) for t in self.terms)
+        return Rows(change(self.std), change(self.size), terms, self.largest)
 
     def at(self, index: Any) -> Rows:
         """The rows indexed, for example ``[:, None]`` to stand against others."""
-        return Rows(self.std[index], self.size[index], tuple(t[index] for t in self.terms))
+        return self.map(lambda values: values[index])
 
 
 class Layer(NamedTuple):
@@ -77,7 +88,11 @@ class Layer(NamedTuple):
 
 
 class Dual(ABC):
-    """The dual of an activation: `rows` once a point, `pairs` once a pair of points."""
+    """The dual of an activation: `rows` once a point, `pairs` once a pair of points.
+
+    `rows` is for NumPy arrays, `pairs` for arrays of any library with the names of the array API
+    standard (:mod:`ntklib.array_api`), all of one kind and dtype.
+    """
 
     #: Whether sigma(c z) = c sigma(z) for c > 0. Norms then pass through untouched.
     homogeneous: bool = False
@@ -91,16 +106,30 @@ class Dual(ABC):
         """The layer at correlations given as 1 - rho and 1 + rho; all arrays broadcast."""
 
 
+def _real(x: Any) -> Any:
+    """The real part, of the complex numbers of a complex-step derivative; NumPy's only."""
+    return x.real if isinstance(x, np.ndarray | np.generic) else x
+
+
 def _hypot(x: Any, y: Any) -> Any:
     """sqrt(x^2 + y^2), also for the complex numbers of a complex-step derivative."""
-    if np.iscomplexobj(x) or np.iscomplexobj(y):
+    xp = namespace(x)
+    if xp is np and (np.iscomplexobj(x) or np.iscomplexobj(y)):
         return np.sqrt(x * x + y * y)
-    return np.hypot(x, y)
+    return xp.hypot(x, y)
 
 
-def _nonnegative(x: Array) -> Array:
+def _nonnegative(x: Any) -> Any:
     """Rounding below zero removed."""
-    return np.where(x.real > 0, x, np.zeros((), x.dtype))
+    return namespace(x).where(_real(x) > 0, x, 0.0)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
+    """Horner's rule, lowest coefficient first; a number for a constant."""
+    value: Any = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        value = value * x + c
+    return value
 
 
 def _clipped(std: Array) -> Array:
@@ -108,13 +137,11 @@ def _clipped(std: Array) -> Array:
     return np.where(inside.real > _LARGEST, std.dtype.type(_LARGEST), inside)
 
 
-def _sine_defect(angle: Array, cos: Array, sin: Array) -> Array:
+def _sine_defect(angle: Any, cos: Any, sin: Any) -> Any:
     """Sin x - x cos x, of relative accuracy also at small x."""
     square = angle * angle
-    series = np.zeros((), angle.dtype)
-    for c in reversed(_COEFFICIENTS):
-        series = series * square + c
-    return np.where(angle.real < _SERIES, series * square * angle, sin - angle * cos)
+    series = _polynomial(_COEFFICIENTS, square) * square * angle
+    return namespace(angle).where(_real(angle) < _SERIES, series, sin - angle * cos)
 
 
 class Homogeneous(Dual):
@@ -167,34 +194,34 @@ class Homogeneous(Dual):
         self._odd = math.prod(range(1, 2 * self.degree, 2))  # (2p-1)!!
         self._norm = largest * math.sqrt(self._square * self._odd / 2)
         polynomials = _arc_polynomials(self.degree)
-        self._below = polynomials[self.degree - 1]
+        self._below = tuple(polynomials[self.degree - 1].tolist())
         # (B(1) - B(t)) / (1 - t), coefficient by coefficient.
-        self._quotient = np.cumsum(polynomials[self.degree][:0:-1])[::-1]
+        self._quotient = tuple(np.cumsum(polynomials[self.degree][:0:-1])[::-1].tolist())
 
     def rows(self, std: Array) -> Rows:
         return Rows(std, self._norm * std**self.degree)
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
-        p = self.degree
-        far = minus.real > plus.real  # beyond a right angle: work with the supplement
-        small = np.where(far, plus, minus)
-        angle = 2 * np.arcsin(np.sqrt(small / 2))
+        p, xp = self.degree, namespace(minus)
+        far = _real(minus) > _real(plus)  # beyond a right angle: work with the supplement
+        small = xp.where(far, plus, minus)
+        angle = 2 * xp.asin(xp.sqrt(small / 2))
         cos, square = 1 - small, small * (2 - small)
-        sin = np.sqrt(square)
+        sin = xp.sqrt(square)
         # H_q = J_q(pi - angle); below is H_{p-1}, top is H_p.
         below, top = angle, _sine_defect(angle, cos, sin)
         for q in range(2, p + 1):
             below, top = top, (q - 1) ** 2 * square * below - (2 * q - 1) * cos * top
         top_one = math.pi * self._odd  # J_p(0)
         # J_p(0) - J_p(angle), without the subtraction.
-        drop = math.pi * small * np.polyval(self._quotient[::-1], cos) + (-1) ** p * top
-        near_slope = math.pi * np.polyval(self._below[::-1], cos) + (-1) ** p * below
+        drop = math.pi * small * _polynomial(self._quotient, cos) + (-1) ** p * top
+        near_slope = math.pi * _polynomial(self._below, cos) + (-1) ** p * below
         s, c = self._square, self._twice
-        change = np.where(far, c * drop - s * top, s * drop - c * top) / (s * top_one)
+        change = xp.where(far, c * drop - s * top, s * drop - c * top) / (s * top_one)
         change_far = self._difference / s + change
-        minus = _nonnegative(np.where(far, change_far, change))
-        plus = _nonnegative(np.where(far, self._sum / s - change, 2 - change))
-        slope = np.where(far, s * below - c * near_slope, s * near_slope - c * below)
+        minus = _nonnegative(xp.where(far, change_far, change))
+        plus = _nonnegative(xp.where(far, self._sum / s - change, 2 - change))
+        slope = xp.where(far, s * below - c * near_slope, s * near_slope - c * below)
         return Layer(minus, plus, slope * (p * p / (s * top_one)))
 
 
@@ -254,26 +281,27 @@ class Erf(Dual):
         return Rows(std, np.where(std.real < _SMALLEST, size * (std / t.std), size), t)
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        xp = namespace(minus)
         x, z = _Bounded(*left.terms), _Bounded(*right.terms)
         gap, end = _bounded_pair(x, z)
-        scale = np.sqrt(np.arctan(x.large * x.large / x.diagonal)) * np.sqrt(
-            np.arctan(z.large * z.large / z.diagonal)
+        scale = xp.sqrt(xp.atan(x.large * x.large / x.diagonal)) * xp.sqrt(
+            xp.atan(z.large * z.large / z.diagonal)
         )
         product = x.large * z.large
-        root = np.sqrt(end * end + product * product * minus * plus)
+        root = xp.sqrt(end * end + product * product * minus * plus)
         # arcsin A^2, arcsin B^2 less arcsin AB, by tan((s - t) / 2) = (sin s - sin t) /
         # (cos s + cos t).
-        up = 2 * np.arctan(x.large * gap / (x.diagonal + end)) / scale
-        down = -2 * np.arctan(z.large * gap / (z.diagonal + end)) / scale
-        top = np.arctan(product / end) / scale
+        up = 2 * xp.atan(x.large * gap / (x.diagonal + end)) / scale
+        down = -2 * xp.atan(z.large * gap / (z.diagonal + end)) / scale
+        top = xp.atan(product / end) / scale
         # At rho = 1 by differences where a and b are comparable; elsewhere 1 - r is not small, or
         # so flat that its own rounding does not show.
-        alike = (np.abs(up) < 1) & (np.abs(down) < 1)
-        differences = np.where(alike, (top * (up + down) + up * down) / (1 + top), 1 - top)
+        alike = (xp.abs(up) < 1) & (xp.abs(down) < 1)
+        differences = xp.where(alike, (top * (up + down) + up * down) / (1 + top), 1 - top)
         parallel = _nonnegative(differences)
 
         def apart(defect: Array) -> Array:
-            value: Array = parallel + 2 * np.arctan(product * defect / (end + root)) / scale
+            value: Array = parallel + 2 * xp.atan(product * defect / (end + root)) / scale
             return value
 
         return Layer(apart(minus), apart(plus), product / (root * scale))
@@ -295,11 +323,12 @@ class Gaussian(Dual):
         return Rows(std, np.sqrt(t.rest / np.sqrt(1 + t.large * t.large)), t)
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        xp = namespace(minus)
         x, z = _Bounded(*left.terms), _Bounded(*right.terms)
         gap, end = _bounded_pair(x, z)
         product = (x.large * z.large) ** 2
-        root = np.sqrt(end * end + product * minus * plus)
-        both = np.sqrt(x.diagonal) * np.sqrt(z.diagonal)
+        root = xp.sqrt(end * end + product * minus * plus)
+        both = xp.sqrt(x.diagonal) * xp.sqrt(z.diagonal)
         spread = (gap * (x.large + z.large)) ** 2 / (end * end + both * both)
         defect = (product * minus * plus + spread) / root / (root + both)
         value = both / root
@@ -325,9 +354,10 @@ class Rbf(Dual):
         return Rows(std, np.ones_like(std))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        xp = namespace(minus)
         half = _distances(left, right, minus)
-        value = np.exp(-half)
-        return Layer(-np.expm1(-half), 1 + value, left.std * right.std * value)
+        value = xp.exp(-half)
+        return Layer(-xp.expm1(-half), 1 + value, left.std * right.std * value)
 
 
 class Exponential(Rbf):
@@ -365,24 +395,26 @@ class Cosine(Dual):
         return Rows(std, root / math.sqrt(2), (root,))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        xp = namespace(minus)
         a, b = left.std, right.std
         root = left.terms[0] * right.terms[0]
         parallel, nearest = self._parallel(a, b, root)
-        near, far = np.exp(-_distances(left, right, minus)), np.exp(-_distances(left, right, plus))
-        defect = parallel + nearest * np.expm1(-a * b * minus) * np.expm1(-a * b * plus) / root
+        near, far = xp.exp(-_distances(left, right, minus)), xp.exp(-_distances(left, right, plus))
+        defect = parallel + nearest * xp.expm1(-a * b * minus) * xp.expm1(-a * b * plus) / root
         # exp(-x) - exp(-y) from the larger of the two.
         rho = (plus - minus) / 2
-        back = rho.real < 0
-        size = np.where(back, far, near) * -np.expm1(-2 * a * b * np.where(back, -rho, rho))
-        slope = a * b * np.where(back, -size, size) / root
+        back = _real(rho) < 0
+        size = xp.where(back, far, near) * -xp.expm1(-2 * a * b * xp.where(back, -rho, rho))
+        slope = a * b * xp.where(back, -size, size) / root
         return Layer(defect, 1 + (near + far) / root, slope)
 
     def _parallel(self, a: Array, b: Array, root: Array) -> tuple[Array, Array]:
         """1 - r at rho = 1, from p +- q, and p."""
-        p = np.exp(-((a - b) ** 2) / 2)
-        joint = p * (1 + np.exp(-2 * a * b) if self._sign > 0 else -np.expm1(-2 * a * b))
-        both = np.expm1(-((a + b) ** 2)) * np.expm1(-((a - b) ** 2))
-        step = (np.exp(-a * a) - np.exp(-b * b)) ** 2
+        xp = namespace(root)
+        p = xp.exp(-((a - b) ** 2) / 2)
+        joint = p * (1 + xp.exp(-2 * a * b) if self._sign > 0 else -xp.expm1(-2 * a * b))
+        both = xp.expm1(-((a + b) ** 2)) * xp.expm1(-((a - b) ** 2))
+        step = (xp.exp(-a * a) - xp.exp(-b * b)) ** 2
         rest = _nonnegative(both + self._sign * step)
         return rest / root / (root + joint), p
 
@@ -402,21 +434,22 @@ class Sine(Cosine):
         return Rows(a, root / math.sqrt(2) * np.where(std.real < _SMALLEST, std / a, 1), (root,))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        xp = namespace(minus)
         a, b = left.std, right.std
         root = left.terms[0] * right.terms[0]
         parallel, nearest = self._parallel(a, b, root)
         # The difference in it has lost its digits when a and b are of different size.
-        apart_in_size = (a.real > 2 * b.real) | (b.real > 2 * a.real)
-        direct = 1 + nearest / root * np.expm1(-2 * a * b)
-        parallel = np.where(apart_in_size, _nonnegative(direct), parallel)
+        apart_in_size = (_real(a) > 2 * _real(b)) | (_real(b) > 2 * _real(a))
+        direct = 1 + nearest / root * xp.expm1(-2 * a * b)
+        parallel = xp.where(apart_in_size, _nonnegative(direct), parallel)
 
         def apart(defect: Array, other: Array) -> Array:
-            value: Array = parallel - nearest / root * np.expm1(-a * b * defect) * (
-                1 + np.exp(-a * b * other)
+            value: Array = parallel - nearest / root * xp.expm1(-a * b * defect) * (
+                1 + xp.exp(-a * b * other)
             )
             return value
 
-        near, far = np.exp(-_distances(left, right, minus)), np.exp(-_distances(left, right, plus))
+        near, far = xp.exp(-_distances(left, right, minus)), xp.exp(-_distances(left, right, plus))
         return Layer(apart(minus, plus), apart(plus, minus), a * b * (near + far) / root)
 
 
@@ -564,24 +597,28 @@ class Quadrature(Dual):
         # Coefficients below the rounding of the others add nothing but time.
         heard = np.nonzero(np.abs(f).max(axis=0) > _ROUNDING)[0]
         f = f[:, : int(heard.max(initial=0)) + 1]
-        return Rows(std, size.reshape(shape), tuple(c.reshape(shape) for c in f.T))
+        largest = tuple(np.abs(f).max(axis=0).tolist())
+        return Rows(std, size.reshape(shape), tuple(c.reshape(shape) for c in f.T), largest)
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
-        far = minus.real > plus.real
-        small = np.where(far, plus, minus)
-        sign, x = np.where(far, -1.0, 1.0), 1 - small
-        zero = np.zeros(small.shape, np.result_type(small, left.std, right.std))
+        xp = namespace(minus)
+        far = _real(minus) > _real(plus)
+        small = xp.where(far, plus, minus)
+        sign, x = xp.where(far, -xp.ones_like(minus), 1.0), 1 - small
+        zero = xp.zeros_like(small, dtype=xp.result_type(small, left.std, right.std))
         # With w_k = f_k g_k sign^k and R(x) = sum_k w_k x^k: q = (R(1) - R(x)) / (1 - x), whose
         # coefficients are the sums W_j of w_k over k > j, and its derivative; by Horner's rule.
-        total, q, dq = zero.copy(), zero.copy(), zero.copy()
-        even, odd = zero.copy(), zero.copy()  # half the squares of f - g
-        same = left.std.min() == right.std.min() == left.std.max() == right.std.max()
+        # Not the same array twice: they change in place, where the library has that.
+        total, q, dq = xp.zeros_like(zero), xp.zeros_like(zero), xp.zeros_like(zero)
+        even, odd = xp.zeros_like(zero), xp.zeros_like(zero)  # half the squares of f - g
+        first, *ends = [end(side.std) for end in (xp.min, xp.max) for side in (left, right)]
+        same = all(bool(end == first) for end in ends)
         # Products small enough to leave out: for equal deviations half of them.
+        rounding = float(xp.finfo(zero.dtype).eps)
         sizes = [
-            k * np.abs(f).max() * np.abs(g).max()
-            for k, (f, g) in enumerate(zip(left.terms, right.terms, strict=False))
+            k * f * g for k, (f, g) in enumerate(zip(left.largest, right.largest, strict=False))
         ]
-        count = int(np.nonzero(np.array(sizes) > _ROUNDING / 64)[0].max(initial=0)) + 1
+        count = int(np.nonzero(np.array(sizes) > rounding / 64)[0].max(initial=0)) + 1
         for k in range(max(len(left.terms), len(right.terms)) - 1, -1, -1):
             f = left.terms[k] if k < len(left.terms) else zero
             g = right.terms[k] if k < len(right.terms) else zero
@@ -602,11 +639,11 @@ class Quadrature(Dual):
         lost = small * q
         mass = sum(f * f for f in left.terms[::2]) + sum(g * g for g in right.terms[::2])
         # Near 1: 1 - R. Near -1, where the even terms change their sign: 1 + R.
-        side = odd + np.where(far, mass - even - lost, even + lost)
+        side = odd + xp.where(far, mass - even - lost, even + lost)
         side = _nonnegative(side)
-        minus, plus = np.where(far, 2 - side, side), np.where(far, side, 2 - side)
+        minus, plus = xp.where(far, 2 - side, side), xp.where(far, side, 2 - side)
         slope = q - small * dq
-        return Layer(minus, plus, np.where(far, -slope, slope))
+        return Layer(minus, plus, xp.where(far, -slope, slope))
 
 
 def _euler(f: Array) -> Array:

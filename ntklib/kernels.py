@@ -11,6 +11,8 @@ to 1 or -1: there arccos loses half of the digits.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from ntklib import array_api
 from ntklib._relu import Fused, ReluLayers
 from ntklib._tiles import Index, Points, Scaled, Scratch, matrix_of, points
 from ntklib._validate import Array, matrix, positive, real_array
-from ntklib.array_api import is_foreign
+from ntklib.array_api import Side, Values, is_foreign, namespace
 
 
 def _sides(X: object, Z: object | None) -> tuple[Points, Points | None, np.dtype[Any]]:
@@ -31,11 +33,26 @@ def _sides(X: object, Z: object | None) -> tuple[Points, Points | None, np.dtype
     return points(X.astype(dtype, copy=False)), points(Z.astype(dtype, copy=False)), dtype
 
 
-def _supplement(minus: Array, plus: Array) -> Array:
-    """Pi less the angle, from 1 - cos and 1 + cos."""
-    acute = minus < plus
-    half = np.arcsin(np.sqrt(np.minimum(minus, plus) / 2))
-    return np.where(acute, math.pi - 2 * half, 2 * half)
+# Functions of the angle, from 1 - cos and 1 + cos, for arrays of any library.
+
+
+def _cos(minus: Any, plus: Any) -> Any:
+    return namespace(minus).where(minus < plus, 1 - minus, plus - 1)
+
+
+def _supplement(minus: Any, plus: Any) -> Any:
+    """Pi less the angle."""
+    xp = namespace(minus)
+    half = xp.asin(xp.sqrt(xp.minimum(minus, plus) / 2))
+    return xp.where(minus < plus, math.pi - 2 * half, 2 * half)
+
+
+def _ntk_profile(minus: Any, plus: Any) -> Any:
+    return _cos(minus, plus) * _supplement(minus, plus)
+
+
+def _nngp_profile(minus: Any, plus: Any) -> Any:
+    return namespace(minus).sqrt(minus * plus) + _ntk_profile(minus, plus)
 
 
 class _Angular:
@@ -80,7 +97,8 @@ class _Ntk(_Homogeneous):
         cos *= supplement
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        return _cos(minus, plus) * _supplement(minus, plus)
+        result: Array = _ntk_profile(minus, plus)
+        return result
 
 
 class _Nngp(_Homogeneous):
@@ -96,7 +114,8 @@ class _Nngp(_Homogeneous):
         cos += supplement
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        return np.sqrt(minus * plus) + _cos(minus, plus) * _supplement(minus, plus)
+        result: Array = _nngp_profile(minus, plus)
+        return result
 
 
 class _Gate(_Angular):
@@ -110,7 +129,8 @@ class _Gate(_Angular):
         cos *= 1 / (2 * math.pi)
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        return _supplement(minus, plus) / (2 * math.pi)
+        result: Array = _supplement(minus, plus) / (2 * math.pi)
+        return result
 
 
 class _Angle(_Angular):
@@ -122,11 +142,40 @@ class _Angle(_Angular):
         np.arccos(cos, out=cos)
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        return _supplement(plus, minus)
+        result: Array = _supplement(plus, minus)
+        return result
 
 
-def _cos(minus: Array, plus: Array) -> Array:
-    return np.where(minus < plus, 1 - minus, plus - 1)
+def _foreign(
+    kernel: Callable[..., Array], profile: Callable[[Any, Any], Any], X: Any, Z: Any, eps: float
+) -> Any:
+    """eps^2 |x| |x'| / (2 pi) times a profile, on arrays of another library."""
+    scale = positive("eps", eps) ** 2
+
+    def build(left: Side, right: Side) -> tuple[Values, Any]:
+        def values(minus: Any, plus: Any, rows: slice) -> Any:
+            value = profile(minus, plus) / (2 * math.pi)
+            value = value * (left.norm[rows, None] * right.norm[None, :]) * scale
+            return value * left.largest[rows, None] * right.largest[None, :]
+
+        diagonal = 0.5 * left.norm * left.norm * scale * left.largest * left.largest
+        return values, diagonal
+
+    return array_api.evaluate(partial(kernel, eps=eps), build, X, Z)
+
+
+def _foreign_gates(left: Side, right: Side) -> tuple[Values, None]:
+    def values(minus: Any, plus: Any, rows: slice) -> Any:
+        xp = namespace(minus)
+        zeros = [
+            xp.astype(norm == 0, minus.dtype)
+            for norm in (left.norm[rows, None], right.norm[None, :])
+        ]
+        # One zero point: 1/2; two: 1; none: the angle decides.
+        at_zero = (zeros[0] + zeros[1]) / 2
+        return xp.where(at_zero > 0, at_zero, _supplement(minus, plus) / (2 * math.pi))
+
+    return values, None
 
 
 def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
@@ -140,7 +189,8 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     Parameters
     ----------
     X : array_like, shape (n, d)
-        Points, one a row.
+        Points, one a row. Also a torch, JAX, CuPy or Dask array, or another that follows the array
+        API standard (:mod:`ntklib.array_api`); the result is then of its kind and dtype.
     Z : array_like, shape (n', d), optional
         Other points; X itself when left out, and then the result is exactly symmetric.
     eps : float
@@ -157,14 +207,18 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     ValueError
         Wrong shapes, empty or non-finite points, eps not positive.
     TypeError
-        Points that are not real numbers.
+        Points that are not real numbers, or arrays of two libraries.
+    OverflowError
+        Values too large for the result's dtype.
+    ImportError
+        Arrays of another library without array-api-compat.
 
     Notes
     -----
     Statement: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`.
     """
     if is_foreign(X) or is_foreign(Z):
-        return array_api.relu_ntk(X, Z, eps)  # type: ignore[no-any-return]
+        return _foreign(relu_ntk, _ntk_profile, X, Z, eps)  # type: ignore[no-any-return]
     left, right, dtype = _sides(X, Z)
     return matrix_of(_Ntk(left, right, eps), left, right, dtype)
 
@@ -183,7 +237,7 @@ def relu_nngp(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     Statement: :prf:ref:`prp-nngp`.
     """
     if is_foreign(X) or is_foreign(Z):
-        return array_api.relu_nngp(X, Z, eps)  # type: ignore[no-any-return]
+        return _foreign(relu_nngp, _nngp_profile, X, Z, eps)  # type: ignore[no-any-return]
     left, right, dtype = _sides(X, Z)
     return matrix_of(_Nngp(left, right, eps), left, right, dtype)
 
@@ -204,7 +258,7 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
     Statement: :prf:ref:`lem-wedge`.
     """
     if is_foreign(X) or is_foreign(Z):
-        return array_api.gate_kernel(X, Z)  # type: ignore[no-any-return]
+        return array_api.evaluate(gate_kernel, _foreign_gates, X, Z)  # type: ignore[no-any-return]
     left, right, dtype = _sides(X, Z)
     K = matrix_of(_Gate(left, right), left, right, dtype)
     zero_left = left.norm == 0
