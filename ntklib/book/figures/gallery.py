@@ -67,18 +67,18 @@ def _paths(row: Array) -> Array:
 def portrait(activation: str, depth: int) -> Figure:
     """Profile of NTK and NNGP over the angle, and random wide networks on the circle."""
     tangent, covariance = _around(activation, depth)
-    fig, (left, right) = new_axes(ncols=2, width=5.6, height=3.1)
+    fig, (upper, lower) = new_axes(2, height=4.8)
     angle = _PHI[_HALF]
-    left.plot(angle, tangent[_HALF], color=COLOR["theory"], lw=2.5, label="NTK")
-    left.plot(angle, covariance[_HALF], "--", color=COLOR["network"], lw=2, label="NNGP")
-    left.axhline(0, color=INK, lw=0.6)
-    left.set(xlabel="angle θ", ylim=(-1.08, 1.08), title="kernel / kernel at θ = 0")
-    left.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
-    left.legend(loc="lower left")
+    upper.plot(angle, tangent[_HALF], color=COLOR["theory"], lw=2.5, label="NTK")
+    upper.plot(angle, covariance[_HALF], "--", color=COLOR["network"], lw=2, label="NNGP")
+    upper.axhline(0, color=INK, lw=0.6)
+    upper.set(xlabel="angle θ", ylim=(-1.08, 1.08), title="kernel / kernel at θ = 0")
+    upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
+    upper.legend(loc="lower left")
     for path, style in zip(_paths(covariance), _STYLES, strict=False):
-        right.plot(_PHI, path, color=COLOR["network"], ls=style, lw=1.3)
-    right.set(xlabel="position on the circle", ylim=(-3.3, 3.3), title="random networks")
-    right.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+        lower.plot(_PHI, path, color=COLOR["network"], ls=style, lw=1.3)
+    lower.set(xlabel="position on the circle", ylim=(-3.3, 3.3), title="random networks")
+    lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     return fig
 
 
@@ -87,10 +87,10 @@ def portrait_alt(activation: str, depth: int) -> str:
     tangent, covariance = _around(activation, depth)
     right, far = _POINTS // 4, _POINTS // 2
     return (
-        f"{activation}, {_layers(depth)}. Left: the kernels over the angle, divided by their value "
+        f"{activation}, {_layers(depth)}. Above: the kernels over the angle, divided by their value "
         f"at angle zero. At a right angle the NTK is {_two(tangent[right])} and the NNGP "
         f"{_two(covariance[right])}; at opposite points {_two(tangent[far])} and "
-        f"{_two(covariance[far])}. Right: three sample paths of the Gaussian process on the circle."
+        f"{_two(covariance[far])}. Below: three sample paths of the Gaussian process on the circle."
     )
 
 
@@ -136,7 +136,7 @@ def _stairs(activation: str, start: float, steps: int = 40) -> tuple[Array, Arra
 
 def staircase(activation: str) -> Figure:
     """The correlation map, and what its iteration does to two pairs of points."""
-    fig, ax = new_axes(height=3.8, width=4.6)
+    fig, ax = new_axes(height=3.8)
     rho = np.linspace(-1, 1, 161)
     ax.plot(rho, rho, color=COLOR["muted"], lw=1)
     ax.plot(rho, _map(activation, rho)[0], color=COLOR["theory"], lw=2.5, label="$r(\\rho)$")
@@ -181,22 +181,22 @@ def _relu_profile(depth: int) -> tuple[Array, Array]:
 
 def deep(depth: int) -> Figure:
     """The normalised ReLU kernel of a deep network, and its values at three angles over depth."""
-    fig, (left, right) = new_axes(ncols=2, width=5.6, height=3.1)
+    fig, (upper, lower) = new_axes(2, height=4.8)
     angle, profile = _relu_profile(depth)
-    left.plot(angle, profile, color=COLOR["theory"], lw=2.5)
-    left.set(xlabel="angle θ", ylim=(-0.05, 1.05), title=f"NTK, {_layers(depth)}")
-    left.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
+    upper.plot(angle, profile, color=COLOR["theory"], lw=2.5)
+    upper.set(xlabel="angle θ", ylim=(-0.05, 1.05), title=f"NTK, {_layers(depth)}")
+    upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
     tangent, covariance = _by_depth()
     for i, (style, a) in enumerate(zip(_STYLES, (45, 90, 180), strict=False)):
-        right.semilogx(_DEPTHS, tangent[:, i], ls=style, color=COLOR["theory"], label=f"NTK, {a}°")
-    right.semilogx(_DEPTHS, covariance[:, 1], color=COLOR["network"], lw=3, alpha=0.5)
-    right.annotate("NNGP, 90°", (18, 0.86), color=COLOR["network"], fontsize="small")
-    right.axvline(depth, color=COLOR["muted"], lw=1)
-    right.set(xlabel="hidden layers", ylim=(-0.05, 1.05), title="over depth")
-    right.legend(loc="center right", bbox_to_anchor=(1, 0.63), fontsize="small")
-    for ax in (left, right):
+        lower.semilogx(_DEPTHS, tangent[:, i], ls=style, color=COLOR["theory"], label=f"NTK, {a}°")
+    lower.semilogx(_DEPTHS, covariance[:, 1], color=COLOR["network"], lw=3, alpha=0.5)
+    lower.annotate("NNGP, 90°", (18, 0.86), color=COLOR["network"], fontsize="small")
+    lower.axvline(depth, color=COLOR["muted"], lw=1)
+    lower.set(xlabel="hidden layers", ylim=(-0.05, 1.05), title="over depth")
+    lower.legend(loc="center right", bbox_to_anchor=(1, 0.63), fontsize="small")
+    for ax in (upper, lower):
         ax.axhline(0.25, color=COLOR["forbidden"], lw=1.2, ls="--")
-    left.annotate("1/4", (0.05, 0.28), color=COLOR["forbidden"])
+    upper.annotate("1/4", (0.05, 0.28), color=COLOR["forbidden"])
     return fig
 
 
@@ -204,9 +204,9 @@ def deep_alt(depth: int) -> str:
     """What a frame of `deep` shows, in words."""
     _, profile = _relu_profile(depth)
     return (
-        f"Left: the NTK of a ReLU network of {_layers(depth)} over the angle, divided by its value "
+        f"Above: the NTK of a ReLU network of {_layers(depth)} over the angle, divided by its value "
         f"at zero; it is {_two(profile[60])} at a right angle and {_two(profile[-1])} at opposite "
-        "points. Right: its values at 45, 90 and 180 degrees over the depth, which all tend to "
+        "points. Below: its values at 45, 90 and 180 degrees over the depth, which all tend to "
         "one quarter, and the NNGP at 90 degrees, which tends to one."
     )
 

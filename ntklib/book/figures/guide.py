@@ -91,7 +91,7 @@ def bias(beta: float, alpha: float) -> Figure:
     ax.axvline(0, color=INK, lw=0.6)
     ax.set(xlabel="body mass index, standardized", ylabel="progression", ylim=(-60, 370))
     ax.set(xlim=(-3, 4.5), title=f"bias {beta:g}, ridge {alpha:g}")
-    ax.legend(loc="upper left", fontsize="small")
+    fig.legend(loc="outside lower center", ncols=2)
     return fig
 
 

@@ -33,17 +33,18 @@ def _erase(eps: float) -> tuple[np.ndarray, np.ndarray, float, float]:
 def erase(eps: float) -> Figure:
     """A random network's output before and after its linearization is fitted to zero."""
     before, after, distance, size = _erase(eps)
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.2, width_ratios=(2, 1))
-    left.plot(FINE, before, color=COLOR["network"], label="before: $F(x;w_0)$")
-    left.plot(FINE, after, color=COLOR["linear"], label=r"after: $F_0(x;\hat w)$")
-    left.plot(ANGLES, np.zeros(len(ANGLES)), "o", color=COLOR["data"], label="data, $y=0$")
-    left.set(xlabel="position on the circle", ylim=(-2.6, 2.6), title=f"scale ε = {eps:g}")
-    left.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
-    fig.legend(loc="outside lower center", ncols=3, columnspacing=1, handletextpad=0.4)
+    fig, (upper, lower) = new_axes(2, height=4.4, height_ratios=(3, 1))
+    upper.plot(FINE, before, color=COLOR["network"], label="before: $F(x;w_0)$")
+    upper.plot(FINE, after, "--", color=COLOR["linear"], label=r"after: $F_0(x;\hat w)$")
+    upper.plot(ANGLES, np.zeros(len(ANGLES)), "o", color=COLOR["data"], label="data, $y=0$")
+    upper.set(xlabel="position on the circle", ylim=(-2.6, 2.6), title=f"scale ε = {eps:g}")
+    upper.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    upper.legend(loc="upper right", ncols=2, columnspacing=1, handletextpad=0.4)
     names = [r"$\|F(X;w_0)\|$", r"$\|\hat w-w_0\|$"]
-    bars = right.bar(names, [size, distance], color=[COLOR["network"], COLOR["linear"]])
-    right.bar_label(bars, fmt="%.2f")
-    right.set(ylim=(0, 3.2), title="output, distance")
+    bars = lower.barh(names, [size, distance], color=[COLOR["network"], COLOR["linear"]])
+    lower.bar_label(bars, fmt="%.2f", padding=3)
+    lower.invert_yaxis()
+    lower.set(xlim=(0, 3.2), title="output at the data, distance travelled")
     return fig
 
 
@@ -51,9 +52,9 @@ def erase_alt(eps: float) -> str:
     """What a frame of `erase` shows, in words."""
     _, _, distance, size = _erase(eps)
     return (
-        f"Scale {eps:g}. Left: the output of a random network on the circle, and the linearized "
+        f"Scale {eps:g}. Above: the output of a random network on the circle, and the linearized "
         "network after fitting zero at five points: it passes through zero there and not in "
-        f"between. Right: the norm of the initial output at the data is {size:.2f}; the distance "
+        f"between. Below, two bars: the norm of the initial output at the data is {size:.2f}; the distance "
         f"that the weights travel is {distance:.2f}, the same at every scale."
     )
 
@@ -76,7 +77,7 @@ def _shares(n: int) -> np.ndarray:
 
 def rank_map(n: int) -> Figure:
     """How often a random ReLU network interpolates n Gaussian points, over width and dimension."""
-    fig, ax = new_axes(width=5.4, height=3.7)
+    fig, ax = new_axes(height=3.7)
     # Edges in the colors of the cells: otherwise the page shows through between them.
     image = ax.pcolormesh(
         DIMENSIONS, WIDTHS, _shares(n), vmin=0, vmax=1, cmap="cividis", edgecolors="face", lw=0.3

@@ -22,23 +22,23 @@ def circle(phi: np.ndarray) -> np.ndarray:
 
 def story(m: int) -> Figure:
     """Kernels and fits of a few random networks of width m, and the limit of both."""
-    fig, (left, right) = new_axes(ncols=2, height=3.2)
+    fig, (upper, lower) = new_axes(2, height=4.8)
     theta = np.linspace(0.0, np.pi, 121)
     origin, X, grid = circle(np.zeros(1)), circle(ANGLES), circle(FINE)
     for draw in range(DRAWS):
         net, W0 = ShallowNetwork.random(2, m, rng=np.random.default_rng(draw), doubled=True)
         profile = net.empirical_ntk(origin, circle(theta), W=W0)[0]
-        left.plot(theta, profile, color=COLOR["sample"], lw=1)
+        upper.plot(theta, profile, color=COLOR["sample"], lw=1)
         fit = net.linearize(W0).fit(X, TARGETS)
-        right.plot(FINE, fit.predict(grid), color=COLOR["sample"], lw=1)
-    left.plot(theta, relu_ntk(origin, circle(theta))[0], color=COLOR["theory"], lw=2.5)
+        lower.plot(FINE, fit.predict(grid), color=COLOR["sample"], lw=1)
+    upper.plot(theta, relu_ntk(origin, circle(theta))[0], color=COLOR["theory"], lw=2.5)
     alpha, _ = dual_coefficients(relu_ntk(X), TARGETS)
-    right.plot(FINE, relu_ntk(grid, X) @ alpha, color=COLOR["theory"], lw=2.5)
-    right.plot(ANGLES, TARGETS, "o", color=COLOR["data"], zorder=3)
-    left.set(xlabel=r"angle $\theta$", title=f"kernel, width {m}", ylim=(-0.35, 0.75))
-    left.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
-    right.set(xlabel="position on the circle", title="fit to five points", ylim=(-2, 2))
-    right.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    lower.plot(FINE, relu_ntk(grid, X) @ alpha, color=COLOR["theory"], lw=2.5)
+    lower.plot(ANGLES, TARGETS, "o", color=COLOR["data"], zorder=3)
+    upper.set(xlabel=r"angle $\theta$", title=f"kernel, width {m}", ylim=(-0.35, 0.75))
+    upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
+    lower.set(xlabel="position on the circle", title="fit to five points", ylim=(-2, 2))
+    lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     return fig
 
 
@@ -51,8 +51,8 @@ def story_alt(m: int) -> str:
         net.empirical_ntk(origin, circle(theta), W=W0) - relu_ntk(origin, circle(theta))
     ).max()
     return (
-        f"Width {m}. Left: the kernels of {DRAWS} random networks against the angle, with the "
-        f"limit curve; the first network is off by at most {gap:.2f}. Right: the fits of the same "
+        f"Width {m}. Above: the kernels of {DRAWS} random networks against the angle, with the "
+        f"limit curve; the first network is off by at most {gap:.2f}. Below: the fits of the same "
         "networks to five points on the circle, with the fit of the limiting kernel; the wider "
         "the network, the closer the thin lines lie to the thick one."
     )

@@ -37,18 +37,18 @@ def _circle(ax: Axes) -> None:
 
 def traveller(degrees: float) -> Figure:
     """Smallest eigenvalue of six points on the circle as one of them moves."""
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=2.7, width_ratios=(2, 3))
-    _circle(left)
+    fig, (upper, lower) = new_axes(2, height=4.4, height_ratios=(1, 1))
+    _circle(upper)
     for a, b in ((0, 1), (2, 3)):
-        left.plot(*_on_circle(FIXED[[a, b]]).T, color=COLOR["muted"], lw=1, ls=":")
-    left.plot(*_on_circle(FIXED).T, "o", color=COLOR["data"])
-    left.plot(*_on_circle(degrees).T, "D", color=COLOR["forbidden"], ms=9)
+        upper.plot(*_on_circle(FIXED[[a, b]]).T, color=COLOR["muted"], lw=1, ls=":")
+    upper.plot(*_on_circle(FIXED).T, "o", color=COLOR["data"])
+    upper.plot(*_on_circle(degrees).T, "D", color=COLOR["forbidden"], ms=9)
     grid = np.arange(0.0, 360.5, 1.0)
-    right.plot(grid, [_smallest(g) for g in grid], color=COLOR["theory"])
-    right.plot(degrees, _smallest(degrees), "D", color=COLOR["forbidden"], ms=9)
-    right.set(xlabel="sixth point, degrees", ylabel=r"$\lambda_{\min}(K)$")
-    right.set(xlim=(-5, 365), ylim=(-0.003, None))
-    right.set_xticks([0, 90, 180, 270, 360])
+    lower.plot(grid, [_smallest(g) for g in grid], color=COLOR["theory"])
+    lower.plot(degrees, _smallest(degrees), "D", color=COLOR["forbidden"], ms=9)
+    lower.set(xlabel="sixth point, degrees", ylabel=r"$\lambda_{\min}(K)$")
+    lower.set(xlim=(-5, 365), ylim=(-0.003, None))
+    lower.set_xticks([0, 90, 180, 270, 360])
     return fig
 
 
@@ -57,8 +57,8 @@ def traveller_alt(degrees: float) -> str:
     value = _smallest(degrees)
     where = "is singular" if value < 1e-9 else f"has smallest eigenvalue {value:.4f}"
     return (
-        "Left: a circle with points at 10, 190, 50, 230 and 80 degrees, and a sixth, a diamond, at "
-        f"{degrees} degrees. Right: the smallest eigenvalue against the position of the sixth; it "
+        "Above: a circle with points at 10, 190, 50, 230 and 80 degrees, and a sixth, a diamond, at "
+        f"{degrees} degrees. Below: the smallest eigenvalue against the position of the sixth; it "
         "touches zero at the five points and at 260 degrees, opposite the fifth. With the sixth "
         f"here the Gram matrix {where}."
     )
@@ -75,7 +75,7 @@ def _partial(t: Array, terms: int) -> Array:
 def series(terms: int) -> Figure:
     """The kernel's profile and a partial sum of its power series."""
     t = np.linspace(-1, 1, 201)
-    fig, ax = new_axes(width=5.4, height=3.0)
+    fig, ax = new_axes(height=3.0)
     ax.plot(t, kappa(t), color=COLOR["theory"], lw=2.5, label=r"$\kappa(t)$")
     ax.plot(t, _partial(t, terms), "--", color=COLOR["linear"], label=f"$t/4$ + {terms} even terms")
     ax.set(xlabel="inner product $t$", ylim=(-0.3, 0.6), xticks=[-1, -0.5, 0, 0.5, 1])
@@ -97,7 +97,7 @@ def polygon(n: int) -> Figure:
     """A regular polygon and the spectrum of its Gram matrix."""
     corners = polygon_corners(n)
     values = np.linalg.eigvalsh(relu_ntk(corners))
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=2.7, width_ratios=(2, 3))
+    fig, (left, right) = new_axes(ncols=2, height=2.7, width_ratios=(2, 3))
     _circle(left)
     left.plot(*np.vstack([corners, corners[:1]]).T, color=COLOR["network"])
     left.plot(*corners.T, "o", color=COLOR["data"])

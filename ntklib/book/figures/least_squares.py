@@ -60,7 +60,7 @@ def valley(place: float, second: float) -> Figure:
     """Level lines of the loss over two weights, its minimisers, and the nearest of them."""
     w0 = _start(place)
     end = _nearest(w0, second)
-    fig, ax = new_axes(width=5.2, height=4.0)
+    fig, ax = new_axes(height=4.0)
     _level_lines(ax, second)
     if second == 0:
         ends = np.array([[-6.0], [6.0]])
@@ -99,19 +99,20 @@ def descent(step: float) -> Figure:
         gap = path[-1] - CENTER
         path.append(path[-1] - step * ((gap @ V1) * V1 + second**2 * (gap @ V2) * V2))
     walk = np.array(path)
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.1, width_ratios=(3, 2))
-    _level_lines(left, second)
-    left.plot(*walk.T, "o-", color=COLOR["network"], ms=3.5, lw=1)
-    left.plot(*w0, "o", color=COLOR["network"], ms=9)
-    left.plot(*CENTER, "D", color=COLOR["accent"], ms=8)
-    left.set_title(rf"step = {step:g} / $\lambda_{{\max}}$")
+    fig, (upper, lower) = new_axes(2, height=4.9, height_ratios=(4, 3))
+    _level_lines(upper, second)
+    upper.plot(*w0, "o", color=COLOR["network"], ms=9, label="$w_0$")
+    upper.plot(*walk.T, "o-", color=COLOR["network"], ms=3.5, lw=1, label="steps")
+    upper.plot(*CENTER, "D", color=COLOR["accent"], ms=8, label="minimiser")
+    upper.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    upper.set_title(rf"step = {step:g} / $\lambda_{{\max}}$")
     t = np.arange(STEPS + 1)
     for direction, size, style in ((V1, 1.0, "-"), (V2, second, "--")):
         label = rf"$\sigma$ = {size:g}"
-        right.semilogy(t, np.abs((walk - CENTER) @ direction) + 1e-12, style, label=label)
-        right.lines[-1].set_color(COLOR["theory"] if style == "-" else COLOR["gate"])
-    right.set(xlabel="steps", title="gap by direction", ylim=(1e-4, 1e3))
-    right.legend(loc="upper right")
+        lower.semilogy(t, np.abs((walk - CENTER) @ direction) + 1e-12, style, label=label)
+        lower.lines[-1].set_color(COLOR["theory"] if style == "-" else COLOR["gate"])
+    lower.set(xlabel="steps", title="gap by direction", ylim=(1e-4, 1e3))
+    lower.legend(loc="upper right")
     return fig
 
 
@@ -120,8 +121,8 @@ def descent_alt(step: float) -> str:
     rates = [abs(1 - step), abs(1 - step * 0.35**2)]
     steep = "shrinks" if rates[0] < 1 - 1e-9 else "stays" if rates[0] < 1 + 1e-9 else "grows"
     return (
-        f"Left: a path of gradient descent with step {step:g} over the largest eigenvalue, on "
-        f"elliptic level lines. Right: the gap to the minimiser on a logarithmic axis, along the "
+        f"Above: a path of gradient descent with step {step:g} over the largest eigenvalue, on "
+        f"elliptic level lines. Below: the gap to the minimiser on a logarithmic axis, along the "
         f"steep direction, where it {steep} by the factor {rates[0]:.2f} each step, and along the "
         f"flat one, where it shrinks by the factor {rates[1]:.2f}."
     )
@@ -151,7 +152,7 @@ def _twin_labels() -> Array:
 def twins(gap: float) -> Figure:
     """A fit to five points and two neighbours with the labels 0 and 1."""
     phi, curve, distance = _twins(gap)
-    fig, ax = new_axes(width=5.4, height=3.4)
+    fig, ax = new_axes(height=3.4)
     ax.plot(FINE, curve, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(phi[:-2], _twin_labels()[:-2], "o", color=COLOR["data"], label="data")
     ax.plot(phi[-2:], _twin_labels()[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbours")
@@ -217,20 +218,20 @@ def ratio(noise: float) -> Figure:
     clean, per_unit = _by_width()
     errors = np.median(clean + noise**2 * per_unit, axis=1)
     p_over_n = np.array(WIDTHS) * DIMENSION / N_POINTS
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.2)
-    left.loglog(p_over_n, errors[:, 1], "o-", ms=4, color=COLOR["linear"], label="test")
+    fig, (upper, lower) = new_axes(2, height=4.6)
+    upper.loglog(p_over_n, errors[:, 1], "o-", ms=4, color=COLOR["linear"], label="test")
     shown = errors[:, 0] > 1e-12
-    left.loglog(p_over_n[shown], errors[shown, 0], "s--", ms=4, color=COLOR["gate"])
-    left.lines[-1].set_label("training")
-    left.set(title=f"squared error, noise {noise:g}", ylim=(1e-4, 1e4))
-    left.legend(loc="upper right")
-    right.loglog(p_over_n, errors[:, 2], "D-", ms=4, color=COLOR["theory"])
-    right.set(title=r"$\|\hat w-w_0\|^2$", ylim=(1, 1e6))
-    for ax in (left, right):
+    upper.loglog(p_over_n[shown], errors[shown, 0], "s--", ms=4, color=COLOR["gate"])
+    upper.lines[-1].set_label("training")
+    upper.set(title=f"squared error, noise {noise:g}", ylim=(1e-4, 1e4))
+    upper.legend(loc="upper right")
+    lower.loglog(p_over_n, errors[:, 2], "D-", ms=4, color=COLOR["theory"])
+    lower.set(title=r"$\|\hat w-w_0\|^2$", ylim=(1, 1e6))
+    for ax in (upper, lower):
         ax.axvline(1, color=COLOR["muted"], lw=1, ls=":")
-        ax.set(xlabel="weights per point, $p/n$")
-        ax.set_xticks([0.2, 1, 5], ["0.2", "1", "5"])
+        ax.set_xticks([0.2, 0.5, 1, 2, 5, 10], ["0.2", "0.5", "1", "2", "5", "10"])
         ax.minorticks_off()
+    lower.set(xlabel="weights per point, $p/n$")
     return fig
 
 
@@ -240,10 +241,10 @@ def ratio_alt(noise: float) -> str:
     errors = np.median(clean + noise**2 * per_unit, axis=1)
     peak, far = (int(errors[:, column].argmax()) for column in (1, 2))
     return (
-        f"Noise {noise:g}. Left, against weights per point from 0.17 to 10: the training error "
+        f"Noise {noise:g}. Above, against weights per point from 0.17 to 10: the training error "
         "falls to zero at one weight per point and stays there. The test error is largest at "
         f"{WIDTHS[peak] * DIMENSION / N_POINTS:.1f} weights per point, {errors[peak, 1]:.2g}, and "
-        f"comes down to {errors[-1, 1]:.2g}. Right: the squared distance that the weights travel "
+        f"comes down to {errors[-1, 1]:.2g}. Below: the squared distance that the weights travel "
         f"has its peak at {WIDTHS[far] * DIMENSION / N_POINTS:.1f} weights per point."
     )
 
@@ -273,10 +274,11 @@ def _digits() -> Array:
 def digits_lost() -> Figure:
     """Correct digits of J^+ r by three forms, against the condition number of J."""
     digits = _digits()
-    fig, ax = new_axes(width=5.4, height=3.4)
+    fig, ax = new_axes(height=3.4)
     logs = np.log10(CONDITIONS)
     for slope in (1, 2):
-        ax.plot(CONDITIONS, np.maximum(16 - slope * logs, 0), color=COLOR["muted"], lw=1)
+        name = "slopes −1 and −2" if slope == 1 else None
+        ax.plot(CONDITIONS, np.maximum(16 - slope * logs, 0), color=COLOR["muted"], lw=1, label=name)
     series = (
         (r"SVD of $J$", "o-", COLOR["theory"]),
         (r"$(J^\top\!J)^{+}J^\top r$", "s--", COLOR["linear"]),
@@ -300,17 +302,19 @@ def widths(rows: Array, n: int) -> Figure:
         Training points.
     """
     p, rank, distance, accuracy = rows.T
-    fig, axes = new_axes(ncols=3, height=2.7, width=6.0)
+    fig, axes = new_axes(3, height=5.0)
     series = (
         (rank, "rank of $J$", "s-", COLOR["gate"]),
         (distance, "distance", "D-", COLOR["theory"]),
         (accuracy, "test accuracy", "o-", COLOR["linear"]),
     )
-    for ax, (values, title, style, color) in zip(axes, series, strict=True):
+    for ax, (values, name, style, color) in zip(axes, series, strict=True):
         ax.semilogx(p, values, style, color=color, ms=4.5)
         ax.axvline(n, color=COLOR["muted"], lw=1, ls="--")
-        ax.set(title=title, xlabel="weights $p$", xticks=[100, 1000])
+        ax.set(ylabel=name, xticks=[100, 1000])
         ax.minorticks_off()
+    axes[2].set(xlabel="weights $p$")
+    fig.align_ylabels()
     axes[1].set_yscale("log")
     axes[0].set_ylim(0, None)
     axes[2].set_ylim(0, 1.02)
@@ -324,8 +328,8 @@ def widths_alt(rows: Array, n: int) -> str:
     full = int(p[rank == n].min())
     return (
         f"Three panels against the number of weights, from {p[0]:.0f} to {p[-1]:.0f}, with a "
-        f"dashed line at {n}. Left: the rank of J grows and is {n} from {full} weights on. Middle: "
+        f"dashed line at {n}. First: the rank of J grows and is {n} from {full} weights on. Second: "
         f"the distance has its peak, {distance[far]:.3g}, at {p[far]:.0f} weights, and falls to "
-        f"{distance[-1]:.3g}. Right: the test accuracy is {accuracy[1]:.2f} at {p[1]:.0f} weights, "
+        f"{distance[-1]:.3g}. Third: the test accuracy is {accuracy[1]:.2f} at {p[1]:.0f} weights, "
         f"{accuracy[worst]:.2f} at {p[worst]:.0f}, and {accuracy[-1]:.2f} at the end."
     )

@@ -17,7 +17,7 @@ from ntklib.concentration import chernoff_failure, expected_squared_error, hoeff
 # What the figures that do not move show, in words.
 ALT = {
     "question": (
-        "Four square heat maps side by side, rows and columns indexed by forty points around a "
+        "Four square heat maps, rows and columns indexed by forty points around a "
         "circle. At width 10 the map is a patchwork of hard-edged blocks. At width 100 a smooth "
         "band along the diagonal shows through the grain. At width 1000 little grain is left, and "
         "the map can hardly be told from the last one, the limit: a smooth band, high on the "
@@ -36,18 +36,18 @@ ALT = {
         "square. A parallel line above all dots, about four times as high, is Hoeffding's bound."
     ),
     "chernoff": (
-        "Two panels, probability of failure on a logarithmic axis against the width. Left, 20 "
+        "Two panels, probability of failure on a logarithmic axis against the width. Above, 20 "
         "orthonormal points: the exact probability is a sawtooth that falls almost twice as "
-        "steeply as the straight line of the bound above it. Right, 20 random points in ten "
+        "steeply as the straight line of the bound above it. Below, 20 random points in ten "
         "dimensions, width on a logarithmic axis: the measured probability drops from one at "
         "width 4 to less than one in a hundred at width 24; the bound stays at one up to several "
         "hundred neurons, and then drops."
     ),
     "laziness": (
         "Two log-log panels of the gap between the network and its linearization against the "
-        "width. Left, at the fit: four falling lines, doubled tanh the lowest and steepest with "
+        "width. Above, at the fit: four falling lines, doubled tanh the lowest and steepest with "
         "slope about minus one, the others above it with slopes between minus 0.7 and minus one. "
-        "Right, the ReLU at the worst weights in a ball of radius one: dots along a line of slope "
+        "Below, the ReLU at the worst weights in a ball of radius one: dots along a line of slope "
         "minus one sixth, and the bound above them, three to four times as high."
     ),
 }
@@ -85,26 +85,29 @@ def _plain_ticks(*axes: Axes) -> None:
 
 def question() -> Figure:
     """Gram matrices of the same points at three widths and in the limit."""
-    fig, axes = new_axes(ncols=4, width=5.4, height=1.7)
-    for ax, m in zip(axes, (10, 100, 1000), strict=False):
+    fig, axes = new_axes(2, 2, height=4.8)
+    for ax, m in zip(axes.flat, (10, 100, 1000), strict=False):
         _heat(ax, _circle_gram(m), f"$m={m}$")
-    _heat(axes[3], _circle()[1], r"$m\to\infty$")
+    _heat(axes[1, 1], _circle()[1], r"$m\to\infty$")
     return fig
 
 
 def gram_and_limit(m: int) -> Figure:
     """One random Gram matrix of width m, the limit, and their distance among all widths."""
-    fig, (left, middle, right) = new_axes(ncols=3, width=5.4, height=2.3, width_ratios=(1, 1, 1.25))
+    fig, axes = new_axes(2, 2, height=4.6, height_ratios=(5, 4))
     X, K, _ = _circle()
-    _heat(left, _circle_gram(m), f"$K_m$, $m={m}$")
-    _heat(middle, K, "limit $K$")
+    _heat(axes[0, 0], _circle_gram(m), f"$K_m$, $m={m}$")
+    _heat(axes[0, 1], K, "limit $K$")
+    for ax in axes[1]:
+        ax.remove()
+    lower = fig.add_subplot(axes[0, 0].get_gridspec()[1, :])
     widths = np.array([1, NEURONS])
     typical = [np.sqrt(expected_squared_error(X, int(w))) for w in widths]
-    right.loglog(widths, typical, color=COLOR["theory"], label="typical")
-    right.plot(m, np.linalg.norm(_circle_gram(m) - K), "o", color=COLOR["sample"], label="this one")
-    right.set(title=r"$\|K_m-K\|_F$", xlabel="width $m$", ylim=(0.05, 40))
-    _plain_ticks(right)
-    right.legend(loc="lower left", fontsize="small")
+    lower.loglog(widths, typical, color=COLOR["theory"], label="typical")
+    lower.plot(m, np.linalg.norm(_circle_gram(m) - K), "o", color=COLOR["sample"], label="this one")
+    lower.set(ylabel=r"$\|K_m-K\|_F$", xlabel="width $m$", ylim=(0.05, 40))
+    _plain_ticks(lower)
+    lower.legend(loc="lower left")
     return fig
 
 
@@ -116,7 +119,7 @@ def gram_and_limit_alt(m: int) -> str:
     look = "hard-edged blocks" if m <= 10 else "a grainy band" if m <= 200 else "a smooth band"
     return (
         f"Width {m}. The random Gram matrix of forty points on a circle shows {look} along the "
-        "diagonal; beside it the limit, a smooth band. Their Frobenius distance is "
+        "diagonal; beside it the limit, a smooth band. Below, their Frobenius distance is "
         f"{distance:.2f}, a dot near the falling line of the typical distance, {typical:.2f}."
     )
 
@@ -125,7 +128,7 @@ def running_means(
     widths: np.ndarray, paths: Sequence[np.ndarray], limits: Sequence[float]
 ) -> Figure:
     """Averages over the first m neurons against m, each in its funnel."""
-    fig, ax = new_axes(width=5.4, height=3.6)
+    fig, ax = new_axes(height=3.6)
     kept = np.unique(np.geomspace(1, len(widths), 300).astype(int)) - 1
     m = widths[kept]
     funnel = np.array([hoeffding_deviation(5, int(w), 0.05) for w in m])
@@ -167,7 +170,7 @@ def coins(theta: int, m: int) -> Figure:
     """Exact law of the fraction of neurons active on two points, and what networks show."""
     q, law, seen = _coins(theta, m)
     fraction = np.arange(m + 1) / m
-    fig, ax = new_axes(width=5.4, height=3.2)
+    fig, ax = new_axes(height=3.2)
     drawn = law > 1e-4
     ax.bar(fraction[drawn], law[drawn], 0.8 / m, color=COLOR["theory"], alpha=0.5, label="binomial")
     drawn = seen > 0
@@ -200,7 +203,7 @@ def error_against_width(
     widths: np.ndarray, errors: np.ndarray, exact: Sequence[float], bound: Sequence[float]
 ) -> Figure:
     """Frobenius errors of random networks, the exact root mean square, Hoeffding's bound."""
-    fig, ax = new_axes(width=5.4, height=3.6)
+    fig, ax = new_axes(height=3.6)
     spread = np.repeat(widths, errors.shape[1])
     ax.loglog(spread, errors.ravel(), ".", ms=4, color=COLOR["sample"], label="random networks")
     ax.plot(widths, exact, color=COLOR["theory"], label="exact root mean square")
@@ -220,19 +223,21 @@ def chernoff(
     points: np.ndarray,
 ) -> Figure:
     """Probability of losing half of the smallest eigenvalue: orthonormal and general points."""
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.3)
+    fig, (upper, lower) = new_axes(2, height=4.8)
     shown = widths <= 160
-    left.semilogy(widths[shown], truth[shown], color=COLOR["theory"], label="exact")
-    left.plot(widths[shown], bound[shown], color=COLOR["forbidden"], ls="--", label="Chernoff")
-    left.set(title="orthonormal", xlabel="width $m$", ylabel="probability", ylim=(1e-7, 2))
+    upper.semilogy(widths[shown], truth[shown], color=COLOR["theory"], label="exact")
+    upper.plot(widths[shown], bound[shown], color=COLOR["forbidden"], ls="--", label="Chernoff")
+    upper.set(title="orthonormal points", xlabel="width $m$", ylabel="probability", ylim=(1e-7, 2))
     some = measured > 0
-    right.loglog(trial[some], measured[some], "o-", color=COLOR["sample"], label="measured")
+    lower.loglog(trial[some], measured[some], "o-", color=COLOR["sample"], label="measured")
     wide = np.unique(np.geomspace(3, 3000, 60).astype(int))
     line = [chernoff_failure(points, int(m)) for m in wide]
-    right.plot(wide, line, color=COLOR["forbidden"], ls="--")
-    right.set(title="random points", xlabel="width $m$", ylim=(1e-3, 2), xlim=(3, 3000))
-    fig.legend(loc="outside lower center", ncols=3)
-    _plain_ticks(left, right)
+    lower.plot(wide, line, color=COLOR["forbidden"], ls="--", label="Chernoff")
+    lower.set(title="random points", xlabel="width $m$", ylabel="probability")
+    lower.set(ylim=(1e-3, 2), xlim=(3, 3000))
+    upper.legend(loc="upper right")
+    lower.legend(loc="center")
+    _plain_ticks(upper, lower)
     return fig
 
 
@@ -256,7 +261,7 @@ def _lazy_fit(rho: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 def lazy_fit(rho: float) -> Figure:
     """A doubled tanh network and its linearization at the fit, for one value of eps sqrt(m)."""
     phi, network, linear, data = _lazy_fit(rho)
-    fig, ax = new_axes(width=5.4, height=3.5)
+    fig, ax = new_axes(height=3.5)
     ax.plot(phi, linear, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(phi, network, color=COLOR["network"], ls="--", label=r"$F(x;\hat w)$")
     ax.plot(data, LABELS, "o", color=COLOR["data"], label="labels")
@@ -285,18 +290,19 @@ def laziness(
     bound: Sequence[float],
 ) -> Figure:
     """The gap between network and linearization: at the fit, and at the worst weights."""
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=4.2)
+    fig, (upper, lower) = new_axes(2, height=5.2)
     for (activation, doubled), values in gaps.items():
         color = COLOR["network"] if activation == "tanh" else COLOR["gate"]
         name = f"{activation}, doubled" if doubled else activation
-        style, marker = ("-", "o") if doubled else (":", "s")
-        left.loglog(widths_fit, values, style, marker=marker, ms=4, color=color, label=name)
-    left.set(title="at the fit", xlabel="width $m$", ylabel="$|F-F_0|$")
-    right.loglog(widths, worst, "o", ms=5, color=COLOR["gate"], label="worst weights")
+        style, marker = "-" if doubled else ":", "o" if activation == "tanh" else "s"
+        upper.loglog(widths_fit, values, style, marker=marker, ms=4, color=color, label=name)
+    upper.set(title="at the fit", xlabel="width $m$", ylabel="$|F-F_0|$")
+    upper.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    lower.loglog(widths, worst, "o", ms=5, color=COLOR["gate"], label="worst weights")
     limit = worst[-1] * (widths / widths[-1]) ** (-1 / 6)
-    right.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="slope −1/6")
-    right.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound")
-    right.set(title="worst in a ball (ReLU)", xlabel="width $m$", ylim=(1e-2, 1))
-    fig.legend(loc="outside lower center", ncols=3)
-    _plain_ticks(left, right)
+    lower.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="slope −1/6")
+    lower.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound")
+    lower.set(title="worst in a ball", xlabel="width $m$", ylabel="$|F-F_0|$", ylim=(1e-2, 1))
+    lower.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    _plain_ticks(upper, lower)
     return fig

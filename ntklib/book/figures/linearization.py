@@ -64,7 +64,7 @@ def _ray(activation: str, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def ray(activation: str, m: int) -> Figure:
     """The network and its linearization along a ray of weights, at one input."""
     network, tangent, flips = _ray(activation, m)
-    fig, ax = new_axes(width=5.6, height=3.3)
+    fig, ax = new_axes(height=3.3)
     ax.plot(STEPS, network, color=COLOR["network"], lw=2.4, label="network $F$")
     ax.plot(STEPS, tangent, "--", color=COLOR["linear"], label="linearization $F_0$")
     ax.plot(0, network[len(STEPS) // 2], "o", color=COLOR["data"], label="start $w_0$", zorder=3)
@@ -117,7 +117,7 @@ def _along(W0: np.ndarray, u: np.ndarray) -> np.ndarray:
 def gap(m: int) -> Figure:
     """How far the linearization is off, against the step, in logarithmic scales."""
     smooth, kinked, first = _gaps(m)
-    fig, ax = new_axes(width=5.6, height=3.5)
+    fig, ax = new_axes(height=3.5)
     ax.loglog(SMALL_STEPS, smooth, color=COLOR["network"], label="tanh")
     shown = np.where(kinked > 0, kinked, np.nan)
     ax.loglog(SMALL_STEPS, shown, "-.", color=COLOR["gate"], label="ReLU")
@@ -168,7 +168,7 @@ def _inputs(activation: str, s: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def inputs(activation: str, s: float) -> Figure:
     """A network before and after a step of its weights, and its linearization, over the inputs."""
     before, after, tangent, lin = _inputs(activation, s)
-    fig, ax = new_axes(width=5.6, height=3.6)
+    fig, ax = new_axes(height=3.6)
     ax.plot(FINE, before, color=COLOR["muted"], lw=1, label="$F(x;w_0)$")
     ax.plot(FINE, after, color=COLOR["network"], lw=2.4, label="$F(x;w)$")
     broken = _broken(lin, FINE, tangent) if activation == "relu" else (FINE, tangent)
@@ -229,23 +229,23 @@ def _level_lines(ax: Axes, cuts: np.ndarray, slopes: np.ndarray) -> None:
 def cones(m: int) -> Figure:
     """The plane cut by the neurons' lines; F_0 on the plane and on the circle."""
     lin, W, cuts, slopes = _plane(m)
-    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.1, width_ratios=(1.1, 1))
-    left.plot(*_circle(FINE).T, color=COLOR["muted"], lw=0.8)
+    fig, (upper, lower) = new_axes(2, height=5.2, height_ratios=(3, 2))
+    upper.plot(*_circle(FINE).T, color=COLOR["muted"], lw=0.8)
     for w in lin.W0:
         across = 1.15 * np.array([-w[1], w[0]])
-        left.plot(*np.stack([-across, across]).T, color=COLOR["gate"], lw=2)
+        upper.plot(*np.stack([-across, across]).T, color=COLOR["gate"], lw=2)
         for foot in (0.97 * across, -0.97 * across):
-            left.annotate("", foot + 0.2 * w, foot,
+            upper.annotate("", foot + 0.2 * w, foot,
                           arrowprops={"arrowstyle": "->", "color": COLOR["gate"]})  # fmt: skip
-    _level_lines(left, cuts, slopes)
-    left.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-    left.set_title(f"{m} line{'s' * (m > 1)}, {len(cuts)} cones")
+    _level_lines(upper, cuts, slopes)
+    upper.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    upper.set_title(f"{m} line{'s' * (m > 1)}, {len(cuts)} cones")
     for cut in cuts:
-        right.axvline(cut, color=COLOR["gate"], lw=1, ls=":")
+        lower.axvline(cut, color=COLOR["gate"], lw=1, ls=":")
     values = lin(_circle(FINE), W)
-    right.plot(*_broken(lin, FINE, values), color=COLOR["linear"])
-    right.set(ylim=(-3, 3), title="$F_0$ on the circle")
-    _circle_axis(right)
+    lower.plot(*_broken(lin, FINE, values), color=COLOR["linear"])
+    lower.set(ylim=(-3, 3), title="$F_0$ on the circle")
+    _circle_axis(lower)
     return fig
 
 
@@ -253,10 +253,10 @@ def cones_alt(m: int) -> str:
     """What a frame of `cones` shows, in words."""
     _, _, cuts, _ = _plane(m)
     return (
-        f"Left: the plane with {m} green line{'s' * (m > 1)} through the origin, one a neuron, "
+        f"Above: the plane with {m} green line{'s' * (m > 1)} through the origin, one a neuron, "
         "arrows to the side where its gate is open. They cut it into "
         f"{len(cuts)} cones; the level lines of F_0 are straight and parallel in each cone and "
-        "turn or break at the lines. Right: F_0 on the unit circle, one smooth wave between two "
+        "turn or break at the lines. Below: F_0 on the unit circle, one smooth wave between two "
         "dotted gate positions, with jumps at them."
     )
 
@@ -289,7 +289,7 @@ def starts(start_at: str) -> Figure:
     """Network and linearization over the circle for a start where nonlinearity stays or fails."""
     lin, W, rank = _start(start_at)
     grid, data = _circle(FINE), _circle(QUADRANT)
-    fig, ax = new_axes(width=5.6, height=3.6)
+    fig, ax = new_axes(height=3.6)
     ax.axvspan(0, np.pi / 2, color=COLOR["muted"], alpha=0.18, lw=0)
     ax.plot(FINE, lin.network(grid, W), color=COLOR["network"], lw=2.4, label="$F(x;w)$")
     ax.plot(FINE, grid @ _linear_fit(lin(data, W)), ":", color=COLOR["theory"], lw=2.2,
@@ -342,26 +342,26 @@ def fan(spread: float) -> Figure:
     """Twelve points in a fan, their gate patterns, and the rank of the Jacobian."""
     phi, pattern, rank = _fan(spread)
     count = int(pattern.max()) + 1
-    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.1, width_ratios=(1.1, 1))
+    fig, (upper, lower) = new_axes(2, height=5.2, height_ratios=(3, 2))
     for w in _fan_lines().W0:
-        left.plot(*np.outer([-1.3 * w[1], 1.3 * w[0]], [-1, 1]), color=COLOR["gate"], lw=1.6)
+        upper.plot(*np.outer([-1.3 * w[1], 1.3 * w[0]], [-1, 1]), color=COLOR["gate"], lw=1.6)
     order = {number: rank_ for rank_, number in enumerate(dict.fromkeys(pattern))}
     for number, position in order.items():
         mine = phi[pattern == number]
         marker = _MARKERS[position % len(_MARKERS)]
         # The second round of markers swaps filled and hollow: twelve different symbols.
         fill = COLOR["data"] if (position + position // len(_MARKERS)) % 2 else "none"
-        left.plot(*_circle(mine).T, marker, color=COLOR["data"], mfc=fill)
-    left.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-    left.set_title(f"{count} pattern{'s' * (count > 1)}")
+        upper.plot(*_circle(mine).T, marker, color=COLOR["data"], mfc=fill)
+    upper.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    upper.set_title(f"{count} pattern{'s' * (count > 1)}")
     ranks = [_fan(float(s))[2] for s in SPREADS]
     bounds = [2 * (_fan(float(s))[1].max() + 1) for s in SPREADS]
-    right.plot(SPREADS, bounds, "--", color=COLOR["forbidden"], label="2 × patterns")
-    right.plot(SPREADS, ranks, color=COLOR["theory"], label="rank J")
-    right.plot(spread, rank, "o", color=COLOR["data"], zorder=3)
-    right.set(xlabel="opening of the fan", ylim=(0, 26), title=f"rank J = {rank}")
-    right.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
-    right.legend(loc="upper left")
+    lower.plot(SPREADS, bounds, "--", color=COLOR["forbidden"], label="2 × patterns")
+    lower.plot(SPREADS, ranks, color=COLOR["theory"], label="rank J")
+    lower.plot(spread, rank, "o", color=COLOR["data"], zorder=3)
+    lower.set(xlabel="opening of the fan", ylim=(0, 26), title=f"rank J = {rank}")
+    lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    lower.legend(loc="upper left")
     return fig
 
 
@@ -370,8 +370,8 @@ def fan_alt(spread: float) -> str:
     _, pattern, rank = _fan(spread)
     count = int(pattern.max()) + 1
     return (
-        f"Left: twelve points of the circle in a fan of opening {spread:.2g}, and the lines of six "
-        f"ReLU neurons; the points show {count} gate pattern{'s' * (count > 1)}. Right: the rank "
+        f"Above: twelve points of the circle in a fan of opening {spread:.2g}, and the lines of six "
+        f"ReLU neurons; the points show {count} gate pattern{'s' * (count > 1)}. Below: the rank "
         f"of the Jacobian and its bound, twice the number of patterns, against the opening; here "
         f"rank {rank} and bound {2 * count}."
     )

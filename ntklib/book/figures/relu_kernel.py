@@ -68,36 +68,36 @@ def wedge(degrees: int) -> Figure:
     theta = math.radians(degrees)
     share = (180 - degrees) / 360
     inside = _both_open(theta)
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.1, width_ratios=(6, 5))
+    fig, (upper, lower) = new_axes(2, height=5.4, height_ratios=(5, 4))
     # At a small angle the two names would sit on each other.
     names = ("$x$", "$x'$") if degrees > 12 else ("$x, x'$", "")
-    _half_plane(left, 0.0, COLOR["network"], "-", names[0])
-    _half_plane(left, theta, COLOR["linear"], "--", names[1])
+    _half_plane(upper, 0.0, COLOR["network"], "-", names[0])
+    _half_plane(upper, theta, COLOR["linear"], "--", names[1])
     if degrees < 180:
-        left.add_patch(
+        upper.add_patch(
             Wedge((0, 0), 1, degrees - 90, 90, facecolor=COLOR["gate"], alpha=0.35, lw=0)
         )
         arc = _on_circle(np.linspace(theta - math.pi / 2, math.pi / 2, 91))
-        left.plot(*(1.07 * arc).T, color=COLOR["gate"], lw=5, solid_capstyle="butt")
-    left.plot(*_on_circle(np.linspace(0, 2 * math.pi, 181)).T, color=COLOR["muted"], lw=0.8)
+        upper.plot(*(1.07 * arc).T, color=COLOR["gate"], lw=5, solid_capstyle="butt")
+    upper.plot(*_on_circle(np.linspace(0, 2 * math.pi, 181)).T, color=COLOR["muted"], lw=0.8)
     dots = _directions()
-    left.plot(*dots[~inside].T, "o", ms=4.5, mfc="none", mec=COLOR["sample"], mew=1)
-    left.plot(*dots[inside].T, "o", ms=4.5, color=INK)
-    left.set(xlim=(-1.5, 1.6), ylim=(-1.25, 1.45), aspect="equal")
-    left.axis("off")
-    left.set_title(f"arc: {share:.3f} of the circle\ndots: {inside.sum()} of {DRAWS}")
+    upper.plot(*dots[~inside].T, "o", ms=4.5, mfc="none", mec=COLOR["sample"], mew=1)
+    upper.plot(*dots[inside].T, "o", ms=4.5, color=INK)
+    upper.set(xlim=(-1.5, 1.6), ylim=(-1.25, 1.45), aspect="equal")
+    upper.axis("off")
+    upper.set_title(f"arc: {share:.3f} of the circle, dots: {inside.sum()} of {DRAWS}")
     t = math.cos(theta)
     grid = np.cos(np.linspace(0, math.pi, 181))
-    right.axhline(0, color=COLOR["muted"], lw=0.7)
-    right.plot(grid, kappa(grid), color=COLOR["theory"], label=r"$\kappa(t)$")
+    lower.axhline(0, color=COLOR["muted"], lw=0.7)
+    lower.plot(grid, kappa(grid), color=COLOR["theory"], label=r"$\kappa(t)$")
     estimate, error = t * inside.mean(), abs(t) * math.sqrt(share * (1 - share) / DRAWS)
-    right.plot([t, t], [estimate - error, estimate + error], color=COLOR["sample"])
-    right.plot([t], [estimate], "s", mfc="none", mec=COLOR["sample"], ms=9, label="from the dots")
-    right.plot([t], [t * share], "D", color=COLOR["theory"], ms=6, label="at this angle")
-    right.set(xlabel=r"$t=\cos\theta$", xlim=(-1.1, 1.1), ylim=(-0.16, 0.62))
-    right.set_xticks([-1, 0, 1])
-    right.set_title(rf"$\kappa$ = {_decimals(t * share)}")
-    right.legend(loc="upper left", handlelength=1.4)
+    lower.plot([t, t], [estimate - error, estimate + error], color=COLOR["sample"])
+    lower.plot([t], [estimate], "s", mfc="none", mec=COLOR["sample"], ms=9, label="from the dots")
+    lower.plot([t], [t * share], "D", color=COLOR["theory"], ms=6, label="at this angle")
+    lower.set(xlabel=r"$t=\cos\theta$", xlim=(-1.1, 1.1), ylim=(-0.16, 0.62))
+    lower.set_xticks([-1, 0, 1])
+    lower.set_title(rf"$\kappa$ = {_decimals(t * share)}")
+    lower.legend(loc="upper left", handlelength=1.4)
     return fig
 
 
@@ -111,9 +111,9 @@ def wedge_alt(degrees: int) -> str:
         180: "The two half-planes meet only in their common border",
     }.get(degrees, f"The half-planes overlap in a wedge of {180 - degrees} degrees")
     return (
-        f"Left: a circle and two half-planes whose normals x and x' make an angle of {degrees} "
+        f"Above: a circle and two half-planes whose normals x and x' make an angle of {degrees} "
         f"degrees. {where}, {share:.3f} of the circle, marked by a thick arc; {inside} of {DRAWS} "
-        "random directions fall on it and are filled dots, the others are open. Right: the curve "
+        "random directions fall on it and are filled dots, the others are open. Below: the curve "
         f"kappa against t = cos theta, with a diamond at this angle, height {value}, and the "
         "estimate from the dots beside it."
     )
@@ -131,7 +131,7 @@ def profiles() -> Figure:
     """Gate probability, NNGP and NTK of unit vectors, over the angle."""
     theta = np.linspace(0, math.pi, 181)
     X, Z = _on_circle(0.0), _on_circle(theta)
-    fig, ax = new_axes(width=5.2, height=3.0)
+    fig, ax = new_axes(height=3.0)
     ax.axhline(0, color=COLOR["muted"], lw=0.7)
     curves = (
         (gate_kernel(X, Z)[0], ":", COLOR["gate"], r"gates, $(\pi-\theta)/2\pi$"),
@@ -177,7 +177,7 @@ def angle_errors() -> Figure:
     k = np.arange(1, 51)
     x, Z, theta = exact_pairs(k)
     d = len(x)
-    fig, axes = new_axes(ncols=2, width=5.4, height=3.7)
+    fig, axes = new_axes(ncols=2, height=3.7)
     for ax, sign, name in ((axes[0], 1.0, r"$\theta$"), (axes[1], -1.0, r"$\pi-\theta$")):
         right = theta if sign > 0 else math.pi - theta
         plain = np.abs(naive_angles(sign * x, Z) - right)
@@ -212,7 +212,7 @@ def upstairs(x: float, beta: float) -> Figure:
     """Two numbers, their lift to the circle and their bias line; three kernels along the line."""
     pair = np.array([[FIXED], [x]])
     grid = np.linspace(-1, 1, 201)[:, None]
-    fig, (left, right) = new_axes(ncols=2, width=5.4, height=3.1)
+    fig, (left, right) = new_axes(ncols=2, height=3.1)
     left.plot(*_on_circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
     left.plot([-1.25, 1.25], [beta, beta], "--", color=COLOR["linear"], lw=1.4)
     left.axhline(0, color=INK, lw=0.8)
@@ -260,7 +260,7 @@ def upstairs_alt(x: float, beta: float) -> str:
 
 def folds(accuracy: Mapping[str, Array]) -> Figure:
     """Accuracies in the folds of a cross-validation, a row of dots for each method."""
-    fig, ax = new_axes(width=5.4, height=2.2)
+    fig, ax = new_axes(height=2.2)
     for row, (name, values) in enumerate(reversed(list(accuracy.items()))):
         # Spread sideways in a fixed pattern, so that equal values stay visible.
         ax.plot(

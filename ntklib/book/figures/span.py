@@ -82,24 +82,24 @@ def _values(seen: float, unseen: float, X: np.ndarray) -> np.ndarray:
 
 def triangle(t: float) -> Figure:
     """The weights w_0, w and the projection of w, and the functions that they give."""
-    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.3, width_ratios=(1.1, 1))
-    _plane(left)
+    fig, (upper, lower) = new_axes(2, height=5.4, height_ratios=(3, 2))
+    _plane(upper)
     start, foot, w = _point(0, 0), _point(SEEN, 0), _point(SEEN, t)
-    _segment(left, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
-    _segment(left, start, w, color=COLOR["accent"], lw=1.5)
-    left.plot(*foot, "D", color=COLOR["linear"], zorder=4)
-    left.annotate(r"$\hat w$", foot, (-12, -19), textcoords="offset points", color=COLOR["linear"])
-    left.plot(*w, "o", color=COLOR["accent"], zorder=5)
-    left.annotate("$w$", w, (8, 3), textcoords="offset points", color=COLOR["accent"])
-    left.set_title(rf"$\|w-w_0\|={np.linalg.norm(w - start):.2f}$", color=COLOR["accent"])
+    _segment(upper, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
+    _segment(upper, start, w, color=COLOR["accent"], lw=1.5)
+    upper.plot(*foot, "D", color=COLOR["linear"], zorder=4)
+    upper.annotate(r"$\hat w$", foot, (-12, -19), textcoords="offset points", color=COLOR["linear"])
+    upper.plot(*w, "o", color=COLOR["accent"], zorder=5)
+    upper.annotate("$w$", w, (8, 3), textcoords="offset points", color=COLOR["accent"])
+    upper.set_title(rf"$\|w-w_0\|={np.linalg.norm(w - start):.2f}$", color=COLOR["accent"])
     x = LINE[:, 0]
-    right.plot(x, _values(SEEN, 0, LINE), color=COLOR["linear"], ls="--", label=r"$F_0(x;\hat w)$")
-    right.plot(x, _values(SEEN, t, LINE), color=COLOR["accent"], label="$F_0(x;w)$")
-    right.plot(TRAIN[:, 0], _values(SEEN, t, TRAIN), "o", color=COLOR["data"], zorder=4)
-    right.axvline(TEST[0, 0], color=COLOR["muted"], ls=":", lw=1.2)
-    right.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
-    right.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
-    right.legend(loc="upper left")
+    lower.plot(x, _values(SEEN, 0, LINE), color=COLOR["linear"], ls="--", label=r"$F_0(x;\hat w)$")
+    lower.plot(x, _values(SEEN, t, LINE), color=COLOR["accent"], label="$F_0(x;w)$")
+    lower.plot(TRAIN[:, 0], _values(SEEN, t, TRAIN), "o", color=COLOR["data"], zorder=4)
+    lower.axvline(TEST[0, 0], color=COLOR["muted"], ls=":", lw=1.2)
+    lower.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
+    lower.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
+    lower.legend(loc="upper left")
     return fig
 
 
@@ -109,9 +109,9 @@ def triangle_alt(t: float) -> str:
     train, test = _values(SEEN, t, TRAIN)[0], _values(SEEN, t, TEST)[0]
     still = _values(SEEN, 0, TEST)[0]
     return (
-        f"Left, the weight plane: the line through w_0 along the gradient, w-hat on it at distance "
+        f"Above, the weight plane: the line through w_0 along the gradient, w-hat on it at distance "
         f"{SEEN} from w_0, and w on the perpendicular through w-hat, moved by {t:g}; w is "
-        f"{distance:.2f} away from w_0. Right: the curves of F_0 with weights w and w-hat meet at "
+        f"{distance:.2f} away from w_0. Below: the curves of F_0 with weights w and w-hat meet at "
         f"the training input, value {train:.2f}; at the test input they are {test:.2f} and "
         f"{still:.2f}."
     )
@@ -119,7 +119,7 @@ def triangle_alt(t: float) -> str:
 
 def levels() -> Figure:
     """Level lines of F_0 and of F at the training input, in the weight plane."""
-    fig, ax = new_axes(width=4.6, height=4.3)
+    fig, ax = new_axes(height=4.3)
     _plane(ax)
     first, second = np.linspace(-1.1, 2.3, 120), np.linspace(-0.6, 2.8, 120)
     grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
@@ -248,22 +248,22 @@ def _descent(start: float) -> tuple[np.ndarray, np.ndarray]:
 def descent(start_at: float) -> Figure:
     """Paths of gradient descent in the weight plane, from a start beside w_0."""
     linear, network = _descent(start_at)
-    fig, (left, right) = new_axes(ncols=2, width=5.8, height=3.3, width_ratios=(1.1, 1))
-    _plane(left)
-    _segment(left, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
-    left.plot(*network.T, "^-", ms=3.5, lw=1, color=COLOR["network"], label="on $F$")
-    left.plot(*linear[0], "o", ms=10, mfc="none", color=INK, label="start")
-    left.plot(*linear.T, "o-", ms=4.5, lw=1, color=COLOR["linear"], label="on $F_0$")
-    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small",
+    fig, (upper, lower) = new_axes(2, height=5.4, height_ratios=(3, 2))
+    _plane(upper)
+    _segment(upper, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
+    upper.plot(*network.T, "^-", ms=3.5, lw=1, color=COLOR["network"], label="on $F$")
+    upper.plot(*linear[0], "o", ms=10, mfc="none", color=INK, label="start")
+    upper.plot(*linear.T, "o-", ms=4.5, lw=1, color=COLOR["linear"], label="on $F_0$")
+    upper.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small",
                 columnspacing=0.8, handletextpad=0.4)  # fmt: skip
     x = LINE[:, 0]
     end = _tiny()[0](LINE, linear[-1][:, None])
-    right.plot(x, end, color=COLOR["linear"], label="end, on $F_0$")
-    right.plot(x, TINY(LINE, network[-1][:, None]), color=COLOR["network"], ls="--", label="on $F$")
-    right.plot(TRAIN[:, 0], _values(SEEN, 0, TRAIN), "o", color=COLOR["data"], zorder=4)
-    right.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
-    right.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
-    right.legend(loc="upper left")
+    lower.plot(x, end, color=COLOR["linear"], label="end, on $F_0$")
+    lower.plot(x, TINY(LINE, network[-1][:, None]), color=COLOR["network"], ls="--", label="on $F$")
+    lower.plot(TRAIN[:, 0], _values(SEEN, 0, TRAIN), "o", color=COLOR["data"], zorder=4)
+    lower.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
+    lower.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
+    lower.legend(loc="upper left")
     return fig
 
 
@@ -287,23 +287,23 @@ def features(x: float) -> Figure:
     wide = np.linspace(-3.0, 3.0, 121)[:, None]
     curve, here = lin.jacobian(wide), lin.jacobian([[x]])[0]
     others = np.array([[-1.5], [0.5], [1.0]])
-    fig, (left, right) = new_axes(ncols=2, height=3.0, width_ratios=(1.5, 1))
-    left.plot(*curve.T, color=COLOR["muted"], lw=1.2)
+    fig, (upper, lower) = new_axes(2, height=4.6, height_ratios=(3, 4))
+    upper.plot(*curve.T, color=COLOR["muted"], lw=1.2)
     arrow = {"arrowstyle": "->", "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
     for i, g in enumerate(lin.jacobian(others)):
-        left.annotate("", g, (0, 0), arrowprops={**arrow, "color": INK})
-        left.annotate(f"$x_{i + 1}$", g, (-6, 7), textcoords="offset points")
-    left.annotate("", here, (0, 0), arrowprops={**arrow, "lw": 2.8, "color": COLOR["accent"]})
-    left.set(xlim=(-1.7, 1.7), ylim=(-0.8, 0.8), title="gradients in weight space")
-    left.set_aspect("equal")
-    left.set_xticks([-1, 0, 1])
-    left.set_yticks([-0.5, 0, 0.5])
-    right.plot(wide[:, 0], curve @ here, color=COLOR["accent"], label="$k_m(x,\\cdot)$")
-    right.plot(others[:, 0], lin.jacobian(others) @ here, "o", color=INK, label="at $x_1,x_2,x_3$")
-    right.axvline(x, color=COLOR["accent"], ls=":", lw=1.2)
-    right.axhline(0, color=COLOR["muted"], lw=0.8)
-    right.set(xlabel="second input", xlim=(-3, 3), ylim=(-2.6, 2.6), title=f"x = {x:g}")
-    right.legend(loc="upper left", fontsize="small")
+        upper.annotate("", g, (0, 0), arrowprops={**arrow, "color": INK})
+        upper.annotate(f"$x_{i + 1}$", g, (-6, 7), textcoords="offset points")
+    upper.annotate("", here, (0, 0), arrowprops={**arrow, "lw": 2.8, "color": COLOR["accent"]})
+    upper.set(xlim=(-1.7, 1.7), ylim=(-0.8, 0.8), title="gradients in weight space")
+    upper.set_aspect("equal")
+    upper.set_xticks([-1, 0, 1])
+    upper.set_yticks([-0.5, 0, 0.5])
+    lower.plot(wide[:, 0], curve @ here, color=COLOR["accent"], label="$k_m(x,\\cdot)$")
+    lower.plot(others[:, 0], lin.jacobian(others) @ here, "o", color=INK, label="at $x_1,x_2,x_3$")
+    lower.axvline(x, color=COLOR["accent"], ls=":", lw=1.2)
+    lower.axhline(0, color=COLOR["muted"], lw=0.8)
+    lower.set(xlabel="second input", xlim=(-3, 3), ylim=(-2.6, 2.6), title=f"x = {x:g}")
+    lower.legend(loc="upper left", fontsize="small")
     return fig
 
 
@@ -311,9 +311,9 @@ def features_alt(x: float) -> str:
     """What a frame of `features` shows, in words."""
     values = _tiny()[0].kernel([[x]], [[-1.5], [0.5], [1.0]])[0]
     return (
-        f"Left: the gradient at x = {x:g}, a thick arrow in the plane of the two weights, with "
+        f"Above: the gradient at x = {x:g}, a thick arrow in the plane of the two weights, with "
         "thin arrows for the gradients at -1.5, 0.5 and 1, and the curve that the gradient runs "
-        "through as the input runs from -3 to 3. Right: the kernel between x and a second input; "
+        "through as the input runs from -3 to 3. Below: the kernel between x and a second input; "
         f"at the three inputs it is {values[0]:.2f}, {values[1]:.2f} and {values[2]:.2f}."
     )
 

@@ -30,6 +30,11 @@ COLOR = {
     "muted": "#7a7f87",
 }
 
+# All figures have one width, in inches. A phone shows it about 343 CSS pixels wide, which is nearly
+# one pixel a point; a larger screen shows 110 pixels an inch. So text of 9 points is legible on
+# every screen, and of one size in all figures.
+WIDTH = 4.8
+
 with as_file(files("ntklib.book.figures") / "book.mplstyle") as _path:
     matplotlib.style.use(_path)
 
@@ -38,12 +43,21 @@ def new_axes(
     nrows: int = 1,
     ncols: int = 1,
     *,
-    width: float = 6.4,
-    height: float = 3.8,
+    height: float = 3.2,
     width_ratios: Sequence[float] | None = None,
+    height_ratios: Sequence[float] | None = None,
     **subplot_kw: Any,
 ) -> tuple[Figure, Any]:
-    """A figure and its axes, as ``matplotlib.pyplot.subplots`` gives them, without its state."""
-    fig = Figure(figsize=(width, height), layout="constrained")
-    axes = fig.subplots(nrows, ncols, width_ratios=width_ratios, subplot_kw=subplot_kw or None)
+    """A figure and its axes, as ``matplotlib.pyplot.subplots`` gives them, without its state.
+
+    Every figure is `WIDTH` wide. Panels that need room for a scale of their own go below each other.
+    """
+    fig = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = fig.subplots(
+        nrows,
+        ncols,
+        width_ratios=width_ratios,
+        height_ratios=height_ratios,
+        subplot_kw=subplot_kw or None,
+    )
     return fig, axes
