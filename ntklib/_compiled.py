@@ -1,7 +1,7 @@
 """The arithmetic of ReLU kernels compiled with numba (the extra ``fast``).
 
 A row of cosines is read once, taken through all layers while it is in the first-level cache,
-multiplied by its factors and written to the matrix.
+multiplied by its factors and written back.
 
 One square root an entry and layer. With a = abs(x), let s = sqrt((1 - a) / 2) where a > 1/2, and
 s = a elsewhere; z = s^2 is at most 1/4 and
@@ -116,8 +116,8 @@ def _arc(x: Any, T: Any) -> Any:
 
 
 @njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def relu_strip(
-    cos: Any,
+def relu_tile(
+    tile: Any,
     leak: Any,
     trained: Any,
     mixed: Any,
@@ -128,14 +128,13 @@ def relu_strip(
     biases: Any,
     shares_right: Any,
     biases_right: Any,
-    out: Any,
 ) -> None:
-    """Kernel values of a ReLU network, from cosines away from -1 and 1.
+    """Kernel values of a ReLU network in the place of cosines away from -1 and 1.
 
     Parameters
     ----------
-    cos : ndarray, shape (p, q)
-        Overwritten.
+    tile : ndarray, shape (p, q)
+        Cosines; overwritten by values.
     leak : float
         A layer is (1 + leak) kappa_1 - leak times the identity; zero for ReLU.
     trained, mixed : ndarray of bool, shape (L + 1,)
@@ -146,17 +145,15 @@ def relu_strip(
         Factors.
     shares, biases : ndarray, shape (L + 1, p); with ``_right``, shape (L + 1, q)
         Shares of weights and of biases in each layer. Read where `mixed`.
-    out : ndarray, shape (p, q)
-        Where values go.
     """
-    T = cos.dtype.type
-    p, q = cos.shape
+    T = tile.dtype.type
+    p, q = tile.shape
     last_layer = len(trained) - 1
     down = T(leak)
     up = (T(1) + down) * T(1 / math.pi)
-    t = np.empty(q, cos.dtype)
+    r, t = np.empty(q, tile.dtype), np.empty(q, tile.dtype)
     for i in range(p):
-        r = cos[i]
+        r[:] = tile[i]
         begun = False
         for layer in range(last_layer + 1):
             if mixed[layer]:
@@ -193,7 +190,7 @@ def relu_strip(
         c = left[i]
         if tangent:
             for j in range(q):
-                out[i, j] = t[j] * c * right[j]
+                tile[i, j] = t[j] * c * right[j]
         else:
             for j in range(q):
-                out[i, j] = r[j] * c * right[j]
+                tile[i, j] = r[j] * c * right[j]

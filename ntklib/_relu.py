@@ -38,7 +38,7 @@ COMPILED_FROM = 4_000_000
 
 _NONE = np.zeros((1, 0)), np.zeros((1, 0))
 
-Fused = Callable[[Array, slice, slice, Array], None]
+Fused = Callable[[Array, slice, slice], None]
 
 
 class ReluLayers:
@@ -126,15 +126,15 @@ class ReluLayers:
             np.copyto(cos, t)
 
     def fused(self, left: Array, right: Array) -> Fused | None:
-        """The compiled arithmetic, to a strip of the matrix, or None if it does not serve."""
+        """The compiled arithmetic, in place on a tile, or None if it does not serve."""
         compiled = _compiled() if len(left) * len(right) >= COMPILED_FROM else None
         if compiled is None:
             return None
         a, b, c, d = self._shares(left.dtype)
 
-        def run(cos: Array, rows: slice, columns: slice, out: Array) -> None:
-            compiled.relu_strip(
-                cos,
+        def run(tile: Array, rows: slice, columns: slice) -> None:
+            compiled.relu_tile(
+                tile,
                 float(self.leak),
                 self.trained,
                 self.mixed,
@@ -145,7 +145,6 @@ class ReluLayers:
                 b[:, rows],
                 c[:, columns],
                 d[:, columns],
-                out,
             )
 
         return run

@@ -1,18 +1,18 @@
-"""Kernel matrices by tiles that fit in the cache.
+"""Kernel matrices by a product and tiles that fit in the cache.
 
 A kernel of this package is, up to a factor for each point, a function of the angle between two
-points. Its matrix is a matrix product of unit rows followed by elementwise arithmetic. Done on the
-whole matrix, the arithmetic waits for memory; done on a tile of the product while that is in the
-cache, it costs a fraction of the product. So: one product a tile, arithmetic in place on buffers
-of the thread, the finished tile written once, and its mirror image when the matrix is symmetric.
+points. Its matrix is a matrix product of unit rows followed by elementwise arithmetic. BLAS writes
+the product where the result is wanted, one triangle when the matrix is symmetric. Done on the whole
+matrix, step by step, the arithmetic then waits for memory. So it is done in place on a tile at a
+time, all steps while the tile is in the cache, and so is its mirror image.
 
 Accuracy. A product of unit rows has an absolute error of some ulps of 1, which the angle magnifies
 by 1 / sin(angle). Entries beyond `NEAR` are therefore computed again: for float64 results from
 differences of the rows, which keep all digits, for float32 results from products in float64.
 
-Threads. Tiles go to as many threads as BLAS would use (so OMP_NUM_THREADS and threadpoolctl's
-limits hold), with BLAS on one thread meanwhile. That needs threadpoolctl; without it BLAS keeps its
-threads and the arithmetic runs on one.
+Threads. The product is left to BLAS and its threads. Tiles go to as many threads as BLAS would use
+(so OMP_NUM_THREADS and threadpoolctl's limits hold), with BLAS on one thread meanwhile. That needs
+threadpoolctl; without it the arithmetic runs on one thread.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from scipy.linalg.blas import dsyrk, ssyrk
 
 from ntklib._validate import Array
 
@@ -34,17 +35,14 @@ Index = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Scaled = tuple[Array, Index]
 
-# Rows and columns of a tile. The product is near its best rate from a few hundred rows on, and
-# wide tiles spare it from packing the rows anew.
-SHAPE = {np.dtype(np.float64): (256, 1024), np.dtype(np.float32): (384, 1024)}
+# Rows and columns of a tile: 512 KiB in float64, so that it and the buffers of the arithmetic stay
+# in the second-level cache.
+_SIDE = 256
 # Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
 # ulps, times 1/2 + 1 / (2 pi sin(angle)).
 NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
 # Share of the entries that is worth a second product instead of work pair by pair.
 _DENSE = 1 / 32
-# Entries of a strip of a tile, on which the arithmetic is done while it is in the cache. At least
-# a row of a tile.
-_STRIP = 1 << 16
 # Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
 _BLOCK = 1 << 15
 # Multiplications below which threads cost more than they save.
@@ -121,10 +119,10 @@ def _normalize(X: Array, unit: Array) -> tuple[Array, Index, Array]:
 
 
 class Scratch:
-    """Buffers of one thread: number 0 for a tile, the others for a strip of it."""
+    """Buffers of one thread, of the size of a tile."""
 
-    def __init__(self, tile: int, dtype: np.dtype[Any]) -> None:
-        self._tile, self._dtype = tile, dtype
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
         self._buffers: dict[int, Array] = {}
 
     def __call__(self, index: int, shape: tuple[int, int]) -> Array:
@@ -133,8 +131,7 @@ class Scratch:
             # Apart by an odd number of cache lines: buffers at equal offsets within a page make
             # stores and loads wait for each other.
             pad = 17 * index * 64 // self._dtype.itemsize
-            entries = self._tile if index == 0 else min(_STRIP, self._tile)
-            self._buffers[index] = np.empty(entries + pad, self._dtype)[pad:]
+            self._buffers[index] = np.empty(_SIDE * _SIDE + pad, self._dtype)[pad:]
         return self._buffers[index][: shape[0] * shape[1]].reshape(shape)
 
 
@@ -142,8 +139,8 @@ class Kernel(Protocol):
     """A kernel as a function of the angle between rows i and j, times factors of i and of j.
 
     It may have a method `fused`, which is given the factors of rows and columns as plain numbers
-    and returns None or a function of (cos, rows, columns, out): that one does the work of `bulk`
-    and of the factors in one pass and writes the values to `out`.
+    and returns None or a function of (cos, rows, columns): that one does the work of `bulk` and of
+    the factors in one pass.
 
     `left` and `right` are the factors of rows and columns, as mantissas and binary exponents, and
     `diagonal` the values at i = j, likewise; `left` is `right` when the matrix is symmetric.
@@ -177,10 +174,20 @@ def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtyp
     symmetric = right is None
     right = left if right is None else right
     K = np.empty((len(left), len(right)), dtype)
+    _product(left.unit, right.unit, K, symmetric)
     job = _Job(kernel, left, right, symmetric, K)
-    work = len(left) * len(right) * (left.X.shape[1] + 64) // (2 if symmetric else 1)
-    in_threads(job.run, job.tasks(), alone=work < _SMALL)
+    in_threads(job.run, job.tasks(), alone=64 * K.size < _SMALL)
     return K
+
+
+def _product(left: Array, right: Array, out: Array, symmetric: bool) -> None:
+    """Inner products of the rows; below and on the diagonal only when symmetric."""
+    if symmetric:
+        # To BLAS, whose matrices go by columns, the lower triangle is the upper one.
+        syrk = dsyrk if out.dtype == np.float64 else ssyrk
+        syrk(1.0, left.T, trans=1, c=out.T, overwrite_c=1)
+    else:
+        np.matmul(left, right.T, out=out)
 
 
 class _Near(NamedTuple):
@@ -196,71 +203,60 @@ class _Job:
         self.kernel, self.left, self.right, self.symmetric, self.K = (
             kernel, left, right, symmetric, K,
         )  # fmt: skip
-        # The dtype of the product; float32 only if both sides are.
-        self.dtype = np.result_type(left.X.dtype, right.X.dtype)
-        self.shape = SHAPE[self.dtype]
-        self.limit = NEAR[self.dtype]
-        self.factors = _factors(kernel, self.dtype)
+        self.limit = NEAR[K.dtype]
+        self.factors = _factors(kernel, K.dtype)
         self.fused = self._fused()
 
-    def _fused(self) -> Callable[[Array, slice, slice, Array], None] | None:
+    def _fused(self) -> Callable[[Array, slice, slice], None] | None:
         offer = getattr(self.kernel, "fused", None)
-        if offer is None or self.factors is None or self.K.dtype != self.dtype:
+        if offer is None or self.factors is None:
             return None
-        sizes = len(self.left), len(self.right)
-        ones = (np.ones(n, self.dtype) for n in sizes)
+        ones = (np.ones(n, self.K.dtype) for n in self.K.shape)
         left, right = (one if f is None else f for f, one in zip(self.factors, ones, strict=True))
-        fused: Callable[[Array, slice, slice, Array], None] | None = offer(left, right)
+        fused: Callable[[Array, slice, slice], None] | None = offer(left, right)
         return fused
 
     def tasks(self) -> list[tuple[slice, slice]]:
         """Rows and columns of the tiles; of the lower triangle when symmetric. Small ones last."""
-        (side, width), (n, p) = self.shape, self.K.shape
-        found = []
-        for row in range(0, n, side):
-            rows = slice(row, min(n, row + side))
-            end = row if self.symmetric else p
-            for column in range(0, end, width):
-                found.append((rows, slice(column, min(end, column + width))))
-            if self.symmetric:
-                found.append((rows, rows))
+        n, p = self.K.shape
+        found = [
+            (slice(row, min(n, row + _SIDE)), slice(column, min(p, column + _SIDE)))
+            for row in range(0, n, _SIDE)
+            for column in range(0, row + 1 if self.symmetric else p, _SIDE)
+        ]
         return sorted(found, key=_entries, reverse=True)
 
     def run(self, tasks: Iterator[tuple[slice, slice]]) -> None:
-        scratch = Scratch(self.shape[0] * self.shape[1], self.dtype)
+        scratch = Scratch(self.K.dtype)
         for rows, columns in tasks:
             self.tile(rows, columns, scratch)
 
     def tile(self, rows: slice, columns: slice, scratch: Scratch) -> None:
+        """Turn the cosines of a tile into values, and write its mirror image."""
+        tile = self.K[rows, columns]
         diagonal = self.symmetric and rows == columns
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        cos = np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=scratch(0, shape))
         if diagonal:
-            np.fill_diagonal(cos, 0)  # known exactly
-        out = self.K[rows, columns]
-        step = max(1, _STRIP // shape[1])
-        for start in range(0, shape[0], step):
-            strip = cos[start : start + step]
-            part = slice(rows.start + start, rows.start + start + len(strip))
-            near = None
-            if strip.max() > self.limit or strip.min() < -self.limit:
-                near = self.near(strip, part, columns)
-            if self.fused is not None:
-                self.fused(strip, part, columns, out[start : start + step])
-            else:
-                self.kernel.bulk(strip, part, columns, scratch)
-                self.scale(strip, part, columns, out[start : start + step])
-            if self.symmetric and not diagonal:
-                # While the strip is in the cache, and from the matrix: its stride is kinder to
-                # the cache than the buffer's power of two.
-                np.copyto(self.K[columns, part], out[start : start + step].T)
-            if near is not None:
-                self.put(near)
+            # Nothing is above yet, and on the diagonal the cosine is known exactly.
+            np.copyto(tile, 0, where=_upper(len(tile)))
+        near = None
+        if tile.max() > self.limit or tile.min() < -self.limit:
+            near = self.near(tile, rows, columns)
+        if self.fused is not None:
+            self.fused(tile, rows, columns)
+        else:
+            # On a copy: ufuncs are faster where the rows follow on each other.
+            cos = scratch(0, (len(tile), tile.shape[1]))
+            np.copyto(cos, tile)
+            self.kernel.bulk(cos, rows, columns, scratch)
+            self.scale(cos, rows, columns, tile)
+        if near is not None:
+            self.K[near.row, near.column] = near.value
         if diagonal:
-            lower = np.tril(out, -1)
-            np.copyto(out, lower + lower.T)
+            np.copyto(tile, tile.T, where=_upper(len(tile)))
             mantissa, exponent = self.kernel.diagonal
-            np.fill_diagonal(out, _scaled(mantissa[rows], exponent[rows], out.dtype))
+            np.fill_diagonal(tile, _scaled(mantissa[rows], exponent[rows], tile.dtype))
+        elif self.symmetric:
+            np.copyto(self.K[columns, rows], tile.T)
 
     def scale(self, cos: Array, rows: slice, columns: slice, out: Array) -> None:
         """Values times factors, into the matrix."""
@@ -278,25 +274,25 @@ class _Job:
             values = cos * (a[rows, None] * b[None, columns])
         np.copyto(out, _scaled(values, ea[rows, None] + eb[None, columns], out.dtype))
 
-    def put(self, near: _Near) -> None:
-        """The entries computed again, into the matrix."""
-        (a, ea), (b, eb) = self.kernel.left, self.kernel.right
-        i, j, values = near
-        values = _scaled(values * (a[i] * b[j]), ea[i] + eb[j], self.K.dtype)
-        self.K[i, j] = values
-        if self.symmetric:
-            self.K[j, i] = values
-
     def near(self, cos: Array, rows: slice, columns: slice) -> _Near:
         """Index and values of the entries near -1 and 1; they are zero in `cos` afterwards."""
         i, j = np.nonzero(np.abs(cos) > self.limit)
         negative = cos[i, j] < 0
         cos[i, j] = 0
-        by = _defects_by_products if self.dtype == np.float32 else _defects_by_differences
+        by = _defects_by_products if cos.dtype == np.float32 else _defects_by_differences
         small = by(self.left, self.right, rows, columns, i, j, negative)
         minus, plus = np.where(negative, 2 - small, small), np.where(negative, small, 2 - small)
         i, j = i + rows.start, j + columns.start
-        return _Near(i, j, self.kernel.near(minus, plus, i, j))
+        (a, ea), (b, eb) = self.kernel.left, self.kernel.right
+        values = self.kernel.near(minus, plus, i, j) * (a[i] * b[j])
+        return _Near(i, j, _scaled(values, ea[i] + eb[j], cos.dtype))
+
+
+@cache
+def _upper(n: int) -> Mask:
+    """Where a tile on the diagonal is on or above it."""
+    mask: Mask = np.tri(n, k=-1, dtype=bool)
+    return np.logical_not(mask, out=mask)
 
 
 def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:

@@ -34,8 +34,7 @@ KERNELS = [relu_ntk, relu_nngp, gate_kernel]
 @pytest.fixture
 def small_tiles(monkeypatch):
     """Tiles of a few rows, so that small matrices have many, with an odd edge."""
-    monkeypatch.setattr(_tiles, "SHAPE", {k: (16, 24) for k in _tiles.SHAPE})
-    monkeypatch.setattr(_tiles, "_STRIP", 100)
+    monkeypatch.setattr(_tiles, "_SIDE", 16)
 
 
 @pytest.fixture
@@ -69,8 +68,7 @@ def points(n, d, seed=0, dtype=np.float64):
 def test_tiles_make_the_same_matrix(kernel, n, monkeypatch):
     X, Z = points(n, 7), points(61, 7, 1)
     whole, between = kernel(X), kernel(X, Z)
-    monkeypatch.setattr(_tiles, "SHAPE", {k: (16, 24) for k in _tiles.SHAPE})
-    monkeypatch.setattr(_tiles, "_STRIP", 100)
+    monkeypatch.setattr(_tiles, "_SIDE", 16)
     scale = np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(X, axis=1)) + 4
     assert (np.abs(kernel(X) - whole) <= TOLERANCE * scale).all()
     assert (kernel(X) == kernel(X).T).all()
@@ -82,7 +80,7 @@ def test_threads_change_nothing(small_tiles, four_threads, monkeypatch):
     parallel = [k(X) for k in KERNELS] + [k(X, Z) for k in KERNELS]
     assert len(four_threads) >= 2
     monkeypatch.undo()
-    monkeypatch.setattr(_tiles, "SHAPE", {k: (16, 24) for k in _tiles.SHAPE})
+    monkeypatch.setattr(_tiles, "_SIDE", 16)
     alone = [k(X) for k in KERNELS] + [k(X, Z) for k in KERNELS]
     for a, b in zip(parallel, alone, strict=True):
         assert np.array_equal(a, b)
@@ -259,7 +257,7 @@ def test_memory(kind, dtype, monkeypatch):
     finally:
         tracemalloc.stop()
     assert K.dtype == dtype
-    # Beside the result: a tile and some strips of one thread, 12 MB at worst.
+    # Beside the result: some tiles of one thread, 12 MB at worst.
     assert peak - K.nbytes <= 12e6
 
 
@@ -294,6 +292,24 @@ def test_extreme_norms_in_tiles(small_tiles):
         relu_ntk(np.full((3, 2), 1e20, dtype=np.float32))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_was_in_memory_does_not_matter(dtype, monkeypatch):
+    X, Z = points(300, 20, dtype=dtype), points(280, 20, 1, dtype)
+    right = relu_ntk(X), relu_ntk(X, Z)
+    empty = np.empty
+
+    def full_of_nan(shape, dtype=float, **how):
+        found = empty(shape, dtype, **how)
+        if found.dtype.kind == "f":
+            found.fill(np.nan)
+        return found
+
+    monkeypatch.setattr(np, "empty", full_of_nan)
+    assert np.isnan(np.empty(3)).all()
+    assert np.array_equal(relu_ntk(X), right[0])
+    assert np.array_equal(relu_ntk(X, Z), right[1])
+
+
 def test_no_negative_zero():
     assert not np.signbit(relu_ntk(np.eye(4))).any()
     assert not np.signbit(relu_ntk(np.vstack([np.eye(3), np.zeros(3)]))).any()
@@ -321,8 +337,8 @@ def test_fast_paths_are_as_exact_as_the_plain_one(name, dtype, monkeypatch):
     X = points(150, 6, dtype=dtype)
     X[7], X[8] = X[6], -X[6]
     calls = []
-    strip = _compiled.relu_strip
-    monkeypatch.setattr(_compiled, "relu_strip", lambda *a: calls.append(1) or strip(*a))
+    tile = _compiled.relu_tile
+    monkeypatch.setattr(_compiled, "relu_tile", lambda *a: calls.append(1) or tile(*a))
 
     def value(X, compiled_from, depth=_relu.DEPTH):
         monkeypatch.setattr(_relu, "COMPILED_FROM", compiled_from)
