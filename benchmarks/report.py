@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from ntklib.book.figures.style import COLOR, INK, new_axes
+from ntklib.book.interactive import png, svg
 
 _ORDER = (
     "ntklib",
@@ -63,10 +66,13 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         sorted({f"{b['internal_api']} {b['version']}, {b['architecture']}" for b in blas})
     )
     text = [
+        "### Time",
+        "",
         f"Measured {results['date']} on {results['processor']}, {results['threads']} threads, "
-        f"BLAS {kinds}; load average before: {results['load_before']}. Standard Gaussian points, "
-        "d = 784. Entries: ratio of smallest times to that of `syrk` (median of the ratios, round "
-        "by round).",
+        f"{kinds}; load average before: {results['load_before']}. Standard Gaussian points in 784 "
+        "dimensions. Entries: ratio of the smallest times to that of `syrk`, and in parentheses "
+        "the median of the ratios, round by round. *Lecture* is the kernel of {prf:ref}"
+        "`prp-relu-ntk`; *depth 3* has three hidden layers, all layers trained.",
         "",
         *_speed(results["table"], names),
     ]
@@ -81,9 +87,18 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     if results["other_blas_kernel"]:
         kernel = results["other_blas_kernel"][0]["OPENBLAS_CORETYPE"]
         present = {n for row in results["other_blas_kernel"] for n in row["contenders"]}
-        text += [f"The same with `OPENBLAS_CORETYPE={kernel}`:", ""]
+        text += [
+            f"The same with the BLAS kernels for another processor, `OPENBLAS_CORETYPE={kernel}`:",
+            "",
+        ]
         text += _speed(results["other_blas_kernel"], [n for n in names if n in present])
-    text += ["Largest error relative to sqrt(k(x, x) k(x', x')), against 40 digits:", ""]
+    text += [
+        "### Error",
+        "",
+        "Largest error, relative to $\\sqrt{k(x,x)\\,k(x',x')}$, against 40 digits; *nearly "
+        "parallel* are pairs at angles from $10^{-12}$ to $10^{-2}$ and their opposites:",
+        "",
+    ]
     text += _grid(
         ["kernel", "dtype", "pairs", *names],
         [
@@ -105,6 +120,8 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     largest = max(row["n"] for row in results["table"])
     row = next(r for r in results["table"] if r["n"] == largest and r["dtype"] == "float64")
     text += [
+        "### Memory",
+        "",
         f"Peak memory of the process, {row['kernel']}, n = {largest}, {row['dtype']}; the result "
         f"has {largest**2 * (8 if row['dtype'] == 'float64' else 4) / 1e9:.1f} GB:",
         "",
@@ -113,7 +130,7 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         ["", *(n for n in names if n in row["contenders"])],
         [
             [
-                "GB",
+                "peak, GB",
                 *(
                     f"{row['contenders'][n]['peak_bytes'] / 1e9:.1f}"
                     for n in names
@@ -122,7 +139,12 @@ def write_table(results: dict[str, Any], path: Path) -> None:
             ]
         ],
     )
-    text += ["ntklib along n, d and depth, float64, ratio to `syrk`:", ""]
+    text += [
+        "### Growth",
+        "",
+        "ntklib along n, d and depth, float64, and its ratio to `syrk` of the same n and d:",
+        "",
+    ]
     text += _grid(
         ["kernel", "n", "d", "ntklib, s", "ratio"],
         [
@@ -150,6 +172,8 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     )
     e, s = results["empirical"], results["systems"]
     text += [
+        "### Other work",
+        "",
         f"Empirical kernel, n = {e['n']}, d = {e['d']}, m = {e['m']}: contracted "
         f"{e['contracted']:.3f} s, from the Jacobian {e['jacobian']:.2f} s and "
         f"{e['jacobian_bytes'] / 1e9:.1f} GB, "
@@ -163,12 +187,44 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     path.write_text("\n".join(text))
 
 
-def write_figure(results: dict[str, Any], path: Path) -> None:
-    """Ratios to syrk at the largest size, a dot for each contender."""
-    names = _names(results)
+def write_figure(results: dict[str, Any], *paths: Path) -> None:
+    """The figure as an SVG to be put into a page, which colors its text, or as a PNG."""
+    for path in paths:
+        fig = figure(results)
+        if path.suffix == ".svg":
+            path.write_text(svg(fig, in_words(results), "bench") + "\n")
+        else:
+            path.write_bytes(png(fig))
+
+
+def _largest(results: dict[str, Any]) -> list[dict[str, Any]]:
     largest = max(row["n"] for row in results["table"])
-    rows = [row for row in results["table"] if row["n"] == largest]
-    fig, axes = new_axes(len(rows), 1, height=0.3 + len(rows) * (0.5 + 0.22 * len(names)))
+    return [row for row in results["table"] if row["n"] == largest]
+
+
+def in_words(results: dict[str, Any]) -> str:
+    """What the figure shows."""
+    rows = _largest(results)
+    parts = [
+        f"{row['kernel']}, {row['dtype']}: "
+        + ", ".join(
+            f"{name} {row['contenders'][name]['ratio_of_minima']:.1f}"
+            if name in row["contenders"]
+            else f"{name} failed"
+            for name in _names(results)
+        )
+        for row in rows
+    ]
+    return (
+        f"Time for the matrix on {rows[0]['n']} points in units of syrk, a dot for each program on "
+        f"a logarithmic axis. {'; '.join(parts)}."
+    )
+
+
+def figure(results: dict[str, Any]) -> Figure:
+    """Ratios to syrk at the largest size, a dot for each contender."""
+    names, rows = _names(results), _largest(results)
+    fig, axes = new_axes(len(rows), 1, height=0.5 + len(rows) * (0.4 + 0.2 * len(names)))
     for ax, row in zip(axes, rows, strict=True):
         for y, name in enumerate(reversed(names)):
             if name not in row["contenders"]:
@@ -180,7 +236,7 @@ def write_figure(results: dict[str, Any], path: Path) -> None:
             ax.plot([1, ratio], [y, y], color=color, lw=1.5)
             ax.plot(ratio, y, "o" if own else "s", color=color)
             ax.annotate(
-                f"{ratio:.2f}",
+                f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}",
                 (ratio, y),
                 (6, 0),
                 textcoords="offset points",
@@ -189,13 +245,11 @@ def write_figure(results: dict[str, Any], path: Path) -> None:
             )
         ax.axvline(1, color=INK, lw=1)
         ax.set_xscale("log")
-        ax.set_xlim(0.95, 40)
-        ax.set_xticks([1, 2, 5, 10, 20], ["1 (syrk)", "2", "5", "10", "20"])
+        ax.set_xlim(0.95, 45)
+        ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
         ax.minorticks_off()
         ax.set_yticks(range(len(names)), list(reversed(names)))
         ax.set_ylim(-0.6, len(names) - 0.4)
-        ax.set_title(
-            f"{row['kernel']}, n = {row['n']}, {row['dtype']}", loc="left", fontsize="medium"
-        )
-    axes[-1].set_xlabel("time, in units of syrk")
-    fig.savefig(path, metadata={"Date": None}, facecolor="white")
+        ax.set_title(f"{row['kernel']}, {row['dtype']}", loc="left", fontsize="medium")
+    axes[-1].set_xlabel(f"time at n = {rows[0]['n']}, in units of syrk")
+    return fig

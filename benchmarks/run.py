@@ -9,9 +9,9 @@ job, so that what else the machine does meets all of them alike. Reported are ra
 BLAS routine for one triangle of X X^T, which every exact method needs at least: the ratio of the
 smallest times, and the median over the rounds of the ratio within a round. Memory is warm.
 
-Writes results.json, results.md and results.svg beside this file. neural-tangents and scikit-ntk get
-an environment each (.venv-bench-*), made on the first run; PyTorch is used where this environment
-has it. What cannot be installed is named in the results.
+Writes results.json, results.md, results.svg and results.png beside this file; the book's page
+"How fast, how exact" shows them. neural-tangents, scikit-ntk and PyTorch get an environment each
+(.venv-bench-*), made on the first run. What cannot be installed is named in the results.
 """
 
 from __future__ import annotations
@@ -50,9 +50,14 @@ PINS = {
         "threadpoolctl",
     ],
     "scikit-ntk": ["scikit-ntk==1.2.1", "threadpoolctl"],
+    "PyTorch": ["torch", "numpy", "threadpoolctl"],
 }
 # Versions of Python for which these are published.
-PYTHONS = {"neural-tangents": ((3, 9), (3, 12)), "scikit-ntk": ((3, 9), (3, 14))}
+PYTHONS = {
+    "neural-tangents": ((3, 9), (3, 12)),
+    "scikit-ntk": ((3, 9), (3, 14)),
+    "PyTorch": ((3, 10), (3, 14)),
+}
 KERNELS = ("lecture", "depth 3")
 D = 784
 PAUSE = 0.1
@@ -129,7 +134,7 @@ def python_for(name: str) -> str | None:
 
 def environment(name: str) -> tuple[str | None, str]:
     """The Python of a rival's environment, made if need be, or None and why."""
-    home = ROOT / f".venv-bench-{name}"
+    home = ROOT / f".venv-bench-{name.lower()}"
     python, stamp = home / "bin" / "python", home / ".stamp"
     if stamp.exists() and stamp.read_text() == "\n".join(PINS[name]):
         return str(python), ""
@@ -169,10 +174,6 @@ def start(kernel: str | None, missing: dict[str, str], few: bool) -> list[Conten
                 missing[name] = why
             else:
                 started.append(Contender(name, python, **forced))
-        if find_spec("torch") is None:
-            missing["PyTorch"] = "not installed in this environment"
-        else:
-            started.append(Contender("PyTorch", sys.executable, **forced))
     if find_spec("numba") is None:
         missing["numba"] = "not installed in this environment: ntklib ran with NumPy alone"
     if find_spec("threadpoolctl") is None:
@@ -443,7 +444,7 @@ def main() -> None:
     if not quick:
         (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
         write_table(results, HERE / "results.md")
-        write_figure(results, HERE / "results.svg")
+        write_figure(results, HERE / "results.svg", HERE / "results.png")
     for name, why in missing.items():
         print(f"   {name}: {why}")
     if not math.isfinite(results["seconds"]):

@@ -78,11 +78,14 @@ def test_rounds_and_report(run, contenders, tmp_path):
         "systems": {"n": 30} | contenders[1].ask(do="systems", n=30, d=40, dtype="float64"),
     }
     run.write_table(json.loads(json.dumps(results)), tmp_path / "table.md")
-    run.write_figure(results, tmp_path / "figure.svg")
+    run.write_figure(results, tmp_path / "figure.svg", tmp_path / "figure.png")
     text = (tmp_path / "table.md").read_text()
     assert "PyTorch: not installed in this environment." in text
     assert "| lecture | 60 | float64 |" in text
-    assert (tmp_path / "figure.svg").stat().st_size > 5000
+    drawn = (tmp_path / "figure.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert "naive NumPy" in drawn
+    assert (tmp_path / "figure.png").stat().st_size > 5000
 
 
 def test_what_fails_is_said(run):
