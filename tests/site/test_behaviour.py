@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from tests.site import checks
 from tools.browser import NAMES, chromium
@@ -70,8 +70,7 @@ PREVIEWED = {
 }
 
 
-@pytest.mark.parametrize("start", PREVIEWED)
-def test_a_link_shows_what_it_leads_to(page, address, start):
+def a_link_shows(page, address, start=CHAPTER):
     witness = checks.visit(page, f"{address}/{start}")
     preview = page.locator("#preview.shown")
     for selector, words in PREVIEWED[start]:
@@ -91,7 +90,12 @@ def test_a_link_shows_what_it_leads_to(page, address, start):
     assert witness.foreign(address) == []
 
 
-def test_a_preview_follows_the_keyboard_and_lets_the_pointer_in(page, origin):
+@pytest.mark.parametrize("start", PREVIEWED)
+def test_a_link_shows_what_it_leads_to(page, address, start):
+    a_link_shows(page, address, start)
+
+
+def test_a_preview_follows_the_keyboard(page, origin):
     checks.visit(page, f"{origin}/{CHAPTER}")
     link = page.locator("article p > a.internal[href^='#prp-']").first
     preview = page.locator("#preview.shown")
@@ -157,6 +161,55 @@ def test_a_link_into_a_fold_opens_it(page, origin):
     ident = solution.evaluate("(e) => e.id || e.querySelector('[id]').id")
     page.evaluate("(id) => (location.hash = id)", ident)
     expect(solution).to_have_attribute("open", "")
+
+
+# ---- Planted faults ---------------------------------------------------------------------------
+
+# A behaviour, the file that is served with a fault, what stands there, and what instead; nothing
+# in place of what stands there empties the file.
+PLANTED = [
+    (test_the_search_finds_a_word, "searchindex.js", "hoeffd", "hoeffe"),
+    (test_the_search_says_when_there_is_nothing, "_static/searchtools.js", "did not match", "did"),
+    (test_the_color_mode_turns_and_stays, "_static/scripts/pydata-sphinx-theme.js", "", ""),
+    (test_the_color_mode_turns_and_stays, "_static/head.js", 'getItem("mode")', 'getItem("x")'),
+    (a_link_shows, "_static/preview.js", "", ""),
+    (a_link_shows, "_static/previews.js", "Proposition", "Position"),
+    (a_link_shows, "_static/preview.js", '"Escape"', '"Enter"'),
+    (
+        test_a_preview_follows_the_keyboard,
+        "_static/preview.js",
+        '"focusin"',
+        '"focusing"',
+    ),
+    (test_figures_take_the_color_of_the_text, LANDING, "currentColor", "#123456"),
+    (test_the_way_to_the_next_page_and_back, LANDING, 'rel="next"', 'rel="other"'),
+    (test_the_skip_link_is_the_first_stop, LANDING, 'class="skip" href', 'class="skip" name'),
+    (test_the_chapters_on_a_phone, "_static/scripts/pydata-sphinx-theme.js", "", ""),
+    (test_a_link_into_a_fold_opens_it, "_static/page.js", "fold.open = true", "fold.open"),
+]
+
+
+@pytest.fixture
+def impatient():
+    """What does not come within a second does not come."""
+    expect.set_options(timeout=1000)
+    yield
+    expect.set_options(timeout=5000)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(("behaviour", "file", "old", "new"), PLANTED)
+def test_planted_fault_is_seen(page, origin, site, behaviour, file, old, new):
+    page.set_default_timeout(1000)
+    page.set_default_navigation_timeout(10_000)
+    path = site / file
+    sound = path.read_text(encoding="utf-8")
+    assert old in sound
+    kind = "text/html" if path.suffix == ".html" else "text/javascript"
+    body = sound.replace(old, new) if old else ""
+    page.route(f"**/{file}*", lambda route: route.fulfill(body=body, content_type=kind))
+    with pytest.raises((AssertionError, TimeoutError)):
+        behaviour(page, origin)
 
 
 # ---- What is missing is said -------------------------------------------------------------------
