@@ -96,6 +96,26 @@ def _fold(summary: str, content: list[nodes.Node], **attributes: Any) -> fold_no
     return fold_node("", *content, summary=" ".join(summary.split()), **attributes)
 
 
+def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Name the column in each cell of a table of words; the style shows the names on a phone.
+
+    There a row becomes a card, because three to five columns of words do not fit side by side.
+    """
+    if app.builder.format != "html":
+        return
+    for table in doctree.findall(nodes.table):
+        head, rows = table.next_node(nodes.thead), table.next_node(nodes.tbody)
+        names = [entry.astext() for entry in head.findall(nodes.entry)] if head else []
+        if not 3 <= len(names) <= 5:
+            continue
+        table["classes"].append("cards")
+        for row in rows.findall(nodes.row):
+            for name, entry in zip(names, row.children, strict=True):
+                if (words := entry.next_node(nodes.paragraph)) and entry.astext().strip():
+                    label = nodes.inline("", f"{name} ", classes=["label", nodes.make_id(name)])
+                    words.insert(0, label)
+
+
 def drop_listeners(app: Sphinx) -> None:
     """Silence sphinx-thebe, which writes scripts into the text of every page."""
     for listeners in app.events.listeners.values():
@@ -108,7 +128,8 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     context["page_metadata"] = metadata(app, page, context, doctree)
     context.setdefault("notebook_download", "")
     context.setdefault("launch_links", [])
-    body = give_room(context.get("body", ""), app.config.mathjax3_config)
+    body = glue(give_room(context.get("body", ""), app.config.mathjax3_config))
+    body = BOUND.sub(r'<span class="glue">\1</span>', body)
     # Deprecated in ARIA 1.2; the entries stand in a list.
     body = context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     maths = 'class="math' in body
@@ -149,6 +170,34 @@ FORMULA = re.compile(
     r'(\s*(?:<span class="eqno">.*?</a></span>)?\s*)(\\[(\[].*?\\[)\]])\s*</\1>',
     re.DOTALL,
 )
+
+
+def glue(body: str) -> str:
+    """Keep a formula on one line with the brackets before it and the marks after it.
+
+    A browser may break a line on either side of a formula, whatever stands there.
+    """
+
+    def wrap(match: re.Match[str]) -> str:
+        before, formula, ends, after = match.groups()
+        # A mark that follows emphasis moves into it: a span cannot cross its end.
+        return (
+            f'<span class="glue">{before}{formula}{after}</span>{ends}'
+            if before + after
+            else match[0]
+        )
+
+    return GLUED.sub(wrap, body)
+
+
+GLUED = re.compile(
+    r"((?:[^\s<>&;]|&quot;){0,3})"
+    r'(<span class="math notranslate nohighlight"[^>]*>[^<]*</span>)'
+    r"((?:</em>|</strong>)*)((?:[^\s<>&]|&quot;){0,14})"
+)
+
+# The bound at the end of a check, which would break after the sign or inside of "1e-10".
+BOUND = re.compile(r"((?:≤|≥|=) [\w.+-]+)(?=</span></p>)")
 
 
 def _used(filename: object, body: str) -> bool:
@@ -279,6 +328,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", drop_listeners)
     app.connect("builder-inited", write_maths)
     app.connect("doctree-resolved", fold)
+    # After the ledger has become tables.
+    app.connect("doctree-resolved", label_cells, priority=900)
     app.connect("html-page-context", mend_page, priority=950)
     app.connect("build-finished", finish)
     app.add_js_file("mathjax_config.js", priority=480, defer="defer")

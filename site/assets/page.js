@@ -29,13 +29,29 @@ window.addEventListener("beforeprint", () => {
 });
 window.addEventListener("afterprint", () => folded.forEach((fold) => (fold.open = false)));
 
+// Width of what stands with a formula on its line: brackets before it, marks after it.
+function beside(formula) {
+  const glue = formula.closest(".glue");
+  return [...(glue?.childNodes ?? [])].reduce((sum, node) => {
+    if (node.nodeType !== Node.TEXT_NODE) return sum;
+    const range = document.createRange();
+    range.selectNode(node);
+    return sum + range.getBoundingClientRect().width;
+  }, 0);
+}
+
 // A formula within a line that is wider than the lines gets one of its own, and scrolls.
 function widen(formulas) {
-  const wide = [...formulas].map((formula) => {
-    const room = formula.closest("p, li, dd, dt, td, th, h1, h2, h3, h4, summary, div")?.clientWidth;
-    return room > 0 && formula.querySelector("mjx-math")?.getBoundingClientRect().width > room;
+  const sizes = [...formulas].map((formula) => {
+    const block = formula.closest("p, li, dd, dt, td, th, h1, h2, h3, h4, summary, div");
+    const taken = Math.ceil(beside(formula));
+    const width = formula.querySelector("mjx-math")?.getBoundingClientRect().width;
+    return { taken, wide: block?.clientWidth > 0 && width > block.clientWidth - taken };
   });
-  [...formulas].forEach((formula, i) => formula.classList.toggle("wide", wide[i]));
+  [...formulas].forEach((formula, i) => {
+    formula.classList.toggle("wide", sizes[i].wide);
+    if (sizes[i].wide) formula.style.setProperty("--beside", `${sizes[i].taken}px`);
+  });
 }
 document.addEventListener("maths-set", (event) =>
   widen(event.detail.filter((formula) => formula.localName === "span"))
@@ -47,6 +63,16 @@ const WIDE = {
   ".pst-scrollable-table-container": "Table",
   "div.highlight pre, dl.py > dt": "Code",
 };
+// The end at which there is more to see fades out.
+function fade(box) {
+  box.classList.toggle("more-before", box.scrollLeft > 1);
+  box.classList.toggle("more-after", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+}
+document.addEventListener(
+  "scroll",
+  (event) => event.target.getAttribute?.("role") === "group" && fade(event.target),
+  { capture: true, passive: true }
+);
 function reachable() {
   for (const [boxes, kind] of Object.entries(WIDE)) {
     for (const box of document.querySelectorAll(`main :is(${boxes})`)) {
@@ -55,8 +81,10 @@ function reachable() {
         box.tabIndex = 0;
         box.setAttribute("role", "group");
         box.setAttribute("aria-label", `${kind}${number ? ` ${number}` : ""}, scrolls sideways`);
+        fade(box);
       } else if (box.getAttribute("role") === "group") {
         ["tabindex", "role", "aria-label"].forEach((name) => box.removeAttribute(name));
+        box.classList.remove("more-before", "more-after");
       }
     }
   }

@@ -28,6 +28,9 @@ document.querySelectorAll("figure.ntk-interact").forEach((figure) => {
   }
 
   for (const input of inputs) {
+    // Room for the longest value, so that the slider does not change its length under the hand.
+    const longest = Math.max(...input.dataset.values.split("|").map((text) => text.length));
+    input.nextElementSibling.style.minWidth = `max(4.5rem, ${longest}ch)`;
     input.addEventListener("input", show);
     // Handled here, because some hosts (JupyterLab) take the arrow keys for themselves.
     input.addEventListener("keydown", (event) => {
