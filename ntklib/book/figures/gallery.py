@@ -87,8 +87,8 @@ def portrait_alt(activation: str, depth: int) -> str:
     tangent, covariance = _around(activation, depth)
     right, far = _POINTS // 4, _POINTS // 2
     return (
-        f"{activation}, {_layers(depth)}. Above: the kernels over the angle, divided by their value "
-        f"at angle zero. At a right angle the NTK is {_two(tangent[right])} and the NNGP "
+        f"{activation}, {_layers(depth)}. Above: the kernels over the angle, divided by their "
+        f"value at angle zero. At a right angle the NTK is {_two(tangent[right])} and the NNGP "
         f"{_two(covariance[right])}; at opposite points {_two(tangent[far])} and "
         f"{_two(covariance[far])}. Below: three sample paths of the Gaussian process on the circle."
     )
@@ -136,7 +136,7 @@ def _stairs(activation: str, start: float, steps: int = 40) -> tuple[Array, Arra
 
 def staircase(activation: str) -> Figure:
     """The correlation map, and what its iteration does to two pairs of points."""
-    fig, ax = new_axes(height=3.8)
+    fig, ax = new_axes(height=4.0)
     rho = np.linspace(-1, 1, 161)
     ax.plot(rho, rho, color=COLOR["muted"], lw=1)
     ax.plot(rho, _map(activation, rho)[0], color=COLOR["theory"], lw=2.5, label="$r(\\rho)$")
@@ -147,7 +147,7 @@ def staircase(activation: str) -> Figure:
     ax.plot(end, end, "X", color=COLOR["forbidden"], ms=9, label="fixed point", zorder=5)
     ax.set(xlabel="correlation before a layer", ylabel="after it", xlim=(-1.03, 1.03))
     ax.set(ylim=(-1.08, 1.08), title=f"{activation}: slope at 1 is {slope_at_one(activation):.3f}")
-    ax.legend(loc="upper left", fontsize="small")
+    fig.legend(loc="outside lower center", ncols=4, columnspacing=1, handletextpad=0.4)
     return fig
 
 
@@ -184,19 +184,18 @@ def deep(depth: int) -> Figure:
     fig, (upper, lower) = new_axes(2, height=4.8)
     angle, profile = _relu_profile(depth)
     upper.plot(angle, profile, color=COLOR["theory"], lw=2.5)
-    upper.set(xlabel="angle θ", ylim=(-0.05, 1.05), title=f"NTK, {_layers(depth)}")
+    upper.set(xlabel="angle θ", ylim=(-0.22, 1.05), title=f"NTK, {_layers(depth)}")
     upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
     tangent, covariance = _by_depth()
     for i, (style, a) in enumerate(zip(_STYLES, (45, 90, 180), strict=False)):
         lower.semilogx(_DEPTHS, tangent[:, i], ls=style, color=COLOR["theory"], label=f"NTK, {a}°")
-    lower.semilogx(_DEPTHS, covariance[:, 1], color=COLOR["network"], lw=3, alpha=0.5)
-    lower.annotate("NNGP, 90°", (18, 0.86), color=COLOR["network"], fontsize="small")
+    lower.semilogx(_DEPTHS, covariance[:, 1], color=COLOR["network"], lw=3, label="NNGP, 90°")
     lower.axvline(depth, color=COLOR["muted"], lw=1)
     lower.set(xlabel="hidden layers", ylim=(-0.05, 1.05), title="over depth")
-    lower.legend(loc="center right", bbox_to_anchor=(1, 0.63), fontsize="small")
+    fig.legend(loc="outside lower center", ncols=4, columnspacing=1, handlelength=1.6)
     for ax in (upper, lower):
         ax.axhline(0.25, color=COLOR["forbidden"], lw=1.2, ls="--")
-    upper.annotate("1/4", (0.05, 0.28), color=COLOR["forbidden"])
+    upper.annotate("1/4", (0.05, 0.08), color=COLOR["forbidden"])
     return fig
 
 
@@ -204,10 +203,10 @@ def deep_alt(depth: int) -> str:
     """What a frame of `deep` shows, in words."""
     _, profile = _relu_profile(depth)
     return (
-        f"Above: the NTK of a ReLU network of {_layers(depth)} over the angle, divided by its value "
-        f"at zero; it is {_two(profile[60])} at a right angle and {_two(profile[-1])} at opposite "
-        "points. Below: its values at 45, 90 and 180 degrees over the depth, which all tend to "
-        "one quarter, and the NNGP at 90 degrees, which tends to one."
+        f"Above: the NTK of a ReLU network of {_layers(depth)} over the angle, divided by its "
+        f"value at zero; it is {_two(profile[60])} at a right angle and {_two(profile[-1])} at "
+        "opposite points. Below: its values at 45, 90 and 180 degrees over the depth, which all "
+        "tend to one quarter, and the NNGP at 90 degrees, which tends to one."
     )
 
 
@@ -225,7 +224,7 @@ def layers(depth: int) -> Figure:
             ls=_STYLES[(layer - 1) % len(_STYLES)],
             color=COLOR["network" if last else "theory"],
             lw=2.5 if last else 1.8,
-            label="readout (NNGP)" if last else f"layer {layer}",
+            label="readout\n(NNGP)" if last else f"layer {layer}",
         )
     ax.axhline(0, color=INK, lw=0.6)
     ax.set(xlabel="angle θ", ylim=(-0.25, 1.05), title=f"ReLU, {_layers(depth)}")

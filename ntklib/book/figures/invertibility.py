@@ -57,9 +57,9 @@ def traveller_alt(degrees: float) -> str:
     value = _smallest(degrees)
     where = "is singular" if value < 1e-9 else f"has smallest eigenvalue {value:.4f}"
     return (
-        "Above: a circle with points at 10, 190, 50, 230 and 80 degrees, and a sixth, a diamond, at "
-        f"{degrees} degrees. Below: the smallest eigenvalue against the position of the sixth; it "
-        "touches zero at the five points and at 260 degrees, opposite the fifth. With the sixth "
+        "Above: a circle with points at 10, 190, 50, 230 and 80 degrees, and a sixth, a diamond, "
+        f"at {degrees} degrees. Below: the smallest eigenvalue against the position of the sixth; "
+        "it touches zero at the five points and at 260 degrees, opposite the fifth. With the sixth "
         f"here the Gram matrix {where}."
     )
 

@@ -112,7 +112,7 @@ def descent(step: float) -> Figure:
         lower.semilogy(t, np.abs((walk - CENTER) @ direction) + 1e-12, style, label=label)
         lower.lines[-1].set_color(COLOR["theory"] if style == "-" else COLOR["gate"])
     lower.set(xlabel="steps", title="gap by direction", ylim=(1e-4, 1e3))
-    lower.legend(loc="upper right")
+    lower.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 
@@ -278,7 +278,9 @@ def digits_lost() -> Figure:
     logs = np.log10(CONDITIONS)
     for slope in (1, 2):
         name = "slopes −1 and −2" if slope == 1 else None
-        ax.plot(CONDITIONS, np.maximum(16 - slope * logs, 0), color=COLOR["muted"], lw=1, label=name)
+        ax.plot(
+            CONDITIONS, np.maximum(16 - slope * logs, 0), color=COLOR["muted"], lw=1, label=name
+        )
     series = (
         (r"SVD of $J$", "o-", COLOR["theory"]),
         (r"$(J^\top\!J)^{+}J^\top r$", "s--", COLOR["linear"]),
@@ -328,8 +330,8 @@ def widths_alt(rows: Array, n: int) -> str:
     full = int(p[rank == n].min())
     return (
         f"Three panels against the number of weights, from {p[0]:.0f} to {p[-1]:.0f}, with a "
-        f"dashed line at {n}. First: the rank of J grows and is {n} from {full} weights on. Second: "
-        f"the distance has its peak, {distance[far]:.3g}, at {p[far]:.0f} weights, and falls to "
-        f"{distance[-1]:.3g}. Third: the test accuracy is {accuracy[1]:.2f} at {p[1]:.0f} weights, "
-        f"{accuracy[worst]:.2f} at {p[worst]:.0f}, and {accuracy[-1]:.2f} at the end."
+        f"dashed line at {n}. First: the rank of J grows and is {n} from {full} weights on. "
+        f"Second: the distance has its peak, {distance[far]:.3g}, at {p[far]:.0f} weights, and "
+        f"falls to {distance[-1]:.3g}. Third: the test accuracy is {accuracy[1]:.2f} at {p[1]:.0f} "
+        f"weights, {accuracy[worst]:.2f} at {p[worst]:.0f}, and {accuracy[-1]:.2f} at the end."
     )

@@ -127,7 +127,7 @@ def gap(m: int) -> Figure:
     ax.annotate("slope 2", (0.01, 8 * smooth[0] * 100), (-8, 8), textcoords="offset points",
                 ha="right", color=COLOR["theory"])  # fmt: skip
     ax.set(xlabel="step $s$", ylabel="$|F-F_0|$", ylim=(1e-10, 30), title=f"width {m}")
-    ax.legend(loc="lower right")
+    fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 
@@ -370,8 +370,8 @@ def fan_alt(spread: float) -> str:
     _, pattern, rank = _fan(spread)
     count = int(pattern.max()) + 1
     return (
-        f"Above: twelve points of the circle in a fan of opening {spread:.2g}, and the lines of six "
-        f"ReLU neurons; the points show {count} gate pattern{'s' * (count > 1)}. Below: the rank "
-        f"of the Jacobian and its bound, twice the number of patterns, against the opening; here "
-        f"rank {rank} and bound {2 * count}."
+        f"Above: twelve points of the circle in a fan of opening {spread:.2g}, and the lines of "
+        f"six ReLU neurons; the points show {count} gate pattern{'s' * (count > 1)}. Below: the "
+        f"rank of the Jacobian and its bound, twice the number of patterns, against the opening; "
+        f"here rank {rank} and bound {2 * count}."
     )

@@ -109,8 +109,8 @@ def triangle_alt(t: float) -> str:
     train, test = _values(SEEN, t, TRAIN)[0], _values(SEEN, t, TEST)[0]
     still = _values(SEEN, 0, TEST)[0]
     return (
-        f"Above, the weight plane: the line through w_0 along the gradient, w-hat on it at distance "
-        f"{SEEN} from w_0, and w on the perpendicular through w-hat, moved by {t:g}; w is "
+        f"Above, the weight plane: the line through w_0 along the gradient, w-hat on it at "
+        f"distance {SEEN} from w_0, and w on the perpendicular through w-hat, moved by {t:g}; w is "
         f"{distance:.2f} away from w_0. Below: the curves of F_0 with weights w and w-hat meet at "
         f"the training input, value {train:.2f}; at the test input they are {test:.2f} and "
         f"{still:.2f}."
@@ -303,7 +303,7 @@ def features(x: float) -> Figure:
     lower.axvline(x, color=COLOR["accent"], ls=":", lw=1.2)
     lower.axhline(0, color=COLOR["muted"], lw=0.8)
     lower.set(xlabel="second input", xlim=(-3, 3), ylim=(-2.6, 2.6), title=f"x = {x:g}")
-    lower.legend(loc="upper left", fontsize="small")
+    fig.legend(loc="outside lower center", ncols=2)
     return fig
 
 

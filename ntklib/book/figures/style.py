@@ -50,7 +50,8 @@ def new_axes(
 ) -> tuple[Figure, Any]:
     """A figure and its axes, as ``matplotlib.pyplot.subplots`` gives them, without its state.
 
-    Every figure is `WIDTH` wide. Panels that need room for a scale of their own go below each other.
+    Every figure is `WIDTH` wide. Panels that need room for scales of their own go one below
+    the other.
     """
     fig = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = fig.subplots(
