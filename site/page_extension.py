@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -18,6 +19,7 @@ from docutils import nodes
 from previews import write_previews  # this folder is on the path: see _config.yml
 from room import expand, height, width
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx_exercise.nodes import solution_node
 from sphinx_proof.nodes import proof_node
 
@@ -129,7 +131,8 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     context.setdefault("notebook_download", "")
     context.setdefault("launch_links", [])
     body = glue(give_room(context.get("body", ""), app.config.mathjax3_config))
-    body = BOUND.sub(r'<span class="glue">\1</span>', body)
+    for pattern in (BOUND, REFERENCE):
+        body = pattern.sub(r'<span class="glue">\1</span>', body)
     # Deprecated in ARIA 1.2; the entries stand in a list.
     body = context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     maths = 'class="math' in body
@@ -196,6 +199,9 @@ GLUED = re.compile(
     r"((?:</em>|</strong>)*)((?:[^\s<>&]|&quot;){0,14})"
 )
 
+# A reference by kind and number, such as "Proposition 8".
+REFERENCE = re.compile(r'(?<=">)([A-Z][a-z]+ \d+)(?=</a>)')
+
 # The bound at the end of a check, which would break after the sign or inside of "1e-10".
 BOUND = re.compile(r"((?:≤|≥|=) [\w.+-]+)(?=</span></p>)")
 
@@ -207,22 +213,40 @@ def _used(filename: object, body: str) -> bool:
     return "sd-" in body or "sphinx-design" not in name
 
 
+def take_address(app: Sphinx, config: Config) -> None:
+    """Let the environment say where the site will stand, which only who publishes it knows.
+
+    Site map, canonical links and the cards of social networks need whole addresses.
+    """
+    if address := os.environ.get(ADDRESS):
+        if not address.startswith(("http://", "https://")):
+            raise ValueError(f"{ADDRESS} must be the address of the site, got {address!r}")
+        config.html_baseurl = address.rstrip("/") + "/"
+
+
+ADDRESS = "BOOK_URL"
+
+
 def metadata(
     app: Sphinx, page: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> list[tuple[str, str]]:
-    """What search engines and previews of links show: title, description, picture."""
+    """What search engines and previews of links show of a page."""
     title = html.unescape(re.sub("<[^>]*>", "", context.get("title", "")))
+    return card(app, title, DESCRIPTIONS.get(page) or describe(doctree), f"{page}.html")
+
+
+def card(app: Sphinx, title: str, description: str, path: str) -> list[tuple[str, str]]:
+    """Title, description and picture of what stands at a path of the site."""
     pairs = [
         ("og:title", title),
         ("og:type", "article"),
         ("og:site_name", app.config.html_title),
     ]
-    if description := DESCRIPTIONS.get(page) or describe(doctree):
+    if description:
         pairs += [("description", description), ("og:description", description)]
-    if app.config.html_baseurl:
-        base = app.config.html_baseurl.rstrip("/")
+    if base := app.config.html_baseurl.rstrip("/"):
         pairs += [
-            ("og:url", f"{base}/{page}.html"),
+            ("og:url", f"{base}/{path}"),
             ("og:image", f"{base}/_static/card.png"),
             ("og:image:alt", CARD_ALT),
             ("twitter:card", "summary_large_image"),
@@ -262,14 +286,8 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
-    root = app.builder.get_target_uri(app.config.root_doc)
     base = app.config.html_baseurl.rstrip("/")
-    out.joinpath("index.html").write_text(
-        LANDING.format(
-            policy=POLICY, title=html.escape(app.config.html_title), target=html.escape(root)
-        ),
-        encoding="utf-8",
-    )
+    out.joinpath("index.html").write_text(landing(app), encoding="utf-8")
     robots = "User-agent: *\nAllow: /\n"
     if base:
         pages = sorted(app.builder.get_target_uri(doc) for doc in app.env.found_docs)
@@ -286,6 +304,24 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
             path.unlink()
     style = static / "styles/pydata-sphinx-theme.css"
     style.write_text(without_icons(style.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def landing(app: Sphinx) -> str:
+    """The page at the site's own address: it leads on, and has the card that links to it show."""
+    root = app.config.root_doc
+    about = describe(app.env.get_doctree(root))
+    pairs = card(app, app.config.html_title, about, "")
+    tags = (
+        f'<meta {"property" if name.startswith("og:") else "name"}="{name}" '
+        f'content="{html.escape(content)}">'
+        for name, content in pairs
+    )
+    return LANDING.format(
+        policy=POLICY,
+        title=html.escape(app.config.html_title),
+        target=html.escape(app.builder.get_target_uri(root)),
+        card="\n".join(tags),
+    )
 
 
 def without_icons(css: str) -> str:
@@ -307,7 +343,7 @@ LANDING = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta http-equiv="refresh" content="0; url={target}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="description" content="{title}: the address of the book leads to its first page.">
+{card}
 <title>{title}</title>
 <link rel="canonical" href="{target}">
 <link rel="icon" type="image/svg+xml" href="_static/favicon.svg">
@@ -325,6 +361,7 @@ SITEMAP = (
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_node(fold_node, html=(visit_fold, depart_fold))
+    app.connect("config-inited", take_address)
     app.connect("builder-inited", drop_listeners)
     app.connect("builder-inited", write_maths)
     app.connect("doctree-resolved", fold)

@@ -46,7 +46,7 @@ function widen(formulas) {
     const block = formula.closest("p, li, dd, dt, td, th, h1, h2, h3, h4, summary, div");
     const taken = Math.ceil(beside(formula));
     const width = formula.querySelector("mjx-math")?.getBoundingClientRect().width;
-    return { taken, wide: block?.clientWidth > 0 && width > block.clientWidth - taken };
+    return { taken, wide: block?.clientWidth > 0 && width > block.clientWidth - taken + 1 };
   });
   [...formulas].forEach((formula, i) => {
     formula.classList.toggle("wide", sizes[i].wide);

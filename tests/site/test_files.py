@@ -148,7 +148,7 @@ def test_site_map_and_card_where_the_address_is_known(tmp_path, monkeypatch):
         builder=builder,
         outdir=str(tmp_path),
         config=config,
-        env=SimpleNamespace(found_docs={"intro", "chapters/limit"}),
+        env=SimpleNamespace(found_docs={"intro", "chapters/limit"}, get_doctree=lambda doc: None),
     )
     page_extension.finish(app, None)
     root = ET.fromstring(tmp_path.joinpath("sitemap.xml").read_text())
@@ -160,6 +160,25 @@ def test_site_map_and_card_where_the_address_is_known(tmp_path, monkeypatch):
     assert pairs["og:title"] == "Start"
     assert pairs["og:image"] == f"{base}/_static/card.png"
     assert len(pairs["og:image:alt"].split()) > 5
+    first = checks.parse(tmp_path / "index.html")
+    assert first.find("meta", attrs={"property": "og:url"})["content"] == f"{base}/"
+    assert first.find("meta", attrs={"property": "og:image"})["content"] == pairs["og:image"]
+
+
+def test_the_environment_may_say_the_address(monkeypatch):
+    monkeypatch.syspath_prepend(str(checks.ROOT / "site"))
+    import page_extension
+
+    config = SimpleNamespace(html_baseurl="")
+    monkeypatch.setenv(page_extension.ADDRESS, "")
+    page_extension.take_address(None, config)
+    assert config.html_baseurl == ""
+    monkeypatch.setenv(page_extension.ADDRESS, "https://example.org/book")
+    page_extension.take_address(None, config)
+    assert config.html_baseurl == "https://example.org/book/"
+    monkeypatch.setenv(page_extension.ADDRESS, "example.org/book")
+    with pytest.raises(ValueError, match=r"BOOK_URL must be the address .* 'example\.org/book'"):
+        page_extension.take_address(None, config)
 
 
 def test_icons_of_the_theme_are_cut_out_of_its_style(site):

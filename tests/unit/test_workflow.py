@@ -111,3 +111,49 @@ def test_the_branch_of_the_launch_buttons_is_the_one_published():
     assert f"git push --force origin {branch[1]}" in commands(JOBS["notebooks"])
     uploads = [step["with"].get("path") for step in steps(JOBS["test"]) if "with" in step]
     assert f"_build/html/{folder[1]}" in uploads
+
+
+def address_faults(workflow: dict[Any, Any]) -> list[str]:
+    """What keeps the published site from knowing its address."""
+    source = (ROOT / "site" / "page_extension.py").read_text(encoding="utf-8")
+    name = re.search(r'^ADDRESS = "(\w+)"$', source, re.MULTILINE)
+    assert name
+    job = workflow["jobs"]["test"]
+    uses = [step.get("uses", "").split("@")[0] for step in steps(job)]
+    found = []
+    if "actions/configure-pages" not in uses:
+        return ["nothing asks where the site will stand"]
+    asked = uses.index("actions/configure-pages")
+    step = job["steps"][asked]
+    if job.get("permissions", {}).get("pages") != "read":
+        found.append("the job may not ask")
+    if "refs/heads/main" not in step.get("if", ""):
+        found.append("pull requests ask, which fails where there are no pages")
+    wanted = "${{ steps." + str(step.get("id")) + ".outputs.base_url }}"
+    built = [
+        i
+        for i, one in enumerate(job["steps"])
+        if one.get("run") == "make book" and one.get("env", {}).get(name[1]) == wanted
+    ]
+    upload = uses.index("actions/upload-pages-artifact")
+    if not any(asked < i < upload for i in built):
+        found.append("the site is built without its address")
+    return found
+
+
+def test_the_published_site_knows_its_address():
+    assert address_faults(WORKFLOW) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("actions/configure-pages@", "actions/setup-pages@", "nothing asks"),
+        ("pages: read", "pages: none", "may not ask"),
+        ("BOOK_URL:", "BASE_URL:", "without its address"),
+        ("outputs.base_url", "outputs.url", "without its address"),
+    ],
+)
+def test_a_lost_address_is_found(old, new, fault):
+    assert old in TEXT
+    assert any(fault in one for one in address_faults(yaml.safe_load(TEXT.replace(old, new))))
