@@ -195,7 +195,7 @@ def deep(depth: int) -> Figure:
     fig.legend(loc="outside lower center", ncols=4, columnspacing=1, handlelength=1.6)
     for ax in (upper, lower):
         ax.axhline(0.25, color=COLOR["forbidden"], lw=1.2, ls="--")
-    upper.annotate("1/4", (0.05, 0.08), color=COLOR["forbidden"])
+    upper.annotate("1/4", (0.05, 0.08))
     return fig
 
 

@@ -22,7 +22,7 @@ def circle(phi: np.ndarray) -> np.ndarray:
 
 def story(m: int) -> Figure:
     """Kernels and fits of a few random networks of width m, and the limit of both."""
-    fig, (upper, lower) = new_axes(2, height=4.8)
+    fig, (upper, lower) = new_axes(2, height=4.0)
     theta = np.linspace(0.0, np.pi, 121)
     origin, X, grid = circle(np.zeros(1)), circle(ANGLES), circle(FINE)
     for draw in range(DRAWS):

@@ -144,7 +144,6 @@ def running_means(
             xytext=(5, 0),
             textcoords="offset points",
             va="center",
-            color=color,
             annotation_clip=False,
         )
     ax.set(xscale="log", xlim=(1, widths[-1]), ylim=(-0.02, 1.02))

@@ -125,7 +125,7 @@ def gap(m: int) -> Figure:
     guide = np.array([1e-3, 0.2])
     ax.loglog(guide, 8 * smooth[0] * (guide / 1e-3) ** 2, "--", color=COLOR["theory"], lw=1.2)
     ax.annotate("slope 2", (0.01, 8 * smooth[0] * 100), (-8, 8), textcoords="offset points",
-                ha="right", color=COLOR["theory"])  # fmt: skip
+                ha="right")  # fmt: skip
     ax.set(xlabel="step $s$", ylabel="$|F-F_0|$", ylim=(1e-10, 30), title=f"width {m}")
     fig.legend(loc="outside lower center", ncols=3)
     return fig

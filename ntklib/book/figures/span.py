@@ -70,9 +70,7 @@ def _plane(ax: Axes) -> None:
     ax.annotate("$w_0$", (x, y), (-5, 8), textcoords="offset points", ha="right")
     ax.set_aspect("equal")
     ax.set(xlim=(-1.1, 2.3), ylim=(-0.6, 2.8), xlabel="$w_1$", ylabel="$w_2$")
-    ax.annotate(
-        "$w_0+S$", (x_end, y_end), (2, -15), textcoords="offset points", color=COLOR["theory"]
-    )
+    ax.annotate("$w_0+S$", (x_end, y_end), (2, -15), textcoords="offset points")
 
 
 def _values(seen: float, unseen: float, X: np.ndarray) -> np.ndarray:
@@ -88,10 +86,10 @@ def triangle(t: float) -> Figure:
     _segment(upper, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
     _segment(upper, start, w, color=COLOR["accent"], lw=1.5)
     upper.plot(*foot, "D", color=COLOR["linear"], zorder=4)
-    upper.annotate(r"$\hat w$", foot, (-12, -19), textcoords="offset points", color=COLOR["linear"])
+    upper.annotate(r"$\hat w$", foot, (-12, -19), textcoords="offset points")
     upper.plot(*w, "o", color=COLOR["accent"], zorder=5)
-    upper.annotate("$w$", w, (8, 3), textcoords="offset points", color=COLOR["accent"])
-    upper.set_title(rf"$\|w-w_0\|={np.linalg.norm(w - start):.2f}$", color=COLOR["accent"])
+    upper.annotate("$w$", w, (8, 3), textcoords="offset points")
+    upper.set_title(rf"$\|w-w_0\|={np.linalg.norm(w - start):.2f}$")
     x = LINE[:, 0]
     lower.plot(x, _values(SEEN, 0, LINE), color=COLOR["linear"], ls="--", label=r"$F_0(x;\hat w)$")
     lower.plot(x, _values(SEEN, t, LINE), color=COLOR["accent"], label="$F_0(x;w)$")

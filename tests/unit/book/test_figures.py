@@ -1,4 +1,4 @@
-"""Every figure of the book is legible on a phone, and no text in it meets another or is cut."""
+"""Every figure of the book is legible on a phone: no text is small, pale, cut off or on another."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from ntklib.book.figures.style import WIDTH, new_axes
+from ntklib.book.figures.style import INK, WIDTH, new_axes
 
 CHAPTERS = Path(__file__).parents[3] / "chapters"
 PHONE = 343  # CSS pixels that a figure gets on a screen 390 wide
@@ -107,6 +108,9 @@ def _faults(fig):
         pixels = text.get_fontsize() * PHONE / (72 * fig.get_figwidth())
         if pixels < SMALLEST:
             faults.append(f"{text.get_text()!r} is {pixels:.1f} pixels high on a phone")
+        # No color but the page's own has enough contrast for text on white and on dark.
+        if to_hex(text.get_color()) != INK and not (text.axes and text.axes.images):
+            faults.append(f"{text.get_text()!r} is not in the color of text")
         if min(box.x0, box.y0, fig.bbox.x1 - box.x1, fig.bbox.y1 - box.y1) < -1:
             faults.append(f"{text.get_text()!r} is cut off")
         boxes.append((text.get_text(), box))
@@ -135,12 +139,13 @@ def test_faults_are_found():
     fig, ax = new_axes()
     ax.text(0.5, 0.5, "small", fontsize=7)
     fig.text(0.8, 0.2, "a long text that leaves the figure")
-    ax.text(0.2, 0.8, "one")
+    ax.text(0.2, 0.8, "one", color="red")
     ax.text(0.2, 0.8, "other")
     found = " ".join(_faults(fig))
     assert "'small' is 6.9 pixels high" in found
     assert "leaves the figure' is cut off" in found
     assert "'one' and 'other' overlap" in found
+    assert "'one' is not in the color of text" in found
     sound, ax = new_axes()
     ax.set(xlabel="x", title="title", xlim=(0, 1))
     assert _faults(sound) == []
