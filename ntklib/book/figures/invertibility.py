@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -24,6 +26,7 @@ def polygon_corners(n: int) -> Array:
     return _on_circle(360.0 * np.arange(n) / n)
 
 
+@cache  # all frames show the same curve
 def _smallest(degrees: float) -> float:
     points = np.vstack([_on_circle(FIXED), _on_circle(degrees)])
     return max(0.0, float(np.linalg.eigvalsh(relu_ntk(points))[0]))
