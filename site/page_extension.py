@@ -102,12 +102,17 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Name the column in each cell of a table of words; the style shows the names on a phone.
 
     There a row becomes a card, because three to five columns of words do not fit side by side.
+    Tables of numbers keep their columns, which are there to be compared, and scroll.
     """
     if app.builder.format != "html":
         return
     for table in doctree.findall(nodes.table):
         head, rows = table.next_node(nodes.thead), table.next_node(nodes.tbody)
         names = [entry.astext() for entry in head.findall(nodes.entry)] if head else []
+        texts = [entry.astext().strip() for entry in rows.findall(nodes.entry)]
+        if 2 * sum(NUMBER.fullmatch(text) is not None for text in texts) > len(texts):
+            table["classes"].append("numbers")
+            continue
         if not 3 <= len(names) <= 5:
             continue
         table["classes"].append("cards")
@@ -116,6 +121,10 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 if (words := entry.next_node(nodes.paragraph)) and entry.astext().strip():
                     label = nodes.inline("", f"{name} ", classes=["label", nodes.make_id(name)])
                     words.insert(0, label)
+
+
+# A number, or two of them with one in parentheses.
+NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?(?: \([\d.]+\))?")
 
 
 def drop_listeners(app: Sphinx) -> None:
@@ -133,6 +142,7 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     body = glue(give_room(context.get("body", ""), app.config.mathjax3_config))
     for pattern in (BOUND, REFERENCE):
         body = pattern.sub(r'<span class="glue">\1</span>', body)
+    body = NAME.sub(lambda match: match[0].replace(".", ".<wbr>"), body)
     # Deprecated in ARIA 1.2; the entries stand in a list.
     body = context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     maths = 'class="math' in body
@@ -201,6 +211,9 @@ GLUED = re.compile(
 
 # A reference by kind and number, such as "Proposition 8".
 REFERENCE = re.compile(r'(?<=">)([A-Z][a-z]+ \d+)(?=</a>)')
+
+# A name of the package in the text; where it is too long for a line it breaks after a dot.
+NAME = re.compile(r'(?<=<span class="pre">)ntklib\.[\w.]+')
 
 # The bound at the end of a check, which would break after the sign or inside of "1e-10".
 BOUND = re.compile(r"((?:≤|≥|=) [\w.+-]+)(?=</span></p>)")
