@@ -127,7 +127,7 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         "",
     ]
     text += _grid(
-        ["", *(n for n in names if n in row["contenders"])],
+        ["memory", *(n for n in names if n in row["contenders"])],
         [
             [
                 "peak, GB",
