@@ -68,7 +68,7 @@ def wedge(degrees: int) -> Figure:
     theta = math.radians(degrees)
     share = (180 - degrees) / 360
     inside = _both_open(theta)
-    fig, (upper, lower) = new_axes(2, height=5.4, height_ratios=(5, 4))
+    fig, (upper, lower) = new_axes(2, height=5.6, height_ratios=(9, 4))
     # At a small angle the two names would sit on each other.
     names = ("$x$", "$x'$") if degrees > 12 else ("$x, x'$", "")
     _half_plane(upper, 0.0, COLOR["network"], "-", names[0])
@@ -83,7 +83,7 @@ def wedge(degrees: int) -> Figure:
     dots = _directions()
     upper.plot(*dots[~inside].T, "o", ms=4.5, mfc="none", mec=COLOR["sample"], mew=1)
     upper.plot(*dots[inside].T, "o", ms=4.5, color=INK)
-    upper.set(xlim=(-1.5, 1.6), ylim=(-1.25, 1.45), aspect="equal")
+    upper.set(xlim=(-1.4, 1.5), ylim=(-1.2, 1.35), aspect="equal")
     upper.axis("off")
     upper.set_title(f"arc: {share:.3f} of the circle, dots: {inside.sum()} of {DRAWS}")
     t = math.cos(theta)
