@@ -58,13 +58,20 @@ def _speed(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
     )
 
 
+def _kind(api: str, blas: list[dict[str, Any]]) -> str:
+    """One BLAS in words: its versions, of NumPy's copy and SciPy's, and its kernels."""
+    own = [b for b in blas if b["internal_api"] == api]
+    versions, kernels = (
+        " and ".join(sorted({str(b[key]) for b in own})) for key in ("version", "architecture")
+    )
+    return f"{api} {versions} with its kernels for {kernels}"
+
+
 def write_table(results: dict[str, Any], path: Path) -> None:
     """All results, in words and tables."""
     names = _names(results)
     blas = results["about"]["syrk"]["blas"]
-    kinds = ", ".join(
-        sorted({f"{b['internal_api']} {b['version']}, {b['architecture']}" for b in blas})
-    )
+    kinds = " and ".join(_kind(api, blas) for api in sorted({b["internal_api"] for b in blas}))
     text = [
         "### Time",
         "",

@@ -276,7 +276,8 @@ class _Job:
 
     def near(self, cos: Array, rows: slice, columns: slice) -> _Near:
         """Index and values of the entries near -1 and 1; they are zero in `cos` afterwards."""
-        i, j = np.nonzero(np.abs(cos) > self.limit)
+        # Faster than nonzero of two dimensions.
+        i, j = np.divmod(np.flatnonzero(np.abs(cos) > self.limit), cos.shape[1])
         negative = cos[i, j] < 0
         cos[i, j] = 0
         by = _defects_by_products if cos.dtype == np.float32 else _defects_by_differences
