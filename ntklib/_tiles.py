@@ -1,18 +1,20 @@
-"""Kernel matrices by a product and tiles that fit in the cache.
+"""Kernel matrices by blocks of a product and tiles that fit in the cache.
 
 A kernel of this package is, up to a factor for each point, a function of the angle between two
-points. Its matrix is a matrix product of unit rows followed by elementwise arithmetic. BLAS writes
-the product where the result is wanted, one triangle when the matrix is symmetric. Done on the whole
-matrix, step by step, the arithmetic then waits for memory. So it is done in place on a tile at a
-time, all steps while the tile is in the cache, and so is its mirror image.
+points. Its matrix is a matrix product of unit rows followed by elementwise arithmetic. Done on the
+whole matrix, step by step, the arithmetic waits for memory. So the product is written where the
+result is wanted, a block at a time, the lower triangle only when the matrix is symmetric; then the
+arithmetic is done in place on a tile of the block at a time, all steps while the tile is in the
+cache, and so is its mirror image.
 
 Accuracy. A product of unit rows has an absolute error of some ulps of 1, which the angle magnifies
 by 1 / sin(angle). Entries beyond `NEAR` are therefore computed again: for float64 results from
 differences of the rows, which keep all digits, for float32 results from products in float64.
 
-Threads. The product is left to BLAS and its threads. Tiles go to as many threads as BLAS would use
-(so OMP_NUM_THREADS and threadpoolctl's limits hold), with BLAS on one thread meanwhile. That needs
-threadpoolctl; without it the arithmetic runs on one thread.
+Threads. Blocks go to as many threads as BLAS would use (so OMP_NUM_THREADS and threadpoolctl's
+limits hold), with BLAS on one thread meanwhile: its own threads would wait for the next product
+awake, and take time from the arithmetic. That needs threadpoolctl; without it BLAS keeps its
+threads and the arithmetic runs on one.
 """
 
 from __future__ import annotations
@@ -27,7 +29,6 @@ from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from scipy.linalg.blas import dsyrk, ssyrk
 
 from ntklib._validate import Array
 
@@ -35,6 +36,8 @@ Index = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Scaled = tuple[Array, Index]
 
+# Rows and columns of a block, which is one product: from here on it is near its best rate.
+_BLOCK_SHAPE = (512, 2048)
 # Rows and columns of a tile: 512 KiB in float64, so that it and the buffers of the arithmetic stay
 # in the second-level cache.
 _SIDE = 256
@@ -174,20 +177,10 @@ def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtyp
     symmetric = right is None
     right = left if right is None else right
     K = np.empty((len(left), len(right)), dtype)
-    _product(left.unit, right.unit, K, symmetric)
     job = _Job(kernel, left, right, symmetric, K)
-    in_threads(job.run, job.tasks(), alone=64 * K.size < _SMALL)
+    work = len(left) * len(right) * (left.X.shape[1] + 64) // (2 if symmetric else 1)
+    in_threads(job.run, job.tasks(), alone=work < _SMALL)
     return K
-
-
-def _product(left: Array, right: Array, out: Array, symmetric: bool) -> None:
-    """Inner products of the rows; below and on the diagonal only when symmetric."""
-    if symmetric:
-        # To BLAS, whose matrices go by columns, the lower triangle is the upper one.
-        syrk = dsyrk if out.dtype == np.float64 else ssyrk
-        syrk(1.0, left.T, trans=1, c=out.T, overwrite_c=1)
-    else:
-        np.matmul(left, right.T, out=out)
 
 
 class _Near(NamedTuple):
@@ -217,26 +210,32 @@ class _Job:
         return fused
 
     def tasks(self) -> list[tuple[slice, slice]]:
-        """Rows and columns of the tiles; of the lower triangle when symmetric. Small ones last."""
+        """Rows and columns of the blocks; of the lower triangle when symmetric. Small ones last."""
         n, p = self.K.shape
-        found = [
-            (slice(row, min(n, row + _SIDE)), slice(column, min(p, column + _SIDE)))
-            for row in range(0, n, _SIDE)
-            for column in range(0, row + 1 if self.symmetric else p, _SIDE)
-        ]
+        found = []
+        for rows in _slices(0, n, _BLOCK_SHAPE[0]):
+            end = rows.start if self.symmetric else p
+            found += [(rows, columns) for columns in _slices(0, end, _BLOCK_SHAPE[1])]
+            if self.symmetric:
+                found.append((rows, rows))
         return sorted(found, key=_entries, reverse=True)
 
     def run(self, tasks: Iterator[tuple[slice, slice]]) -> None:
         scratch = Scratch(self.K.dtype)
         for rows, columns in tasks:
-            self.tile(rows, columns, scratch)
+            # On the diagonal this is one row set by itself, of which BLAS computes one half.
+            np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=self.K[rows, columns])
+            for part in _slices(rows.start, rows.stop, _SIDE):
+                end = part.stop if self.symmetric and rows == columns else columns.stop
+                for other in _slices(columns.start, end, _SIDE):
+                    self.tile(part, other, scratch)
 
     def tile(self, rows: slice, columns: slice, scratch: Scratch) -> None:
         """Turn the cosines of a tile into values, and write its mirror image."""
         tile = self.K[rows, columns]
         diagonal = self.symmetric and rows == columns
         if diagonal:
-            # Nothing is above yet, and on the diagonal the cosine is known exactly.
+            # On the diagonal the cosine is known exactly; above it the values come from below.
             np.copyto(tile, 0, where=_upper(len(tile)))
         near = None
         if tile.max() > self.limit or tile.min() < -self.limit:
@@ -287,6 +286,10 @@ class _Job:
         (a, ea), (b, eb) = self.kernel.left, self.kernel.right
         values = self.kernel.near(minus, plus, i, j) * (a[i] * b[j])
         return _Near(i, j, _scaled(values, ea[i] + eb[j], cos.dtype))
+
+
+def _slices(start: int, stop: int, step: int) -> list[slice]:
+    return [slice(k, min(stop, k + step)) for k in range(start, stop, step)]
 
 
 @cache

@@ -35,6 +35,7 @@ KERNELS = [relu_ntk, relu_nngp, gate_kernel]
 def small_tiles(monkeypatch):
     """Tiles of a few rows, so that small matrices have many, with an odd edge."""
     monkeypatch.setattr(_tiles, "_SIDE", 16)
+    monkeypatch.setattr(_tiles, "_BLOCK_SHAPE", (24, 40))
 
 
 @pytest.fixture
@@ -69,6 +70,7 @@ def test_tiles_make_the_same_matrix(kernel, n, monkeypatch):
     X, Z = points(n, 7), points(61, 7, 1)
     whole, between = kernel(X), kernel(X, Z)
     monkeypatch.setattr(_tiles, "_SIDE", 16)
+    monkeypatch.setattr(_tiles, "_BLOCK_SHAPE", (24, 40))
     scale = np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(X, axis=1)) + 4
     assert (np.abs(kernel(X) - whole) <= TOLERANCE * scale).all()
     assert (kernel(X) == kernel(X).T).all()
@@ -81,6 +83,7 @@ def test_threads_change_nothing(small_tiles, four_threads, monkeypatch):
     assert len(four_threads) >= 2
     monkeypatch.undo()
     monkeypatch.setattr(_tiles, "_SIDE", 16)
+    monkeypatch.setattr(_tiles, "_BLOCK_SHAPE", (24, 40))
     alone = [k(X) for k in KERNELS] + [k(X, Z) for k in KERNELS]
     for a, b in zip(parallel, alone, strict=True):
         assert np.array_equal(a, b)
