@@ -137,7 +137,7 @@ def test_fault_is_seen(fault: Fault, copy: Path) -> None:
 
     shutil.copy(ROOT / "chapters" / f"{fault.chapter}.ipynb", copy)
     nbval = pytest_in(
-        copy, "--nbval", "--nbval-current-env", "--maxfail=5", f"{fault.chapter}.ipynb"
+        copy, "--nbval", "--nbval-current-env", "--maxfail=3", f"{fault.chapter}.ipynb"
     )
     assert nbval.returncode == 1, f"nbval does not see it:\n{nbval.stdout}"
     assert "CheckFailed" in nbval.stdout, f"no check of the chapter sees it:\n{nbval.stdout}"

@@ -28,7 +28,7 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 @pytest.fixture(scope="module")
 def pages() -> str:
     """All pages of the website that have statements or figures, in one text."""
-    paths = sorted((ROOT / "chapters").glob("*.ipynb"))
+    paths = [*sorted((ROOT / "chapters").glob("*.ipynb")), ROOT / "chapters" / "speed.md"]
     return "\n".join((HTML / f"{path.stem}.html").read_text(encoding="utf-8") for path in paths)
 
 

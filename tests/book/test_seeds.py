@@ -1,6 +1,6 @@
-"""Statements do not depend on the seed: every chapter's checks hold with another one.
+"""The tool that runs chapters with other seeds sees luck.
 
-`python tools/reseed.py` tries twenty.
+That every chapter's checks hold with another seed is tested on the notebooks to take away.
 """
 
 from __future__ import annotations
@@ -11,14 +11,6 @@ import nbformat
 import pytest
 
 from tools import reseed
-
-CHAPTERS = sorted(Path(__file__).resolve().parents[2].glob("chapters/*.ipynb"))
-SEEDED = [path for path in CHAPTERS if path.stem != "intro"]
-
-
-@pytest.mark.parametrize("path", SEEDED, ids=lambda path: path.stem)
-def test_checks_hold_with_another_seed(path):
-    assert reseed.failures(path, range(2026, 2027)) == []
 
 
 def chapter(tmp_path: Path, *lines: str) -> Path:

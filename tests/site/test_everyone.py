@@ -11,14 +11,17 @@ from tests.site import checks, sound
 from tools.browser import serve
 from tools.measure_site import Measured, measure
 
-# Most strokes of drawings, formulas in a line and words of code are like the first ones of their
-# kind; without the rest axe-core takes seconds and not half a minute on a long page.
+# Most strokes of drawings, formulas in a line, words of code and rows of a table are like the first
+# ones of their kind; without the rest axe-core takes seconds and not half a minute on a long page.
 THIN = """() => {
   const cut = (what, keep, by) => [...document.querySelectorAll(what)].slice(keep).forEach(by);
   cut("svg[role=img]", 3, (drawing) => drawing.replaceChildren());
   cut("mjx-container:not([display])", 20, (formula) => formula.remove());
   cut("mjx-math, mjx-assistive-mml", 20, (formula) => formula.replaceChildren());
-  cut("div.highlight pre", 6, (code) => (code.textContent = code.textContent));
+  const flatten = (code) => (code.textContent = code.textContent);
+  cut("div.highlight pre", 6, flatten);
+  cut("dl.py > dt, dl.field-list > dd", 12, flatten);
+  cut("tbody tr", 60, (row) => row.remove());
 }"""
 SETTINGS = [(1280, "light"), (1280, "dark"), (390, "dark"), (390, "light")]
 
@@ -46,6 +49,18 @@ def test_is_still_on_a_phone(phone):
 
 def test_nothing_is_cut_off_on_a_phone(phone):
     assert checks.overflow_faults(phone.page) == []
+
+
+def test_marks_stay_with_their_formulas(phone):
+    assert checks.torn_faults(phone.page) == []
+
+
+def test_tables_of_words_fit(phone):
+    assert checks.wide_table_faults(phone.page) == []
+
+
+def test_what_goes_on_sideways_fades_there(phone):
+    assert checks.unfaded_faults(phone.page) == []
 
 
 def test_what_is_wide_can_be_scrolled_by_keys(phone):
@@ -122,3 +137,36 @@ def test_keys_that_do_nothing_are_seen(planted, page, tmp_path):
     tmp_path.joinpath("keys.js").write_text("onkeydown = (event) => event.preventDefault()")
     planted("</main>", '<script src="keys.js"></script></main>')
     assert any("does not move" in fault for fault in checks.reach_faults(page))
+
+
+# On pages of the book itself: a page, what is done to it, who sees it, and what is said.
+SPOILT = [
+    (
+        "linearization",
+        "document.querySelectorAll('.glue').forEach((e) => e.replaceWith(...e.childNodes))",
+        checks.torn_faults,
+        "torn from",
+    ),
+    (
+        "scan",
+        "document.querySelectorAll('table.cards td').forEach("
+        "(e) => e.style.setProperty('white-space', 'nowrap'))",
+        checks.wide_table_faults,
+        "px wide",
+    ),
+    (
+        "speed",
+        "document.querySelectorAll('.more-after').forEach((e) => (e.className = ''))",
+        checks.unfaded_faults,
+        "looks cut",
+    ),
+]
+
+
+@pytest.mark.parametrize(("chapter", "plant", "check", "words"), SPOILT)
+def test_a_spoilt_page_is_seen(page, origin, chapter, plant, check, words):
+    page.set_viewport_size({"width": 390, "height": 844})
+    checks.visit(page, f"{origin}/chapters/{chapter}.html")
+    assert check(page) == []
+    page.evaluate(plant)
+    assert any(words in fault for fault in check(page))
