@@ -25,8 +25,10 @@ class Activation:
     ----------
     name : str
         How it is called.
-    f, df : callable
-        :math:`\sigma` and :math:`\sigma'`, elementwise on floating arrays, keeping the dtype.
+    f : callable
+        :math:`\sigma`, elementwise on floating arrays, keeping the dtype.
+    df : callable
+        :math:`\sigma'`, likewise.
     lipschitz : float
         :math:`\sup|\sigma'|`, infinite if unbounded.
     smoothness : float

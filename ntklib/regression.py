@@ -53,6 +53,9 @@ def _coefficients(K: Array, y: Array, alpha: float) -> Array:
 class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Kernel (ridge) regression with a neural tangent kernel.
 
+    A fitted one has ``X_fit_``, the points, shape (n, d); ``dual_coef_``, shape (n,) or (n, k);
+    and ``n_features_in_``, which is d.
+
     Parameters
     ----------
     kernel : {"relu_ntk", "relu_nngp"} or callable
@@ -61,12 +64,6 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
     alpha : float
         Ridge, added to the diagonal of the Gram matrix. With 0 the data are interpolated where
         they can be, by the solution of least norm.
-
-    Attributes
-    ----------
-    X_fit_ : ndarray, shape (n, d)
-    dual_coef_ : ndarray, shape (n,) or (n, k)
-    n_features_in_ : int
 
     Raises
     ------
@@ -103,17 +100,13 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
 class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classification by kernel (ridge) regression on targets -1 and +1, one column a class.
 
+    A fitted one has ``classes_``; ``X_fit_``, the points, shape (n, d); ``dual_coef_``, shape (n,)
+    for two classes, else (n, number of classes); and ``n_features_in_``, which is d.
+
     Parameters
     ----------
     kernel, alpha
         As for :class:`NTKRegressor`.
-
-    Attributes
-    ----------
-    classes_ : ndarray
-    X_fit_ : ndarray, shape (n, d)
-    dual_coef_ : ndarray, shape (n,) for two classes, else (n, number of classes)
-    n_features_in_ : int
 
     Notes
     -----
