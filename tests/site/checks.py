@@ -341,7 +341,7 @@ def reach_faults(page: Page, *, press: int = 6) -> list[str]:
         moved = page.evaluate(
             """(i) => new Promise((done) => { const start = performance.now();
               const look = () => sideways[i].scrollLeft > 0 ? done(true)
-                : performance.now() - start > 1000 ? done(false) : requestAnimationFrame(look);
+                : performance.now() - start > 5000 ? done(false) : requestAnimationFrame(look);
               look(); })""",
             i,
         )
