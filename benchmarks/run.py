@@ -1,6 +1,6 @@
 """How fast, how exact: ntklib against other ways to the same matrices, and against the BLAS limit.
 
-    make bench                          everything; about nine minutes on two cores
+    make bench                          everything; about ten minutes on two cores
     python benchmarks/run.py --sizes 2000 5000    without the largest, about half of that
     python benchmarks/run.py --quick              tiny sizes, a minute, nothing written
 
