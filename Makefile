@@ -23,7 +23,7 @@ help:
 	@echo "make serve      build, then serve the website on http://localhost:8000"
 	@echo "make lab        open the chapters in JupyterLab, with live sliders (your copies: _build/lab)"
 	@echo "make edit       open the sources of the chapters in JupyterLab"
-	@echo "make notebooks  run every chapter in a fresh kernel and normalise it for git (ONLY=name for one)"
+	@echo "make notebooks  run every chapter in a fresh kernel and normalize it for git (ONLY=name for one)"
 	@echo "make test-newest  the same with the newest version of every library, in .venv-newest"
 	@echo "make bench      time ntklib against other libraries and the BLAS limit (about ten minutes)"
 	@echo "make clean      remove what was built (not .venv)"

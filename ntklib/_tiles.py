@@ -348,9 +348,9 @@ def _defects_by_differences(
     A, B = left.directions(rows), right.directions(columns)
     defect = np.full(len(i), np.nan)
     if len(i) > _DENSE * _entries((rows, columns)):
-        centre = B[j[len(j) // 2]]
-        sign, other = _signs(A @ centre), _signs(B @ centre)
-        P, Q = A * sign[:, None] - centre, B * other[:, None] - centre
+        center = B[j[len(j) // 2]]
+        sign, other = _signs(A @ center), _signs(B @ center)
+        P, Q = A * sign[:, None] - center, B * other[:, None] - center
         p, q = np.einsum("ij,ij->i", P, P)[i], np.einsum("ij,ij->i", Q, Q)[j]
         square = np.maximum(0.0, p + q - 2 * (P @ Q.T)[i, j])
         # An ulp of (p + q) in the square is one of (p + q) / (2 distance) in the angle.

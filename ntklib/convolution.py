@@ -1,7 +1,7 @@
 r"""Convolutional networks and pooled patches, in the limit of infinitely many channels.
 
 A signal x has pixels on a grid (a line, an image, ...) and channels. Each of the L layers
-(`depth`) convolves, applies the activation, and may average neighbouring pixels; the readout is
+(`depth`) convolves, applies the activation, and may average neighboring pixels; the readout is
 one dense layer. In the NTK parameterization, with N(0, 1) weights :math:`\omega` and S positions o
 in the window,
 

@@ -17,7 +17,7 @@ Gabriel and Hongler 2018; Lee et al. 2019; Arora et al. 2019):
     K^{l+1} &= W_{l+1}^2\,E[\sigma(u)\sigma(v)]+b_{l+1}^2,\\
     \Theta^{l+1} &= t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
 
-where (u, v) is centred Gaussian with the covariance :math:`K^l` of the two points,
+where (u, v) is centered Gaussian with the covariance :math:`K^l` of the two points,
 :math:`\Theta^1=t_1K^1`, and :math:`t_l` is 1 when layer l is trained and 0 when it is not.
 
 What is computed. Divide by the standard deviations: :math:`\rho=K/(aa')`,

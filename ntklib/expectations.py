@@ -1,6 +1,6 @@
 r"""Gaussian expectations of an activation: what one layer of a wide network does to a kernel.
 
-Let :math:`(u,v)` be centred Gaussian with standard deviations a, b and correlation
+Let :math:`(u,v)` be centered Gaussian with standard deviations a, b and correlation
 :math:`\rho`. A layer needs :math:`E[\sigma(u)\sigma(v)]` and :math:`E[\sigma'(u)\sigma'(v)]`.
 Write :math:`e(a)^2=E[\sigma(u)^2]` and
 

@@ -78,7 +78,7 @@ class Linearization:
         return np.asarray(self.W0 + projected)
 
     def fit(self, X: object, y: object, rcond: float | None = None) -> Fit:
-        """The minimiser of the squared loss that is nearest to w_0.
+        """The minimizer of the squared loss that is nearest to w_0.
 
         Parameters
         ----------

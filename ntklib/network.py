@@ -116,7 +116,7 @@ class ShallowNetwork:
         X, W = self._points(X, W)
         outputs = self.activation.f(X @ W.T) * self.a.astype(X.dtype)
         if self.m % 2 == 0:
-            # Neighbours first: a doubled network is then exactly zero at its start.
+            # Neighbors first: a doubled network is then exactly zero at its start.
             outputs = outputs[:, 0::2] + outputs[:, 1::2]
         result: Array = X.dtype.type(self.scale) * outputs.sum(axis=1)
         return result

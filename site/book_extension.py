@@ -22,6 +22,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from ntklib.book.printing import typeset
+
 logger = logging.getLogger(__name__)
 
 RECORD = re.compile(r'class="ntk-check" data-record="([^"]*)"')
@@ -212,11 +214,21 @@ def _link(app: Sphinx, fromdoc: str, statement: dict[str, Any]) -> nodes.referen
 
 
 def _check_row(link: nodes.reference, record: dict[str, Any]) -> list[nodes.Node]:
-    relation = {"at_most": "≤", "at_least": "≥", "equals": "="}[record["relation"]]
+    relation = {"at_most": "≤ ", "at_least": "≥ ", "equals": ""}[record["relation"]]
     measured = record.get("raw", record["measured"])
     text = f"{measured:.3g}" if isinstance(measured, float) else str(measured)
-    cells = (record["claim"], text, f"{relation} {record['bound']}", record["because"])
-    return [link.deepcopy(), *(nodes.Text(cell) for cell in cells)]
+    cells = (record["claim"], text, f"{relation}{record['bound']}", record["because"])
+    return [link.deepcopy(), *(nodes.inline("", "", *_formula(cell)) for cell in cells)]
+
+
+def _formula(text: str) -> list[nodes.Node]:
+    """A formula in plain text, with its letters, indices and exponents."""
+    kinds = {"sub": nodes.subscript, "sup": nodes.superscript}
+    return [
+        kinds[place]("", part) if place else nodes.Text(part)
+        for place, part in typeset(text)
+        if part
+    ]
 
 
 def _reason_row(link: nodes.reference, reason: str) -> list[nodes.Node]:

@@ -140,8 +140,7 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     context.setdefault("notebook_download", "")
     context.setdefault("launch_links", [])
     body = glue(give_room(context.get("body", ""), app.config.mathjax3_config))
-    for pattern in (BOUND, REFERENCE):
-        body = pattern.sub(r'<span class="glue">\1</span>', body)
+    body = REFERENCE.sub(r'<span class="glue">\1</span>', body)
     body = NAME.sub(lambda match: match[0].replace(".", ".<wbr>"), body)
     # Deprecated in ARIA 1.2; the entries stand in a list.
     body = context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
@@ -214,9 +213,6 @@ REFERENCE = re.compile(r'(?<=">)([A-Z][a-z]+ \d+)(?=</a>)')
 
 # A name of the package in the text; where it is too long for a line it breaks after a dot.
 NAME = re.compile(r'(?<=<span class="pre">)ntklib\.[\w.]+')
-
-# The bound at the end of a check, which would break after the sign or inside of "1e-10".
-BOUND = re.compile(r"((?:≤|≥|=) [\w.+-]+)(?=</span></p>)")
 
 
 def _used(filename: object, body: str) -> bool:

@@ -1,6 +1,6 @@
 """What links lead to, gathered in one file that a page loads when a reader first asks for it.
 
-A page cannot read its neighbours when it is opened as a file, but it can load a script: so the
+A page cannot read its neighbors when it is opened as a file, but it can load a script: so the
 statements, formulas, sources and functions that other pages link to are written into one.
 """
 

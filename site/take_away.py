@@ -1,7 +1,7 @@
 """What a reader can take home: notebooks of plain Markdown, the package, a zip of both; live code.
 
 When the website is built, `notebooks/` in it receives a plain notebook of every chapter, the wheel
-of ntklib, `requirements.txt`, the licences, a README, and a zip of all these. The same source gives
+of ntklib, `requirements.txt`, the licenses, a README, and a zip of all these. The same source gives
 the same bytes. `{take-away}` lists the links. The links to Colab and Binder come from one setting,
 `repository_url` in _config.yml, and open the branch `notebooks`, to which the workflow of the
 website publishes that folder.
@@ -204,7 +204,7 @@ class Pages:
         return f"{self.base}/{uri}" + (f"#{anchor}" if anchor else "")
 
     def closing(self) -> str:
-        """The sources that the chapter cites, where it comes from, and its licence."""
+        """The sources that the chapter cites, where it comes from, and its license."""
         entries = {
             citation.key: entry(citation)
             for citation in self.env.domains["cite"].citations  # type: ignore[attr-defined]
@@ -242,8 +242,8 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         plain = notebook(source, path.stem, pages.book(), guard=first, closing=pages.closing)
         text = nbformat.writes(plain, version=4) + "\n"
         out.joinpath(path.name).write_text(text, encoding="utf-8")
-    for licence in ("LICENSE", "LICENSE-TEXT"):
-        shutil.copyfile(root / licence, out / licence)
+    for license in ("LICENSE", "LICENSE-TEXT"):
+        shutil.copyfile(root / license, out / license)
     out.joinpath("requirements.txt").write_text(requirements(wheel), encoding="utf-8")
     out.joinpath("README.md").write_text(readme(app, wheel), encoding="utf-8")
     pack(out, out / ZIP)

@@ -36,7 +36,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     return executed
 
 
-def normalise(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
+def normalize(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     """The same notebook without what changes from run to run."""
     result: nbformat.NotebookNode = nbformat.v4.new_notebook(
         metadata=copy.deepcopy(NOTEBOOK_METADATA)
@@ -75,7 +75,7 @@ def _output(output: nbformat.NotebookNode, count: int) -> nbformat.NotebookNode 
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """Neighbouring pieces of one stream as one: where a kernel cuts them is a matter of timing."""
+    """Neighboring pieces of one stream as one: where a kernel cuts them is a matter of timing."""
     joined: list[nbformat.NotebookNode] = []
     for output in outputs:
         if joined and output.output_type == "stream" and joined[-1].get("name") == output.name:
@@ -103,11 +103,11 @@ def main(argv: list[str] | None = None) -> int:
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         if args.check:
-            if text(normalise(notebook, path.stem)) != path.read_text(encoding="utf-8"):
+            if text(normalize(notebook, path.stem)) != path.read_text(encoding="utf-8"):
                 stale.append(path.name)
             continue
         print(f"running {path.name}", flush=True)
-        path.write_text(text(normalise(run(notebook, path.parent), path.stem)), encoding="utf-8")
+        path.write_text(text(normalize(run(notebook, path.parent), path.stem)), encoding="utf-8")
     for name in stale:
         print(f"{name} is not as `make notebooks` writes it", file=sys.stderr)
     return bool(stale)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.book.printing import fmt
+from ntklib.book.printing import fmt, typeset
 
 # The three classes of tolerance: exact algebra, kernel values, statistics in standard errors.
 EXACT = 1e-10
@@ -21,7 +21,7 @@ KERNEL = 1e-12
 SIGMAS = 5.0
 
 _LABEL = re.compile(r"(dfn|prp|thm|lem|cor|rmk)-[a-z0-9-]+")
-_SIGN = {"at_most": "≤", "at_least": "≥", "equals": "="}
+_BOUND = {"at_most": "bound ≤", "at_least": "bound ≥", "equals": "expected"}
 # Below this a bound is about rounding errors, whose digits differ from machine to machine.
 _ROUNDING = 1e-8
 
@@ -76,7 +76,7 @@ def check(
     passed = _holds(measured, relation, bound)
     text = _text(measured, relation, bound, passed)
     verdict = "holds" if passed else "FAILS"
-    line = f"{verdict}  {label}: {claim}. Measured {text}, bound {_SIGN[relation]} {_tidy(bound)}"
+    line = f"{verdict}  {label}: {claim}. Measured {text}, {_BOUND[relation]} {_tidy(bound)}"
     record = {
         "label": label,
         "claim": claim,
@@ -129,10 +129,24 @@ def _emit(line: str, record: dict[str, Any], measured: Any) -> None:
     if not isinstance(measured, float) or math.isfinite(measured):
         record["raw"] = measured
     # The record rides in the page's markup, which regression tests do not compare.
+    name, *sign = _BOUND[record["relation"]].split()
     page = (
         f'<p class="ntk-check" data-record="{html.escape(json.dumps(record))}">'
-        f"<strong>{'Holds' if record['passed'] else 'Fails'}:</strong> "
-        f"{html.escape(record['claim'])}. <span>Measured {html.escape(record['measured'])}, "
-        f"bound {_SIGN[record['relation']]} {html.escape(record['bound'])}.</span></p>"
+        f"<strong>{'Holds' if record['passed'] else 'Fails'}:</strong> {_html(record['claim'])}. "
+        f"<span>Measured {_value(record['measured'])}, "
+        f"{name} {_value(' '.join([*sign, record['bound']]))}.</span></p>"
     )
     publish_display_data({"text/plain": line, "text/html": page})
+
+
+def _html(text: str) -> str:
+    """A formula in plain text, with its letters, indices and exponents."""
+    return "".join(
+        f"<{place}>{html.escape(part)}</{place}>" if place else html.escape(part)
+        for place, part in typeset(text)
+    )
+
+
+def _value(text: str) -> str:
+    """A value that a line does not tear; a list of values may be torn."""
+    return _html(text) if "," in text else f'<span class="ntk-value">{_html(text)}</span>'

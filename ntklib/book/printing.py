@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import numpy as np
 
 NOISE = 1e-9
+
+# How a formula is written in plain text, as in Python or in a letter, and how it is read.
+_LETTERS = {
+    "alpha": "α", "delta": "δ", "eps": "ε", "eta": "η", "kappa": "κ", "lambda": "λ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "theta": "θ", "Pi": "Π", "Sigma": "Σ", "w-hat": "ŵ",
+    "<=": "≤", ">=": "≥",
+}  # fmt: skip
+_LETTER = re.compile(r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, _LETTERS)) + r")(?![A-Za-z])")
+_ROOT = re.compile(r"\bsqrt\((\w+)\)")
+_POWER_OF_TEN = re.compile(r"(?<![\w.])(\d(?:\.\d+)?)e([+-]?)0*(\d+)\b")
+_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
+_MINUS = re.compile(r"(?<![\w.)])-(?=[\w.])|(?<= )-(?= )")
+# An index of one letter or a number; an exponent of a word, a number, or of the pseudoinverse.
+_RAISED = re.compile(r"(?<=[\w)])(?:_(\d+|[A-Za-z])(?!\w)|\^([-−]?\d+|[A-Za-z]+|\+))")
 
 
 def fmt(value: object, digits: int = 6, noise: float = NOISE) -> str:
@@ -42,3 +59,26 @@ def show(*, digits: int = 6, **values: object) -> None:
         text = fmt(value, digits)
         parts.append(f"{name} =\n{text}" if "\n" in text else f"{name} = {text}")
     print(("\n" if any("\n" in part for part in parts) else "   ").join(parts))
+
+
+def typeset(text: str) -> Iterator[tuple[str, str]]:
+    """A formula in plain text, such as ``w_0 + 2.5e-09``, in parts to be set one after the other.
+
+    Yields pairs of a place ("", "sub" or "sup") and what stands there.
+    """
+    text = _LETTER.sub(lambda found: _LETTERS[found[0]], _ROOT.sub(r"√\1", text))
+    text = _THOUSANDS.sub("\u00a0", _POWER_OF_TEN.sub(_power_of_ten, text))
+    text = _MINUS.sub("−", text)
+    end = 0
+    for found in _RAISED.finditer(text):
+        yield "", text[end : found.start()]
+        index, exponent = found.groups()
+        yield ("sub", index) if index else ("sup", exponent.replace("-", "−"))
+        end = found.end()
+    yield "", text[end:]
+
+
+def _power_of_ten(found: re.Match[str]) -> str:
+    digits, sign, exponent = found.groups()
+    factor = "" if digits == "1" else f"{digits}\u00a0·\u00a0"
+    return f"{factor}10^{sign.replace('+', '')}{exponent}"

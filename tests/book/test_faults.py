@@ -6,14 +6,13 @@ module. The copy comes first on the path of the processes that are expected to f
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.pytest_process import NBVAL, run_pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,39 +112,24 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest on the copy."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    return subprocess.run(
-        [*command, "-p", "no:xdist", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault_is_seen(fault: Fault, copy: Path) -> None:
     with (copy / "ntklib" / f"{fault.module}.py").open("a") as module:
         module.write(fault.lines)
 
-    unit = pytest_in(copy, "-x", f"tests/unit/{fault.unit_test}")
+    unit = run_pytest(copy, "-x", f"tests/unit/{fault.unit_test}")
     assert unit.returncode == 1, f"no unit test sees it:\n{unit.stdout}"
     assert " failed" in unit.stdout
 
     shutil.copy(ROOT / "chapters" / f"{fault.chapter}.ipynb", copy)
-    nbval = pytest_in(
-        copy, "--nbval", "--nbval-current-env", "--maxfail=3", f"{fault.chapter}.ipynb"
-    )
+    nbval = run_pytest(copy, *NBVAL, "--maxfail=3", f"{fault.chapter}.ipynb")
     assert nbval.returncode == 1, f"nbval does not see it:\n{nbval.stdout}"
     assert "CheckFailed" in nbval.stdout, f"no check of the chapter sees it:\n{nbval.stdout}"
 
 
 def test_without_a_fault_the_copy_passes(copy: Path) -> None:
     shutil.copy(ROOT / "chapters" / "invertibility.ipynb", copy)
-    done = pytest_in(copy, "--nbval", "--nbval-current-env", "invertibility.ipynb")
+    done = run_pytest(copy, *NBVAL, "invertibility.ipynb")
     assert done.returncode == 0, done.stdout
-    done = pytest_in(copy, "tests/unit/test_linearization.py")
+    done = run_pytest(copy, "tests/unit/test_linearization.py")
     assert done.returncode == 0, done.stdout

@@ -6,13 +6,12 @@ The comparison of outputs itself is nbval's: `make test` runs it on chapters/.
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from tests.pytest_process import NBVAL, run_pytest
 from tools import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +50,7 @@ def test_run_from_top_to_bottom(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_is_as_make_notebooks_writes_it(path):
-    notebook = notebooks.normalise(read(path), path.stem)
+    notebook = notebooks.normalize(read(path), path.stem)
     assert notebooks.text(notebook) == path.read_text(encoding="utf-8")
 
 
@@ -72,35 +71,24 @@ def test_has_a_check_and_a_slider(path):
 
 
 def small_notebook(tmp_path: Path) -> Path:
-    """A notebook of one printed number, run and normalised."""
+    """A notebook of one printed number, run and normalized."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell("from ntklib.book import show\nshow(answer=42)")]
     )
     path = tmp_path / "small.ipynb"
-    done = notebooks.normalise(notebooks.run(notebook, tmp_path), "small")
+    done = notebooks.normalize(notebooks.run(notebook, tmp_path), "small")
     path.write_text(notebooks.text(done), encoding="utf-8")
     shutil.copy(ROOT / "conftest.py", tmp_path)
     return path
 
 
-def nbval(path: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    return subprocess.run(
-        [*command, "--nbval", "--nbval-current-env", path.name],
-        cwd=path.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_nbval_sees_a_changed_output(tmp_path):
     path = small_notebook(tmp_path)
-    assert nbval(path).returncode == 0
+    assert run_pytest(tmp_path, *NBVAL, path.name).returncode == 0
     text = path.read_text()
     assert text.count("answer = 42") == 1
     path.write_text(text.replace("answer = 42", "answer = 43"))
-    done = nbval(path)
+    done = run_pytest(tmp_path, *NBVAL, path.name)
     assert done.returncode == 1
     assert "43" in done.stdout
 
@@ -113,6 +101,6 @@ def test_a_stripped_notebook_is_seen(tmp_path):
     assert unrun(notebook) == ["execution counts are not 1..n", "no output is stored"]
 
 
-def test_normalising_twice_changes_nothing(tmp_path):
+def test_normalizing_twice_changes_nothing(tmp_path):
     path = small_notebook(tmp_path)
-    assert notebooks.text(notebooks.normalise(read(path), "small")) == path.read_text()
+    assert notebooks.text(notebooks.normalize(read(path), "small")) == path.read_text()

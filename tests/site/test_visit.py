@@ -1,4 +1,4 @@
-"""Each page, opened over http, as a file, and without scripts: wire, formulas, sliders, paper."""
+"""Each page, opened over http and without scripts: wire, formulas, sliders, paper."""
 
 from __future__ import annotations
 
@@ -74,14 +74,6 @@ def test_without_scripts(browser, origin, name):
     assert len(page.locator("main").inner_text().split()) > 5
     assert checks.unscripted_faults(page) == []
     context.close()
-
-
-def test_as_a_file(page, site, name):
-    witness = checks.visit(page, f"{(site / name).as_uri()}")
-    assert witness.foreign(site.as_uri()) == []
-    assert witness.failed == []
-    assert witness.complaints == []
-    assert checks.maths_faults(page) == []
 
 
 # ---- Planted faults ---------------------------------------------------------------------------

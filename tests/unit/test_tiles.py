@@ -165,19 +165,19 @@ def test_what_importing_loads():
 
 def crowd(kind, n, d, rng):
     """Data in which many pairs are nearly parallel or nearly opposite."""
-    centre = rng.standard_normal(d)
+    center = rng.standard_normal(d)
     if kind == "equal":
-        return np.tile(centre, (n, 1))
+        return np.tile(center, (n, 1))
     if kind == "plus and minus":
-        return np.outer(np.where(np.arange(n) % 2, 1.0, -1.0) * rng.uniform(0.5, 2, n), centre)
+        return np.outer(np.where(np.arange(n) % 2, 1.0, -1.0) * rng.uniform(0.5, 2, n), center)
     if kind == "scales":
         # Distances from 0.1 down to 1e-16 of the norm.
-        return centre + np.logspace(-1, -16, n)[:, None] * rng.standard_normal((n, d))
+        return center + np.logspace(-1, -16, n)[:, None] * rng.standard_normal((n, d))
     if kind == "two scales":
-        far = centre + 0.05 * rng.standard_normal((n // 8, d))
+        far = center + 0.05 * rng.standard_normal((n // 8, d))
         near = np.repeat(far, 8, axis=0)
         return near * rng.uniform(0.5, 2, (len(near), 1)) + 1e-7 * rng.standard_normal(near.shape)
-    return np.where(rng.random((n, 1)) < 0.5, 1, -1) * (centre + 1e-3 * rng.standard_normal((n, d)))
+    return np.where(rng.random((n, 1)) < 0.5, 1, -1) * (center + 1e-3 * rng.standard_normal((n, d)))
 
 
 def exact_kernels(x, z):

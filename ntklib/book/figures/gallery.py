@@ -163,7 +163,7 @@ def staircase_alt(activation: str) -> str:
 
 @cache
 def _by_depth() -> tuple[Array, Array]:
-    """NTK and NNGP of ReLU networks over depth (rows) and angle (columns), normalised."""
+    """NTK and NNGP of ReLU networks over depth (rows) and angle (columns), normalized."""
     Z, one = _circle(_ANGLES), _circle(np.zeros(1))
     rows = [
         [k(one, Z, depth=int(L), W_std=scales("ReLU", int(L)))[0] for L in _DEPTHS]
@@ -180,7 +180,7 @@ def _relu_profile(depth: int) -> tuple[Array, Array]:
 
 
 def deep(depth: int) -> Figure:
-    """The normalised ReLU kernel of a deep network, and its values at three angles over depth."""
+    """The normalized ReLU kernel of a deep network, and its values at three angles over depth."""
     fig, (upper, lower) = new_axes(2, height=4.8)
     angle, profile = _relu_profile(depth)
     upper.plot(angle, profile, color=COLOR["theory"], lw=2.5)

@@ -57,16 +57,16 @@ def _start(degrees: float) -> Array:
 
 
 def valley(place: float, second: float) -> Figure:
-    """Level lines of the loss over two weights, its minimisers, and the nearest of them."""
+    """Level lines of the loss over two weights, its minimizers, and the nearest of them."""
     w0 = _start(place)
     end = _nearest(w0, second)
     fig, ax = new_axes(height=4.0)
     _level_lines(ax, second)
     if second == 0:
         ends = np.array([[-6.0], [6.0]])
-        ax.plot(*(CENTER + ends * V2).T, color=COLOR["linear"], lw=3, label="minimisers")
+        ax.plot(*(CENTER + ends * V2).T, color=COLOR["linear"], lw=3, label="minimizers")
     else:
-        ax.plot(*CENTER, "s", color=COLOR["linear"], ms=11, label="minimiser")
+        ax.plot(*CENTER, "s", color=COLOR["linear"], ms=11, label="minimizer")
     ax.annotate("", end, w0, arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.6})
     ax.plot(*w0, "o", color=COLOR["network"], ms=9, label="$w_0$")
     ax.plot(*end, "D", color=COLOR["accent"], ms=8, label=r"$\hat w$, nearest")
@@ -80,13 +80,13 @@ def valley_alt(place: float, second: float) -> str:
     w0 = _start(place)
     distance = np.linalg.norm(_nearest(w0, second) - w0)
     shape = (
-        "parallel lines, and the minimisers fill the line in their middle"
+        "parallel lines, and the minimizers fill the line in their middle"
         if second == 0
-        else "ellipses around a single minimiser"
+        else "ellipses around a single minimizer"
     )
     return (
         f"The plane of two weights with the level lines of the loss: {shape}. A dot, the initial "
-        f"weights, at {place} degrees, and an arrow from it to the nearest minimiser, a diamond, "
+        f"weights, at {place} degrees, and an arrow from it to the nearest minimizer, a diamond, "
         f"at distance {distance:.2f}."
     )
 
@@ -103,7 +103,7 @@ def descent(step: float) -> Figure:
     _level_lines(upper, second)
     upper.plot(*w0, "o", color=COLOR["network"], ms=9, label="$w_0$")
     upper.plot(*walk.T, "o-", color=COLOR["network"], ms=3.5, lw=1, label="steps")
-    upper.plot(*CENTER, "D", color=COLOR["accent"], ms=8, label="minimiser")
+    upper.plot(*CENTER, "D", color=COLOR["accent"], ms=8, label="minimizer")
     upper.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     upper.set_title(rf"step = {step:g} / $\lambda_{{\max}}$")
     t = np.arange(STEPS + 1)
@@ -122,7 +122,7 @@ def descent_alt(step: float) -> str:
     steep = "shrinks" if rates[0] < 1 - 1e-9 else "stays" if rates[0] < 1 + 1e-9 else "grows"
     return (
         f"Above: a path of gradient descent with step {step:g} over the largest eigenvalue, on "
-        f"elliptic level lines. Below: the gap to the minimiser on a logarithmic axis, along the "
+        f"elliptic level lines. Below: the gap to the minimizer on a logarithmic axis, along the "
         f"steep direction, where it {steep} by the factor {rates[0]:.2f} each step, and along the "
         f"flat one, where it shrinks by the factor {rates[1]:.2f}."
     )
@@ -150,12 +150,12 @@ def _twin_labels() -> Array:
 
 
 def twins(gap: float) -> Figure:
-    """A fit to five points and two neighbours with the labels 0 and 1."""
+    """A fit to five points and two neighbors with the labels 0 and 1."""
     phi, curve, distance = _twins(gap)
     fig, ax = new_axes(height=3.4)
     ax.plot(FINE, curve, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(phi[:-2], _twin_labels()[:-2], "o", color=COLOR["data"], label="data")
-    ax.plot(phi[-2:], _twin_labels()[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbours")
+    ax.plot(phi[-2:], _twin_labels()[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbors")
     ax.set(xlabel="position on the circle", ylim=(-4.5, 6.8))
     ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     ax.set_title(rf"gap {gap:g}: distance travelled {distance:.2f}")
@@ -168,7 +168,7 @@ def twins_alt(gap: float) -> str:
     _, curve, distance = _twins(gap)
     where = "two labels at one point: the fit passes midway" if gap == 0 else "all are fitted"
     return (
-        f"A fit on the circle to five points and to two neighbours {gap:g} apart with the labels 0 "
+        f"A fit on the circle to five points and to two neighbors {gap:g} apart with the labels 0 "
         f"and 1; {where}. The curve runs from {curve.min():.1f} to {curve.max():.1f}; the weights "
         f"travel {distance:.2f}."
     )

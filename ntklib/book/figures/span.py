@@ -348,7 +348,7 @@ def expansion_alt(second: float) -> str:
     alpha = np.where(np.arange(3) == 1, second, HEIGHTS)
     values = ", ".join(f"{value:.2f}" for value in K @ alpha)
     return (
-        "Around the circle, three bumps centred at three training points, multiplied by the "
+        "Around the circle, three bumps centered at three training points, multiplied by the "
         f"coefficients 1, {second:g} and -1.5, and their sum, which is the change of F_0. At the "
         f"training points the sum is {values}."
     )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
+from tests.pytest_process import run_pytest
 from tests.site import checks
 from tools.browser import NAMES, chromium
 
 LANDING = "chapters/intro.html"
 CHAPTER = "chapters/limit.html"
+SHORT = "chapters/guide.html"
 
 
 @pytest.fixture(params=["http", "file"])
@@ -67,10 +66,15 @@ PREVIEWED = {
         ("a.internal[href*='api.html#']", "("),
     ],
     "chapters/ledger.html": [("a.internal[href*='limit.html#thm-']", "Theorem")],
+    # A short one, for the planted faults.
+    SHORT: [
+        ("a.internal[href^='#prp-']", "Proposition"),
+        ("a.internal[href*='least_squares.html#']", "Proposition"),
+    ],
 }
 
 
-def a_link_shows(page, address, start=CHAPTER):
+def a_link_shows(page, address, start=SHORT):
     witness = checks.visit(page, f"{address}/{start}")
     preview = page.locator("#preview.shown")
     for selector, words in PREVIEWED[start]:
@@ -91,12 +95,16 @@ def a_link_shows(page, address, start=CHAPTER):
 
 
 @pytest.mark.parametrize("start", PREVIEWED)
-def test_a_link_shows_what_it_leads_to(page, address, start):
-    a_link_shows(page, address, start)
+def test_a_link_shows_what_it_leads_to(page, origin, start):
+    a_link_shows(page, origin, start)
+
+
+def test_a_link_of_a_file_shows_what_it_leads_to(page, site):
+    a_link_shows(page, site.as_uri())
 
 
 def test_a_preview_follows_the_keyboard(page, origin):
-    checks.visit(page, f"{origin}/{CHAPTER}")
+    checks.visit(page, f"{origin}/{SHORT}")
     link = page.locator("article p > a.internal[href^='#prp-']").first
     preview = page.locator("#preview.shown")
     page.keyboard.press("Shift")  # the next focus counts as one by keyboard
@@ -165,7 +173,7 @@ def test_a_link_into_a_fold_opens_it(page, origin):
 
 # ---- Planted faults ---------------------------------------------------------------------------
 
-# A behaviour, the file that is served with a fault, what stands there, and what instead; nothing
+# A behavior, the file that is served with a fault, what stands there, and what instead; nothing
 # in place of what stands there empties the file.
 PLANTED = [
     (test_the_search_finds_a_word, "searchindex.js", "hoeffd", "hoeffe"),
@@ -198,8 +206,8 @@ def impatient():
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize(("behaviour", "file", "old", "new"), PLANTED)
-def test_planted_fault_is_seen(page, origin, site, behaviour, file, old, new):
+@pytest.mark.parametrize(("behavior", "file", "old", "new"), PLANTED)
+def test_planted_fault_is_seen(page, origin, site, behavior, file, old, new):
     page.set_default_timeout(1000)
     page.set_default_navigation_timeout(10_000)
     path = site / file
@@ -209,7 +217,7 @@ def test_planted_fault_is_seen(page, origin, site, behaviour, file, old, new):
     body = sound.replace(old, new) if old else ""
     page.route(f"**/{file}*", lambda route: route.fulfill(body=body, content_type=kind))
     with pytest.raises((AssertionError, TimeoutError)):
-        behaviour(page, origin)
+        behavior(page, origin)
 
 
 # ---- What is missing is said -------------------------------------------------------------------
@@ -227,15 +235,9 @@ def test_no_site_is_a_clear_failure(tmp_path):
     copy = tmp_path / "tests" / "site"
     shutil.copytree(Path(__file__).parent, copy)
     shutil.copytree(checks.ROOT / "tools", tmp_path / "tools")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    done = subprocess.run(
-        [*command, "--import-mode=importlib", "-k", "test_policy or test_links", str(copy)],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    shutil.copy(checks.ROOT / "tests" / "pytest_process.py", copy.parent)
+    chosen = ("--import-mode=importlib", "-k", "test_policy or test_links")
+    done = run_pytest(tmp_path, *chosen, str(copy))
     assert done.returncode == 1
     assert "run make book first" in done.stdout
     assert "passed" not in done.stdout
