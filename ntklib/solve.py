@@ -9,7 +9,7 @@ which. For the solution of least norm of a singular system there is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +58,7 @@ class Dependence:
     """One row as a combination of others: K[row] = sum of coefficient * K[other]."""
 
     row: int
-    on: dict[int, float] = field(default_factory=dict)
+    on: dict[int, float]
 
     def __str__(self) -> str:
         terms = [f"{c:.4g} x row {i}" for i, c in self.on.items()]

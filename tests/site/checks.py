@@ -337,18 +337,25 @@ def reach_faults(page: Page, *, press: int = 6) -> list[str]:
               e.scrollLeft = 0; e.focus({preventScroll: true}); }""",
             i,
         )
-        page.keyboard.press("ArrowRight")
-        moved = page.evaluate(
-            """(i) => new Promise((done) => { const start = performance.now();
-              const look = () => sideways[i].scrollLeft > 0 ? done(true)
-                : performance.now() - start > 5000 ? done(false) : requestAnimationFrame(look);
-              look(); })""",
-            i,
-        )
+        # Of a thousand presses in quick succession Chromium loses one; a hand presses again.
+        moved = any(_moves(page, i) for _ in range(3))
         if not moved:
             text = page.evaluate("(i) => sideways[i].textContent.trim().slice(0, 60)", i)
             faults.append(f"does not move by keys: {text}")
     return faults
+
+
+def _moves(page: Page, i: int) -> bool:
+    """Whether the box with the focus moves within two seconds after a key."""
+    page.keyboard.press("ArrowRight")
+    moved: bool = page.evaluate(
+        """(i) => new Promise((done) => { const start = performance.now();
+          const look = () => sideways[i].scrollLeft > 0 ? done(true)
+            : performance.now() - start > 2000 ? done(false) : requestAnimationFrame(look);
+          look(); })""",
+        i,
+    )
+    return moved
 
 
 def slider_faults(page: Page) -> list[str]:
