@@ -119,7 +119,8 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for row in rows.findall(nodes.row):
             for name, entry in zip(names, row.children, strict=True):
                 if (words := entry.next_node(nodes.paragraph)) and entry.astext().strip():
-                    label = nodes.inline("", f"{name} ", classes=["label", nodes.make_id(name)])
+                    mark = " " if name == "Line" else ": "  # line 30, but claim: ...
+                    label = nodes.inline("", name + mark, classes=["label", nodes.make_id(name)])
                     words.insert(0, label)
 
 

@@ -112,7 +112,7 @@ def _size(measured: Any) -> float:
 
 
 def _tidy(bound: Any) -> str:
-    return f"{bound:.6g}" if isinstance(bound, float) else str(bound)
+    return f"{bound:.4g}" if isinstance(bound, float) else str(bound)
 
 
 def _emit(line: str, record: dict[str, Any], measured: Any) -> None:
@@ -129,11 +129,13 @@ def _emit(line: str, record: dict[str, Any], measured: Any) -> None:
     if not isinstance(measured, float) or math.isfinite(measured):
         record["raw"] = measured
     # The record rides in the page's markup, which regression tests do not compare.
+    # A reason that starts so says that the number is in standard errors.
+    unit = "|z| = " if record["because"].startswith("|z|") else ""
     name, *sign = _BOUND[record["relation"]].split()
     page = (
         f'<p class="ntk-check" data-record="{html.escape(json.dumps(record))}">'
         f"<strong>{'Holds' if record['passed'] else 'Fails'}:</strong> {_html(record['claim'])}. "
-        f"<span>Measured {_value(record['measured'])}, "
+        f"<span>Measured {_value(unit + record['measured'])}, "
         f"{name} {_value(' '.join([*sign, record['bound']]))}.</span></p>"
     )
     publish_display_data({"text/plain": line, "text/html": page})

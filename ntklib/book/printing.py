@@ -11,14 +11,15 @@ NOISE = 1e-9
 
 # How a formula is written in plain text, as in Python or in a letter, and how it is read.
 _LETTERS = {
-    "alpha": "α", "delta": "δ", "eps": "ε", "eta": "η", "kappa": "κ", "lambda": "λ", "pi": "π",
-    "rho": "ρ", "sigma": "σ", "tau": "τ", "theta": "θ", "Pi": "Π", "Sigma": "Σ", "w-hat": "ŵ",
-    "<=": "≤", ">=": "≥",
+    "alpha": "α", "chi": "χ", "delta": "δ", "eps": "ε", "eta": "η", "kappa": "κ", "lambda": "λ",
+    "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "theta": "θ", "Pi": "Π", "Sigma": "Σ",
+    "w-hat": "ŵ", "<=": "≤", ">=": "≥",
 }  # fmt: skip
 _LETTER = re.compile(r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, _LETTERS)) + r")(?![A-Za-z])")
 _ROOT = re.compile(r"\bsqrt\((\w+)\)")
 _POWER_OF_TEN = re.compile(r"(?<![\w.])(\d(?:\.\d+)?)e([+-]?)0*(\d+)\b")
 _THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
+_PRODUCT = re.compile(r"<([^<>=]+,[^<>=]+)>")
 _MINUS = re.compile(r"(?<![\w.)])-(?=[\w.])|(?<= )-(?= )")
 # An index of one letter or a number; an exponent of a word, a number, or of the pseudoinverse.
 _RAISED = re.compile(r"(?<=[\w)])(?:_(\d+|[A-Za-z])(?!\w)|\^([-−]?\d+|[A-Za-z]+|\+))")
@@ -68,7 +69,7 @@ def typeset(text: str) -> Iterator[tuple[str, str]]:
     """
     text = _LETTER.sub(lambda found: _LETTERS[found[0]], _ROOT.sub(r"√\1", text))
     text = _THOUSANDS.sub("\u00a0", _POWER_OF_TEN.sub(_power_of_ten, text))
-    text = _MINUS.sub("−", text)
+    text = _PRODUCT.sub(r"⟨\1⟩", _MINUS.sub("−", text))
     end = 0
     for found in _RAISED.finditer(text):
         yield "", text[end : found.start()]

@@ -15,7 +15,7 @@ from ntklib.book import CheckFailed, check, grade, show
 from ntklib.book import interactive as inter
 from ntklib.book.figures import intro
 from ntklib.book.figures.style import COLOR, INK, new_axes
-from ntklib.book.printing import fmt
+from ntklib.book.printing import fmt, typeset
 
 # Numbers ------------------------------------------------------------------------------------
 
@@ -46,6 +46,21 @@ def test_fmt_refuses_what_it_cannot_round():
         fmt(1j)
     with pytest.raises(ValueError, match="at most 2 dimensions"):
         fmt(np.zeros((2, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("rank-deficient, 40 000", "rank-deficient, 40\u00a0000"),
+        ("K_m^+ u, K_mm, w_0", "K_{m}^{+} u, K_mm, w_{0}"),
+        ("1e-10, -2.5e-09, 1e5", "10^{−10}, −2.5\u00a0·\u00a010^{−9}, 10^{5}"),
+        ("eps^2 <x, x'> <= sqrt(2), alphas", "ε^{2} ⟨x, x'⟩ ≤ √2, alphas"),
+        ("P(false alarm) < 6e-7", "P(false alarm) < 6\u00a0·\u00a010^{−7}"),
+    ],
+)
+def test_typeset(text, parts):
+    marks = {"": "{}", "sub": "_{{{}}}", "sup": "^{{{}}}"}
+    assert "".join(marks[place].format(part) for place, part in typeset(text)) == parts
 
 
 def test_show_prints_one_line(capsys):
