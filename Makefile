@@ -68,7 +68,7 @@ test: $(VENV)/.stamp
 	@rm -rf _build
 	@$(MAKE) --no-print-directory book
 	@echo "== Unit tests, notebooks, ledger, faults, and the site in a browser"
-	@$(BIN)/pytest -q -n 2 --dist loadscope --nbval --nbval-current-env chapters tests
+	@$(BIN)/pytest -q -n 2 --dist loadscope --no-loadscope-reorder --nbval --nbval-current-env chapters tests
 
 # What the weekly run does: the newest versions that pyproject.toml allows, and no cache.
 test-newest: VENV := .venv-newest

@@ -240,10 +240,12 @@ def raw_text_faults(page: Page) -> list[str]:
     return [f"reads {' '.join(text.split())[:80]!r}" for text in texts if RAW.search(text)]
 
 
-def axe_faults(page: Page) -> list[str]:
-    """What axe-core finds, in its words."""
+def axe_faults(page: Page, **options: Any) -> list[str]:
+    """What axe-core finds, in its words; it takes the options, such as `runOnly`."""
     # What passes is most of a page, and describing it takes half of the time.
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    found = (
+        Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    )
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 

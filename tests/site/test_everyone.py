@@ -23,14 +23,15 @@ THIN = """() => {
   cut("dl.py > dt, dl.field-list > dd", 12, flatten);
   cut("tbody tr", 60, (row) => row.remove());
 }"""
-# What a thing is called, and what it is to others, is the same in every setting, and the first one
-# sees all of it. The others change colors and places, which styles give to kinds of things; they
-# look at the first two of each kind: with the same names and classes, in parents with the same.
+# What a thing is called, and what it is to others, is the same in every setting, and the first
+# sees all of it. Colors and places, which the others change, are given by styles to kinds of
+# things; two of each are looked at: with the same names and classes, in parents with the same.
 KINDS = """() => {
   const seen = new Map(), kinds = new Map();
   const kind = (e) => {
     if (!kinds.has(e)) {
-      const own = `${e.localName}.${e.className.baseVal ?? e.className}`;
+      const color = /color/.test(e.getAttribute("style")) ? e.style.cssText : "";
+      const own = `${e.localName}.${e.className.baseVal ?? e.className} ${color}`;
       kinds.set(e, e.parentElement ? `${kind(e.parentElement)} ${own}` : own);
     }
     return kinds.get(e);
@@ -105,12 +106,16 @@ def test_nothing_moves_for_who_asked_so(phone):
 @pytest.mark.parametrize(("width", "mode"), SETTINGS)
 def test_no_barrier(phone, width, mode):
     page = phone.page
-    page.evaluate(THIN if (width, mode) == SETTINGS[0] else KINDS)
     page.emulate_media(color_scheme=mode, reduced_motion="reduce")
     expect(page.locator("html")).to_have_attribute("data-theme", mode)
     if page.viewport_size["width"] != width:
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(500)  # the page looks a little later at what has become too wide
+    if (width, mode) == SETTINGS[0]:
+        page.evaluate(THIN)
+        # Contrast takes two thirds of the time, and follows from the kind.
+        assert checks.axe_faults(page, rules={"color-contrast": {"enabled": False}}) == []
+    page.evaluate(KINDS)
     assert checks.axe_faults(page) == []
 
 
