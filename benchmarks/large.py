@@ -124,10 +124,17 @@ def _persisted(blocks: Any) -> Any:
     return blocks
 
 
+def power(value: float) -> str:
+    """A number with one digit, as a formula."""
+    digit, exponent = f"{value:.0e}".split("e")
+    factor = "" if digit == "1" else rf"{digit}\cdot"
+    return f"${factor}10^{{{int(exponent)}}}$"
+
+
 def table(results: dict[str, Any]) -> str:
     """The results in words and tables, for the book."""
     columns = {
-        "n": "n",
+        "n": "$n$",
         "build": "blocks, s",
         "product": "product, s",
         "recomputed": "recomputed, s",
@@ -135,25 +142,27 @@ def table(results: dict[str, Any]) -> str:
         "solve": "solve, s",
         "iterations": "steps",
         "test_rmse": "test error",
-        "memory_gib": "memory, GiB",
+        "memory_gib": "memory, GB",
     }
     lines = [
         f"Measured {results['date']} on {results['machine']}. Unit points in 64 dimensions, ridge "
-        f"n / 100 000, residual {RTOL:.0e}, preconditioner of rank {RANK}. The noise of the "
+        f"$n/100000$, residual {power(RTOL)}, preconditioner of rank {RANK}. The noise of the "
         "targets is 0.05.",
         "",
         "| " + " | ".join(columns.values()) + " |",
         "|" + "|".join(["---"] * len(columns)) + "|",
     ]
     for row in results["sizes"]:
-        cells = (f"{row[key]:.3g}" if key != "n" else str(row[key]) for key in columns)
+        shown = row | {"memory_gib": row["memory_gib"] * 2**30 / 1e9}
+        cells = (f"{shown[key]:.3g}" if key != "n" else str(row[key]) for key in columns)
         lines.append("| " + " | ".join(cells) + " |")
     dask = results["dask"]
     lines += [
         "",
-        f"Through Dask, two workers of one thread each, n = {dask['n']}, a step of the solver "
-        f"takes {dask['dask']:.3g} s; in one process it takes {dask['single']:.3g} s. The ratio is "
-        f"{dask['ratio']:.2g}. The solutions differ by {dask['gap']:.0e}.",
+        f"Through Dask, two workers of one thread each, $n={dask['n']}$, a step of the "
+        f"solver takes {dask['dask']:.3g}\u00a0s; in one process it takes "
+        f"{dask['single']:.3g}\u00a0s. The ratio is {dask['ratio']:.2g}. "
+        f"The solutions differ by {power(dask['gap'])}.",
         "",
     ]
     return "\n".join(lines)

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from ntklib.book.figures.style import COLOR, INK, new_axes
 from ntklib.book.interactive import png, svg
 
+_ = "\u00a0"  # keeps a number and its unit on one line
+
 _ORDER = (
     "ntklib",
     "ntklib, NumPy alone",
@@ -44,7 +46,7 @@ def _grid(header: list[str], rows: list[list[str]]) -> list[str]:
 
 def _speed(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
     return _grid(
-        ["kernel", "n", "dtype", "syrk, s", *names],
+        ["kernel", "$n$", "dtype", "syrk, s", *names],
         [
             [
                 row["kernel"],
@@ -129,8 +131,8 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     text += [
         "### Memory",
         "",
-        f"Peak memory of the process, {row['kernel']}, n = {largest}, {row['dtype']}; the result "
-        f"has {largest**2 * (8 if row['dtype'] == 'float64' else 4) / 1e9:.1f} GB:",
+        f"Peak memory of the process, {row['kernel']}, $n={largest}$, {row['dtype']}; the result "
+        f"has {largest**2 * (8 if row['dtype'] == 'float64' else 4) / 1e9:.1f}{_}GB:",
         "",
     ]
     text += _grid(
@@ -149,11 +151,12 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     text += [
         "### Growth",
         "",
-        "ntklib along n, d and depth, float64, and its ratio to `syrk` of the same n and d:",
+        "ntklib along $n$, $d$ and depth, float64, and its ratio to `syrk` of the same $n$ and "
+        "$d$:",
         "",
     ]
     text += _grid(
-        ["kernel", "n", "d", "ntklib, s", "ratio"],
+        ["kernel", "$n$", "$d$", "ntklib, s", "ratio"],
         [
             [
                 r["kernel"],
@@ -165,6 +168,8 @@ def write_table(results: dict[str, Any], path: Path) -> None:
             for r in results["scaling"]
         ],
     )
+    n, d = results["by_threads"][0]["n"], results["by_threads"][0]["d"]
+    text += [f"With more threads, the lecture's kernel in float64 at $n={n}$ and $d={d}$:", ""]
     text += _grid(
         ["threads", "syrk, s", "ntklib, s", "ratio"],
         [
@@ -181,14 +186,14 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     text += [
         "### Other work",
         "",
-        f"Empirical kernel, n = {e['n']}, d = {e['d']}, m = {e['m']}: contracted "
-        f"{e['contracted']:.3f} s, from the Jacobian {e['jacobian']:.2f} s and "
-        f"{e['jacobian_bytes'] / 1e9:.1f} GB, "
+        f"Empirical kernel, $n={e['n']}$, $d={e['d']}$, $m={e['m']}$: contracted "
+        f"{e['contracted']:.3f}{_}s, from the Jacobian {e['jacobian']:.2f}{_}s and "
+        f"{e['jacobian_bytes'] / 1e9:.1f}{_}GB, "
         f"{e['jacobian'] / e['contracted']:.0f} times as long; a minimum-norm fit through the "
-        f"contraction {e['fit']:.2f} s.",
+        f"contraction {e['fit']:.2f}{_}s.",
         "",
-        f"Ridge system, n = {s['n']}: SciPy's Cholesky solve {s['scipy']:.2f} s, ntklib in double "
-        f"{s['double']:.2f} s, from a float32 factor refined {s['mixed']:.2f} s.",
+        f"Ridge system, $n={s['n']}$: SciPy's Cholesky solve {s['scipy']:.2f}{_}s, ntklib in "
+        f"double {s['double']:.2f}{_}s, from a float32 factor refined {s['mixed']:.2f}{_}s.",
         "",
     ]
     path.write_text("\n".join(text))
@@ -231,32 +236,33 @@ def in_words(results: dict[str, Any]) -> str:
 def figure(results: dict[str, Any]) -> Figure:
     """Ratios to syrk at the largest size, a dot for each contender."""
     names, rows = _names(results), _largest(results)
-    fig, axes = new_axes(len(rows), 1, height=0.5 + len(rows) * (0.4 + 0.2 * len(names)))
+    fig, axes = new_axes(len(rows), 1, height=0.5 + len(rows) * (0.55 + 0.2 * len(names)))
+    fig.get_layout_engine().set(h_pad=0.1)
     for ax, row in zip(axes, rows, strict=True):
         for y, name in enumerate(reversed(names)):
             if name not in row["contenders"]:
-                ax.text(1.05, y, "failed", va="center", color=INK)
+                ax.text(1.1, y, "failed", va="center", color=INK)
                 continue
             ratio = row["contenders"][name]["ratio_of_minima"]
             own = name.startswith("ntklib")
             color = COLOR["network"] if own else COLOR["muted"]
             ax.plot([1, ratio], [y, y], color=color, lw=1.5)
-            ax.plot(ratio, y, "o" if own else "s", color=color)
+            ax.plot(ratio, y, "o" if own else "s", color=color, clip_on=False)
             ax.annotate(
-                f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}",
+                f"{ratio:.1f}",
                 (ratio, y),
                 (6, 0),
                 textcoords="offset points",
                 va="center",
                 color=INK,
             )
-        ax.axvline(1, color=INK, lw=1)
+        # The axis stands at one syrk, where the bars begin.
         ax.set_xscale("log")
-        ax.set_xlim(0.95, 45)
+        ax.set_xlim(1, 45)
         ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
         ax.minorticks_off()
         ax.set_yticks(range(len(names)), list(reversed(names)))
         ax.set_ylim(-0.6, len(names) - 0.4)
-        ax.set_title(f"{row['kernel']}, {row['dtype']}", loc="left", fontsize="medium")
-    axes[-1].set_xlabel(f"time at n = {rows[0]['n']}, in units of syrk")
+        ax.set_title(f"{row['kernel']}, {row['dtype']}", loc="left", fontsize="medium", pad=8)
+    axes[-1].set_xlabel(f"time at $n={rows[0]['n']}$, in units of syrk")
     return fig
