@@ -215,8 +215,8 @@ def _link(app: Sphinx, fromdoc: str, statement: dict[str, Any]) -> nodes.referen
 
 def _check_row(link: nodes.reference, record: dict[str, Any]) -> list[nodes.Node]:
     relation = {"at_most": "≤ ", "at_least": "≥ ", "equals": ""}[record["relation"]]
-    measured = record.get("raw", record["measured"])
-    text = f"{measured:.3g}" if isinstance(measured, float) else str(measured)
+    raw = record.get("raw")
+    text = f"{raw:.3g}" if isinstance(raw, float) else record["measured"]
     cells = (record["claim"], text, f"{relation}{record['bound']}", record["because"])
     return [link.deepcopy(), *(nodes.inline("", "", *_formula(cell)) for cell in cells)]
 

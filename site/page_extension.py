@@ -18,6 +18,7 @@ from typing import Any
 from docutils import nodes
 from previews import write_previews  # this folder is on the path: see _config.yml
 from room import expand, height, width
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx_exercise.nodes import solution_node
@@ -110,8 +111,12 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         head, rows = table.next_node(nodes.thead), table.next_node(nodes.tbody)
         names = [entry.astext() for entry in head.findall(nodes.entry)] if head else []
         texts = [entry.astext().strip() for entry in rows.findall(nodes.entry)]
-        if 2 * sum(NUMBER.fullmatch(text) is not None for text in texts) > len(texts):
+        if _numeric(texts):
             table["classes"].append("numbers")
+            for column in zip(*(row.children for row in table.findall(nodes.row)), strict=True):
+                if _numeric([entry.astext().strip() for entry in column[1:]]):
+                    for entry in column:
+                        entry["classes"].append("number")
             continue
         if not 3 <= len(names) <= 5:
             continue
@@ -124,8 +129,25 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                     words.insert(0, label)
 
 
+def _numeric(texts: list[str]) -> bool:
+    """Whether most of them are numbers."""
+    return 2 * sum(NUMBER.fullmatch(text) is not None for text in texts) > len(texts)
+
+
 # A number, or two of them with one in parentheses.
 NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?(?: \([\d.]+\))?")
+
+
+def straighten(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """In descriptions of names, take back quotes that were bent: "mean" is code, n' has a prime."""
+    for description in doctree.findall(addnodes.desc_content):
+        for text in list(description.findall(nodes.Text)):
+            straight = QUOTED.sub(r'"\1"', text)
+            text.parent.replace(text, nodes.Text(PRIMED.sub("′", straight)))
+
+
+QUOTED = re.compile(r"[“”](\w+)[“”]")
+PRIMED = re.compile(r"(?<=\b[a-z])’(?!\w)")
 
 
 def drop_listeners(app: Sphinx) -> None:
@@ -143,6 +165,8 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     body = glue(give_room(context.get("body", ""), app.config.mathjax3_config))
     body = REFERENCE.sub(r'<span class="glue">\1</span>', body)
     body = NAME.sub(lambda match: match[0].replace(".", ".<wbr>"), body)
+    if "doc-biblioentry" in body:
+        body = RANGE.sub("\u2060–\u2060", body)
     # Deprecated in ARIA 1.2; the entries stand in a list.
     body = context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     maths = 'class="math' in body
@@ -211,6 +235,9 @@ GLUED = re.compile(
 
 # A reference by kind and number, such as "Proposition 8".
 REFERENCE = re.compile(r'(?<=">)([A-Z][a-z]+ \d+)(?=</a>)')
+
+# A dash between page numbers, where a line does not break.
+RANGE = re.compile(r"(?<=\d)–(?=\d)")
 
 # A name of the package in the text; where it is too long for a line it breaks after a dot.
 NAME = re.compile(r'(?<=<span class="pre">)ntklib\.[\w.]+')
@@ -375,6 +402,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", drop_listeners)
     app.connect("builder-inited", write_maths)
     app.connect("doctree-resolved", fold)
+    app.connect("doctree-resolved", straighten)
     # After the ledger has become tables.
     app.connect("doctree-resolved", label_cells, priority=900)
     app.connect("html-page-context", mend_page, priority=950)

@@ -104,6 +104,8 @@ def _text(measured: Any, relation: str, bound: Any, passed: bool) -> str:
     """The measured value without digits that differ between machines."""
     if passed and relation == "at_most" and bound <= _ROUNDING and isinstance(measured, float):
         return "rounding error"
+    if isinstance(measured, bool):
+        return _tidy(measured)
     return fmt(measured, digits=4, noise=0.0 if abs(_size(measured)) < 1e-6 else 1e-9)
 
 
@@ -112,6 +114,8 @@ def _size(measured: Any) -> float:
 
 
 def _tidy(bound: Any) -> str:
+    if isinstance(bound, bool):
+        return "yes" if bound else "no"
     return f"{bound:.4g}" if isinstance(bound, float) else str(bound)
 
 

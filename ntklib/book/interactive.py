@@ -169,7 +169,7 @@ def _described(alt: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return fmt(value, digits=4)
+    return re.sub("^-", "−", fmt(value, digits=4))
 
 
 def _page(

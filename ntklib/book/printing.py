@@ -21,6 +21,7 @@ _POWER_OF_TEN = re.compile(r"(?<![\w.])(\d(?:\.\d+)?)e([+-]?)0*(\d+)\b")
 _THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
 _PRODUCT = re.compile(r"<([^<>=]+,[^<>=]+)>")
 _MINUS = re.compile(r"(?<![\w.)])-(?=[\w.])|(?<= )-(?= )")
+_PRIME = re.compile(r"(?<![^\W_])([^\W_])'")  # x', but not Euler's
 # An index of one letter or a number; an exponent of a word, a number, or of the pseudoinverse.
 _RAISED = re.compile(r"(?<=[\w)])(?:_(\d+|[A-Za-z])(?!\w)|\^([-−]?\d+|[A-Za-z]+|\+))")
 
@@ -70,6 +71,7 @@ def typeset(text: str) -> Iterator[tuple[str, str]]:
     text = _LETTER.sub(lambda found: _LETTERS[found[0]], _ROOT.sub(r"√\1", text))
     text = _THOUSANDS.sub("\u00a0", _POWER_OF_TEN.sub(_power_of_ten, text))
     text = _PRODUCT.sub(r"⟨\1⟩", _MINUS.sub("−", text))
+    text = _PRIME.sub(r"\1′", text).replace("'", "’")
     end = 0
     for found in _RAISED.finditer(text):
         yield "", text[end : found.start()]
