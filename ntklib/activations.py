@@ -1,4 +1,4 @@
-r"""Activations: sigma, its derivative, and the constants that the statements use.
+r"""Activations: :math:`\sigma`, its derivative, and the constants that the statements use.
 
 Implements the choice of derivative in :prf:ref:`dfn-network`: at a kink the derivative is fixed
 by convention, :math:`\sigma'(0)=1` for the ReLU.
@@ -57,7 +57,7 @@ def _erf(z: Array) -> Array:
 
 
 def leaky_relu(slope: float = 0.01) -> Activation:
-    """The leaky ReLU: z for z >= 0, slope * z otherwise. Its derivative at 0 is 1."""
+    r"""The leaky ReLU: z for :math:`z\ge0`, else z times the slope. Its derivative at 0 is 1."""
     s = float(real_array("slope", slope, ndim=0))
     return Activation(
         "leaky_relu",
@@ -127,7 +127,7 @@ rbf = Activation(
 
 
 def monomial(degree: int) -> Activation:
-    """The power z ** degree, a degree of at least 1."""
+    r"""The power :math:`z^p`, where p is the degree, at least 1."""
     p = positive_int("degree", degree)
     return Activation(
         f"monomial({p})",
@@ -140,7 +140,7 @@ def monomial(degree: int) -> Activation:
 
 
 def rectified_monomial(degree: int) -> Activation:
-    """The power max(z, 0) ** degree, a degree of at least 1: the ReLU, then its powers."""
+    r"""The power :math:`\max(z,0)^p`, p the degree, at least 1: the ReLU, then its powers."""
     p = positive_int("degree", degree)
     return Activation(
         f"rectified_monomial({p})",
@@ -162,7 +162,7 @@ _BY_NAME = {
 
 
 def get(activation: str | Activation) -> Activation:
-    """The activation of that name; an `Activation` is returned as it is."""
+    """The activation of that name; an :class:`Activation` is returned as it is."""
     if isinstance(activation, Activation):
         return activation
     if activation not in _BY_NAME:

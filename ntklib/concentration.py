@@ -94,7 +94,7 @@ def expected_squared_error(X: object, m: int, *, eps: float = 1.0) -> float:
 
 
 def hoeffding_deviation(n: int, m: int, delta: float, *, spread: float = 1.0) -> float:
-    r"""How far, with probability at least 1 - delta, no entry of the Gram matrix strays.
+    r"""How far, with probability at least :math:`1-\delta`, no entry of the Gram matrix strays.
 
     With probability at least :math:`1-\delta`, for all pairs of n points at once,
 
@@ -106,7 +106,7 @@ def hoeffding_deviation(n: int, m: int, delta: float, *, spread: float = 1.0) ->
     Parameters
     ----------
     n : int
-        Number of points, at least 1: there are n (n + 1) / 2 pairs.
+        Number of points, at least 1: there are :math:`n(n+1)/2` pairs.
     m : int
         Width, at least 1.
     delta : float
@@ -127,7 +127,7 @@ def hoeffding_deviation(n: int, m: int, delta: float, *, spread: float = 1.0) ->
 
     Notes
     -----
-    :prf:ref:`prp-hoeffding`. Hoeffding's inequality (1963, J. Amer. Statist. Assoc. 58) for each
+    :prf:ref:`prp-hoeffding`. Hoeffding's inequality :cite:p:`hoeffding1963probability` for each
     pair and a union bound over the pairs.
     """
     n, m = positive_int("n", n), positive_int("m", m)
@@ -177,7 +177,7 @@ def chernoff_failure(X: object, m: int) -> float:
        \le n\Bigl(\frac2e\Bigr)^{m\lambda/(2s)},\qquad
        \lambda=\lambda_{\min}(K)/\varepsilon^2,\quad s=\lVert X\rVert_{\mathrm{op}}^2.
 
-    The scale eps cancels, so it is not asked for.
+    The scale :math:`\varepsilon` cancels, so it is not asked for.
 
     Parameters
     ----------
@@ -199,7 +199,8 @@ def chernoff_failure(X: object, m: int) -> float:
 
     Notes
     -----
-    :prf:ref:`thm-chernoff`, the matrix Chernoff inequality (Tropp 2015, Theorem 5.1.1) at one half.
+    :prf:ref:`thm-chernoff`, the matrix Chernoff inequality at one half (Theorem 5.1.1 of
+    :cite:t:`tropp2015introduction`).
     """
     n, exponent = _chernoff_exponent(X)
     return min(1.0, n * math.exp(-positive_int("m", m) * exponent))
@@ -248,11 +249,11 @@ def smooth_gap_bound(distance: float, m: int, *, smoothness: float, eps: float =
     Parameters
     ----------
     distance : float
-        Frobenius norm of W - W_0, at least 0.
+        Frobenius norm of :math:`W-W_0`, at least 0.
     m : int
         Width, at least 1 (of a doubled network: all its neurons).
     smoothness : float
-        The constant beta, at least 0 (``activation.smoothness``).
+        The constant :math:`\beta`, at least 0 (``activation.smoothness``).
     eps : float
         Scale of the network, positive.
 

@@ -1,9 +1,9 @@
 r"""Convolutional networks and pooled patches, in the limit of infinitely many channels.
 
 A signal x has pixels on a grid (a line, an image, ...) and channels. Each of the L layers
-(`depth`) convolves, applies the activation, and may average neighboring pixels; the readout is
-one dense layer. In the NTK parameterization, with N(0, 1) weights :math:`\omega` and S positions o
-in the window,
+(``depth``) convolves, applies the activation, and may average neighboring pixels; the readout is
+one dense layer. In the NTK parameterization, with :math:`N(0,1)` weights :math:`\omega` and S
+positions o in the window,
 
 .. math::
     h^l(i) &= \frac{W_l}{\sqrt{S\,m_{l-1}}}\sum_o \omega^l_o\,y^{l-1}(i+o)+b_l\beta^l,\\
@@ -11,10 +11,10 @@ in the window,
 
 where :math:`y^0=x` and :math:`m_0=1`: the channels of the input are not divided by their number,
 as in :mod:`ntklib.deep`, to which all this comes down for one pixel. The readout is
-:math:`F(x)=W\,\omega\cdot y^L/\sqrt{Pm_L}+b\beta` on all P pixels ("flatten"), or the same on the
-mean over pixels, with P = 1 ("mean").
+:math:`F(x)=W\,\omega\cdot y^L/\sqrt{Pm_L}+b\beta` on all P pixels (``"flatten"``), or the same
+on the mean over pixels, with :math:`P=1` (``"mean"``).
 
-Covariances and tangent kernels are between pixels i of x and i' of x' (Arora et al. 2019, who
+Covariances and tangent kernels are between pixels i of x and i' of x' (:cite:t:`arora2019exact`
 call the tangent kernel CNTK). Activations act on them as in :mod:`ntklib.deep`, convolutions and
 means are averages:
 
@@ -23,13 +23,14 @@ means are averages:
     \Theta^l(i,i') &= t_lK^l(i,i')+\frac{W_l^2}{S}\sum_oD^{l-1}(i+o,i'+o)
 
 with :math:`E=E[\sigma(u)\sigma(v)]`, :math:`D=\Theta\,E[\sigma'(u)\sigma'(v)]`, and means over
-windows of i and i' at once. With "flatten" and no means only pairs i = i' matter: the kernel is
-then that of a network whose weights are not shared.
+windows of i and i' at once. With ``"flatten"`` and no means only pairs :math:`i=i'` matter: the
+kernel is then that of a network whose weights are not shared.
 
-Pixels are combined as unit vectors, so that 1 - cos of the angle between two windows is a sum of
-nonnegative terms and angles keep their digits, as in :mod:`ntklib.deep`. A mean before a further
-layer is the exception: between signals that are nearly equal but not identical an angle of more
-than 1e-8 keeps an error of 1e-16 over itself, a smaller one an error of some 1e-8.
+Pixels are combined as unit vectors, so that :math:`1-\cos\theta`, with :math:`\theta` the angle
+between two windows, is a sum of nonnegative terms and angles keep their digits, as in
+:mod:`ntklib.deep`. A mean before a further layer is the exception: between signals that are nearly
+equal but not identical an angle of more than :math:`10^{-8}` keeps an error of :math:`10^{-16}`
+over itself, a smaller one an error of some :math:`10^{-8}`.
 """
 
 from __future__ import annotations
@@ -401,7 +402,7 @@ def conv_ntk(
 
     .. math:: \Theta^l(i,i')=t_lK^l(i,i')+\frac{W_l^2}{S}\sum_oD^{l-1}(i+o,i'+o)
 
-    (:mod:`ntklib.convolution` has the network and the terms; Arora et al. 2019.)
+    (:mod:`ntklib.convolution` has the network and the terms; :cite:t:`arora2019exact`.)
 
     Parameters
     ----------
@@ -410,7 +411,7 @@ def conv_ntk(
     Z : array_like, shape (n', *grid, channels), optional
         Other signals; X itself when left out, and then the result is exactly symmetric.
     depth : int
-        Convolutional layers L, at least 1; the dense readout is layer L + 1.
+        Convolutional layers L, at least 1; the dense readout is layer :math:`L+1`.
     kernel_size : int or sequence of int
         Sizes of the window in each dimension. Stride 1.
     padding : {"same", "valid", "circular"}
@@ -419,7 +420,7 @@ def conv_ntk(
         Side of the windows over which the activations of a layer are averaged, with the same
         stride; must divide the grid there. 1 for none.
     readout : {"flatten", "mean"}
-        A dense layer on all pixels, or on their mean (global average pooling). With "mean" and
+        A dense layer on all pixels, or on their mean (global average pooling). With ``"mean"`` and
         circular padding the kernel does not change when a signal is shifted.
     activation, W_std, b_std, trained
         As for :func:`ntklib.ntk`.
@@ -441,9 +442,9 @@ def conv_ntk(
     the activation and ``AvgPool`` for each layer, then ``Flatten`` or ``GlobalAvgPool`` and
     ``Dense``; it divides inner products of inputs by C.
 
-    The lecture's kernel on patches: with depth=1, padding="valid", W_std=(sqrt(S), 1),
-    trained="inner" and S pixels in the window, the mean of :func:`ntklib.relu_ntk` over patches in
-    equal places ("flatten"), or over all pairs of patches ("mean").
+    The lecture's kernel on patches: with ``depth=1, padding="valid", W_std=(sqrt(S), 1)``,
+    ``trained="inner"`` and S pixels in the window, the mean of :func:`ntklib.relu_ntk` over patches
+    in equal places (``"flatten"``), or over all pairs of patches (``"mean"``).
     """
     net = architecture(depth, activation, W_std, b_std, trained)
     return _kernel(net, X, Z, True, kernel_size, padding, pool, readout)

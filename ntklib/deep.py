@@ -1,23 +1,23 @@
 r"""Fully connected networks of any depth, in the limit of infinite width.
 
-The network has L hidden layers (`depth`) and is written in the NTK parameterization: every weight
-and bias is N(0, 1) at the start and the scales stand in front,
+The network has L hidden layers (``depth``) and is written in the NTK parameterization: every weight
+and bias is :math:`N(0,1)` at the start and the scales stand in front,
 
 .. math::
     h^1 &= W_1\,\omega^1 x + b_1\beta^1,\\
     h^{l+1} &= \frac{W_{l+1}}{\sqrt{m_l}}\,\omega^{l+1}\sigma(h^l) + b_{l+1}\beta^{l+1},\\
     F(x) &= h^{L+1},
 
-with :math:`W_l` = `W_std` and :math:`b_l` = `b_std` of layer l = 1, ..., L + 1 and widths
-:math:`m_l\to\infty`. The covariance and the tangent kernel follow from layer to layer (Jacot,
-Gabriel and Hongler 2018; Lee et al. 2019; Arora et al. 2019):
+with the scales :math:`W_l` (``W_std``) and :math:`b_l` (``b_std``) of layer
+:math:`l=1,\dots,L+1` and widths :math:`m_l\to\infty`. The covariance and the tangent kernel follow
+from layer to layer :cite:p:`jacot2018ntk,lee2019wide,arora2019exact`:
 
 .. math::
     K^1 &= W_1^2\langle x,x'\rangle+b_1^2,\\
     K^{l+1} &= W_{l+1}^2\,E[\sigma(u)\sigma(v)]+b_{l+1}^2,\\
     \Theta^{l+1} &= t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
 
-where (u, v) is centered Gaussian with the covariance :math:`K^l` of the two points,
+where :math:`(u,v)` is centered Gaussian with the covariance :math:`K^l` of the two points,
 :math:`\Theta^1=t_1K^1`, and :math:`t_l` is 1 when layer l is trained and 0 when it is not.
 
 What is computed. Divide by the standard deviations: :math:`\rho=K/(aa')`,
@@ -75,7 +75,7 @@ class Architecture:
 
     @property
     def homogeneous(self) -> bool:
-        """F(c x) = c F(x) in law for c > 0: norms may be factored out."""
+        """:math:`F(cx)=cF(x)` in law for :math:`c>0`: norms may be factored out."""
         return self.law.homogeneous and not any(self.biases)
 
 
@@ -112,7 +112,7 @@ def per_layer(
 
 
 def trained_layers(trained: Trained, layers: int) -> tuple[bool, ...]:
-    """Which of the layers 1, ..., `layers` are trained."""
+    """Which of the layers 1, ..., ``layers`` are trained."""
     if isinstance(trained, str):
         names = {"all": range(1, layers + 1), "inner": range(1, layers), "readout": (layers,)}
         if trained not in names:
@@ -183,10 +183,10 @@ def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
 def correlate(
     net: Architecture, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array
 ) -> tuple[Array, Array]:
-    """Correlation rho and tangent kernel T of the output at pairs of points.
+    r"""Correlation :math:`\rho` and tangent kernel T of the output at pairs of points.
 
-    `minus` and `plus` are 1 - cos and 1 + cos of the angles between the inputs. For arrays of any
-    library, all of one kind and dtype.
+    ``minus`` and ``plus`` are :math:`1-\cos\theta` and :math:`1+\cos\theta` of the angles between
+    the inputs. For arrays of any library, all of one kind and dtype.
     """
     tangent: Array | float = 0.0
     for i, (x, z) in enumerate(zip(left, right, strict=True)):
@@ -399,15 +399,16 @@ def nngp(
     .. math:: K^{L+1} = W_{L+1}^2\,E[\sigma(u)\sigma(v)]+b_{L+1}^2,\qquad (u,v)\sim N(0,K^L)
 
     The Gaussian process to which the network at initialization converges as its widths grow
-    (:mod:`ntklib.deep`; Lee et al. 2019). It is also the tangent kernel when only the readout is
-    trained.
+    (:mod:`ntklib.deep`; :cite:t:`lee2019wide`). It is also the tangent kernel when only the readout
+    is trained.
 
     Parameters, result, accuracy and errors are those of :func:`ntk`.
 
     Notes
     -----
-    :func:`relu_nngp` with scale eps is the case depth=1, W_std=(1, eps). In neural-tangents this
-    is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it divides inner products of inputs by d.
+    :func:`relu_nngp` with scale eps is the case ``depth=1, W_std=(1, eps)``. In neural-tangents
+    this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it divides inner products of inputs
+    by d.
     """
     net = architecture(depth, activation, W_std, b_std, "all")
     return kernel_matrix(net, X, Z, tangent=False)
@@ -428,8 +429,8 @@ def ntk(
     .. math:: \Theta^{l+1} = t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
         \qquad (u,v)\sim N(0,K^l)
 
-    in the NTK parameterization (:mod:`ntklib.deep` has the network and the recursion; Jacot,
-    Gabriel and Hongler 2018, Arora et al. 2019).
+    in the NTK parameterization (:mod:`ntklib.deep` has the network and the recursion;
+    :cite:t:`jacot2018ntk,arora2019exact`).
 
     Parameters
     ----------
@@ -439,29 +440,30 @@ def ntk(
     Z : array_like, shape (n', d), optional
         Other points; X itself when left out, and then the result is exactly symmetric.
     depth : int
-        Hidden layers L, at least 1; there are L + 1 layers of weights.
+        Hidden layers L, at least 1; there are :math:`L+1` layers of weights.
     activation : str, Activation, callable or Dual
-        A name or member of :mod:`ntklib.activations`. Closed forms for relu, leaky_relu, absolute,
-        identity, all monomials and rectified monomials, erf, gaussian, rbf, exp, cos, sin; any
-        other function by :class:`ntklib.expectations.Quadrature`.
+        A name or member of :mod:`ntklib.activations`. Closed forms for ``relu``, ``leaky_relu``,
+        ``absolute``, ``identity``, all monomials and rectified monomials, ``erf``, ``gaussian``,
+        ``rbf``, ``exp``, ``cos``, ``sin``; any other function by
+        :class:`ntklib.expectations.Quadrature`.
     W_std, b_std : float or sequence of L + 1 floats
         Scales of weights (positive) and biases (at least 0), for all layers or one a layer, the
         readout last. The square root of 2 keeps the size of ReLU activations from layer to layer.
     trained : {"all", "inner", "readout"} or iterable of int
         Layers whose weights and biases are trained: all of them, all but the readout, the
-        readout alone, or these, counted from 1 to L + 1.
+        readout alone, or these, counted from 1 to :math:`L+1`.
 
     Returns
     -------
     K : ndarray, shape (n, n')
-        float32 if the points are, else float64. For relu and the other activations of degree one
-        the error is at most 1e-13 times :math:`\sqrt{k(x,x)\,k(x',x')}` at all angles and norms and
-        depth up to 100 (some ulps of float32 for float32). The others reach the same unless the
-        network itself tells apart points within rounding, as erf or sin of very large inputs do,
-        powers of powers, and many layers in the chaotic phase: they magnify the rounding of the
-        inputs' unit vectors as any other change of the inputs. Arrays of other libraries come back
-        as their own kind, on their device; there float32 is also the precision of the arithmetic,
-        and the error grows with the depth, by some ulps a layer.
+        float32 if the points are, else float64. For ``relu`` and the other activations of degree
+        one the error is at most :math:`10^{-13}\sqrt{k(x,x)\,k(x',x')}` at all angles and norms
+        and depth up to 100 (some ulps of float32 for float32). The others reach the same unless the
+        network itself tells apart points within rounding, as ``erf`` or ``sin`` of very large
+        inputs do, powers of powers, and many layers in the chaotic phase: they magnify the rounding
+        of the inputs' unit vectors as any other change of the inputs. Arrays of other libraries
+        come back as their own kind, on their device; there float32 is also the precision of the
+        arithmetic, and the error grows with the depth, by some ulps a layer.
 
     Raises
     ------
@@ -472,7 +474,8 @@ def ntk(
         libraries, or of another library and not of float32 or float64.
     OverflowError
         Values too large for the result's dtype; in float32 arrays of other libraries, and with
-        biases or an activation of another degree than one, standard deviations above 1e18.
+        biases or an activation of another degree than one, standard deviations above
+        :math:`10^{18}`.
     ImportError
         Arrays of another library without array-api-compat.
 
@@ -487,8 +490,8 @@ def ntk(
     is ``ntk(X, depth=1, W_std=(1, eps), trained="inner")``, which is :func:`relu_ntk`.
 
     In neural-tangents this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "ntk")``, which divides inner
-    products of inputs by d and trains all layers; there the kernel of the lecture is "ntk" less
-    "nngp" of one hidden layer.
+    products of inputs by d and trains all layers; there the kernel of the lecture is ``"ntk"`` less
+    ``"nngp"`` of one hidden layer.
     """
     net = architecture(depth, activation, W_std, b_std, trained)
     return kernel_matrix(net, X, Z, tangent=True)

@@ -59,9 +59,9 @@ class QuadratureWarning(UserWarning):
 
 
 class Rows(NamedTuple):
-    """What a layer needs to know of each point: a, e(a), and terms of the closed form.
+    """What a layer needs to know of each point: a, :math:`e(a)`, and terms of the closed form.
 
-    `largest` has bounds of the terms at all points, where the pairs need them.
+    ``largest`` has bounds of the terms at all points, where the pairs need them.
     """
 
     std: Array
@@ -80,7 +80,7 @@ class Rows(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """1 - r, 1 + r and r' of each pair."""
+    """:math:`1-r`, :math:`1+r` and :math:`r'` of each pair."""
 
     minus: Array
     plus: Array
@@ -88,22 +88,22 @@ class Layer(NamedTuple):
 
 
 class Dual(ABC):
-    """The dual of an activation: `rows` once a point, `pairs` once a pair of points.
+    """The dual of an activation: ``rows`` once a point, ``pairs`` once a pair of points.
 
-    `rows` is for NumPy arrays, `pairs` for arrays of any library with the names of the array API
-    standard (:mod:`ntklib.array_api`), all of one kind and dtype.
+    ``rows`` is for NumPy arrays, ``pairs`` for arrays of any library with the names of the array
+    API standard (:mod:`ntklib.array_api`), all of one kind and dtype.
     """
 
-    #: Whether sigma(c z) = c sigma(z) for c > 0. Norms then pass through untouched.
+    #: Whether :math:`\sigma(cz)=c\sigma(z)` for :math:`c>0`. Norms then pass through untouched.
     homogeneous: bool = False
 
     @abstractmethod
     def rows(self, std: Array) -> Rows:
-        """What `pairs` needs of points whose preactivations have these standard deviations."""
+        """What ``pairs`` needs of points whose preactivations have these standard deviations."""
 
     @abstractmethod
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
-        """The layer at correlations given as 1 - rho and 1 + rho; all arrays broadcast."""
+        r"""The layer at correlations given as :math:`1-\rho`, :math:`1+\rho`; arrays broadcast."""
 
 
 def _real(x: Any) -> Any:
@@ -147,8 +147,9 @@ def _sine_defect(angle: Any, cos: Any, sin: Any) -> Any:
 class Homogeneous(Dual):
     r"""Dual of :math:`\sigma(z)=\alpha z_+^p+\beta(-z)_+^p`, homogeneous of degree p.
 
-    ReLU (1, 1, 0), leaky ReLU (1, 1, -slope), absolute value (1, 1, 1), monomials
-    (p, 1, (-1)^p) and rectified monomials (p, 1, 0).
+    The triple :math:`(p,\alpha,\beta)` is :math:`(1,1,0)` for the ReLU, :math:`(1,1,-s)` for the
+    leaky ReLU of slope s, :math:`(1,1,1)` for the absolute value, :math:`(p,1,(-1)^p)` for
+    monomials and :math:`(p,1,0)` for rectified monomials.
 
     .. math::
         E[\sigma(u)\sigma(v)] &= \frac{(ab)^p}{2\pi}
@@ -156,7 +157,7 @@ class Homogeneous(Dual):
         E[\sigma'(u)\sigma'(v)] &= \frac{p^2(ab)^{p-1}}{2\pi}
         \bigl[(\alpha^2+\beta^2)J_{p-1}(\theta)-2\alpha\beta J_{p-1}(\pi-\theta)\bigr]
 
-    with the arc-cosine kernels of Cho and Saul (2009), :math:`t=\cos\theta`,
+    with the arc-cosine kernels of :cite:t:`cho2009kernel`, :math:`t=\cos\theta`,
 
     .. math::
         J_p &= (1-t^2)^{p+1/2}\,\frac{d^p}{dt^p}\frac{\pi-\arccos t}{\sqrt{1-t^2}},\\
@@ -164,7 +165,7 @@ class Homogeneous(Dual):
 
     They satisfy :math:`J_p=(2p-1)\,t\,J_{p-1}+(p-1)^2(1-t^2)J_{p-2}` for :math:`p\ge2`: the
     function :math:`y=(\pi-\arccos t)/\sqrt{1-t^2}` has :math:`(1-t^2)y'=ty+1`; differentiate
-    p - 1 times and multiply by :math:`(1-t^2)^{p-1/2}`.
+    :math:`p-1` times and multiply by :math:`(1-t^2)^{p-1/2}`.
     Hence :math:`J_p=(\pi-\theta)B_p(t)+\sin\theta\,A_p(t)` with polynomials, the
     :math:`B_p` from the same recursion, :math:`B_p(1)=(2p-1)!!`.
 
@@ -188,7 +189,8 @@ class Homogeneous(Dual):
         self.homogeneous = self.degree == 1
         alpha, beta = alpha / largest, beta / largest
         self._square, self._twice = alpha * alpha + beta * beta, 2 * alpha * beta
-        #: Of degree 1, r is (1 + leak) kappa_1 - leak times the identity, kappa_1 that of ReLU.
+        #: The s of :math:`r(\rho)=(1+s)\kappa_1(\rho)-s\rho` for degree 1, :math:`\kappa_1` the r
+        #: of the ReLU.
         self.leak = self._twice / self._square
         self._sum, self._difference = (alpha + beta) ** 2, (alpha - beta) ** 2
         self._odd = math.prod(range(1, 2 * self.degree, 2))  # (2p-1)!!
@@ -314,8 +316,8 @@ class Gaussian(Dual):
         E[\sigma(u)\sigma(v)] &= D^{-1/2},\qquad E[\sigma'(u)\sigma'(v)]=4ab\rho\,D^{-3/2},\\
         D &= (1+2a^2)(1+2b^2)-4a^2b^2\rho^2
 
-    :math:`E\,e^{-u^2-v^2}=\det(I+2\Sigma)^{-1/2}` with :math:`\Sigma` the covariance of (u, v), and
-    D is that determinant; the second is its derivative in :math:`ab\rho`.
+    :math:`E\,e^{-u^2-v^2}=\det(I+2\Sigma)^{-1/2}` with :math:`\Sigma` the covariance of
+    :math:`(u,v)`, and D is that determinant; the second is its derivative in :math:`ab\rho`.
     """
 
     def rows(self, std: Array) -> Rows:
@@ -365,7 +367,7 @@ class Exponential(Rbf):
 
     .. math:: E[\sigma(u)\sigma(v)]=e^{(a^2+b^2)/2+ab\rho}=E[\sigma'(u)\sigma'(v)]
 
-    the moment generating function of u + v. Its correlation is that of :class:`Rbf`.
+    the moment generating function of :math:`u+v`. Its correlation is that of :class:`Rbf`.
     """
 
     def rows(self, std: Array) -> Rows:
@@ -384,8 +386,8 @@ class Cosine(Dual):
 
     With :math:`M^2=(1+e^{-2a^2})(1+e^{-2b^2})`, :math:`p,q=e^{-(a\mp b)^2/2}` and
     :math:`r=(e^{-|u-v|^2/2}+e^{-|u+v|^2/2})/M` (distances in the mean), the identity
-    :math:`M^2-(p+q)^2=(1-e^{-(a+b)^2})(1-e^{-(a-b)^2})+(e^{-a^2}-e^{-b^2})^2` gives 1 - r as a sum
-    of nonnegative terms.
+    :math:`M^2-(p+q)^2=(1-e^{-(a+b)^2})(1-e^{-(a-b)^2})+(e^{-a^2}-e^{-b^2})^2` gives :math:`1-r` as
+    a sum of nonnegative terms.
     """
 
     _sign = 1
@@ -493,8 +495,9 @@ class Quadrature(Dual):
     with N nodes :math:`x_i` and :math:`K=3N/4`; no derivative of :math:`\sigma` is needed.
 
     The error of r is estimated by :math:`3\sum_k|f_k^2-\tilde f_k^2|/e^2` and that of :math:`r'` by
-    :math:`3\sum_kk|f_k^2-\tilde f_k^2|/e^2`, where :math:`\tilde f_k` comes from N/2 nodes and is
-    zero from 3N/8 on. Without the 3 these bound the change from N/2 to N nodes at every
+    :math:`3\sum_kk|f_k^2-\tilde f_k^2|/e^2`, where :math:`\tilde f_k` comes from :math:`N/2` nodes
+    and is zero from :math:`3N/8` on. Without the 3 these bound the change from :math:`N/2` to N
+    nodes at every
     :math:`\rho`. The 3 covers functions with a kink: the error of :math:`r'` then falls only as
     :math:`N^{-1/2}`, so that the error left is :math:`1/(\sqrt2-1)=2.4` times the last change. For
     a smooth function the estimate is far above the error, since the coefficients fall off
@@ -532,7 +535,7 @@ class Quadrature(Dual):
         self.name = name or getattr(function, "__name__", "the activation")
 
     def coefficients(self, std: object) -> tuple[Array, Array]:
-        """Hermite coefficients at standard deviations `std`, with an estimate of their error.
+        """Hermite coefficients at standard deviations ``std``, with an estimate of their error.
 
         Parameters
         ----------
@@ -672,13 +675,13 @@ _CLOSED: dict[str, tuple[Activation, Dual]] = {
 
 
 def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual:
-    """The dual of an activation: a closed form where one is known, else by quadrature.
+    r"""The dual of an activation: a closed form where one is known, else by quadrature.
 
     Parameters
     ----------
     activation : str, Activation, callable or Dual
-        A name or member of :mod:`ntklib.activations`; a homogeneous one (with a `degree`) has a
-        closed form by its values at 1 and -1. Any other function on arrays is integrated by
+        A name or member of :mod:`ntklib.activations`; a homogeneous one (with a ``degree``) has a
+        closed form by its values at :math:`\pm1`. Any other function on arrays is integrated by
         :class:`Quadrature`. A dual is returned as it is.
 
     Raises
@@ -713,7 +716,7 @@ def expectations(
     b: object,
     rho: object,
 ) -> tuple[Array, Array]:
-    r"""E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)] of a Gaussian pair.
+    r"""Both :math:`E[\sigma(u)\sigma(v)]` and :math:`E[\sigma'(u)\sigma'(v)]` of a Gaussian pair.
 
     Parameters
     ----------
@@ -722,7 +725,7 @@ def expectations(
     a, b : array_like
         Standard deviations of u and v, positive, at most two dimensions.
     rho : array_like
-        Their correlation, in [-1, 1]. All three broadcast.
+        Their correlation, in :math:`[-1,1]`. All three broadcast.
 
     Returns
     -------

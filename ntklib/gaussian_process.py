@@ -33,14 +33,14 @@ Bounds = tuple[float, float] | str
 
 
 class NetworkKernel(Kernel):  # type: ignore[misc]
-    r"""NTK or NNGP kernel of a fully connected network, with gradients in W_std and b_std.
+    r"""NTK or NNGP kernel of a fully connected network, with gradients in ``W_std`` and ``b_std``.
 
     To be used where scikit-learn takes a kernel: ``GaussianProcessRegressor``,
     ``GaussianProcessClassifier``, ``KernelRidge``, ``SVC``, sums and products with other kernels. A
-    Gaussian process with the kernel "nngp" is the posterior of the wide network with random
-    weights; with "ntk" its mean is the wide network after training by gradient descent
-    (Jacot, Gabriel and Hongler 2018; Lee et al. 2019), while its variance is only that of a
-    process with this covariance.
+    Gaussian process with the kernel ``"nngp"`` is the posterior of the wide network with random
+    weights; with ``"ntk"`` its mean is the wide network after training by gradient descent
+    :cite:p:`jacot2018ntk,lee2019wide`, while its variance is only that of a process with this
+    covariance.
 
     Parameters
     ----------
@@ -56,20 +56,21 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
     kind : {"ntk", "nngp"}
         Tangent kernel or covariance at random weights.
     trained : {"all", "inner", "readout"} or iterable of int
-        Trained layers, for "ntk"; as for :func:`ntklib.ntk`.
+        Trained layers, for ``"ntk"``; as for :func:`ntklib.ntk`.
     W_std_bounds, b_std_bounds : pair of floats or "fixed"
         Where a Gaussian process may search.
 
     Raises
     ------
     ValueError, TypeError, OverflowError
-        When called, as :func:`ntklib.ntk`; also for an unknown `kind`.
+        When called, as :func:`ntklib.ntk`; also for an unknown ``kind``.
 
     Notes
     -----
-    Gradients are in the logarithms of W_std and b_std, as scikit-learn wants them, and exact to
-    rounding (a complex step). The kernel grows with depth as W_std to the power
-    2 depth + 2; multiply by scikit-learn's ``ConstantKernel`` to fit the scale of the output apart.
+    Gradients are in the logarithms of ``W_std`` and ``b_std``, as scikit-learn wants them, and
+    exact to rounding (a complex step). The kernel grows with depth as
+    ``W_std ** (2 * depth + 2)``; multiply by scikit-learn's ``ConstantKernel`` to fit the scale of
+    the output apart.
 
     Examples
     --------
@@ -117,7 +118,7 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
         return net, self.kind == "ntk"
 
     def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
-        """Kernel between the rows of X and Y, and its gradient in `theta`.
+        """Kernel between the rows of X and Y, and its gradient in ``theta``.
 
         Parameters
         ----------
@@ -131,7 +132,7 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
         -------
         K : ndarray, shape (n, n')
         gradient : ndarray, shape (n, n, number of free hyperparameters)
-            With `eval_gradient`.
+            With ``eval_gradient``.
         """
         net, tangent = self._network()
         K = kernel_matrix(net, X, Y, tangent)

@@ -5,7 +5,7 @@ Implements :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`, :prf:ref:`prp-
 
 The matrices come tile by tile (``ntklib._tiles``). The angle between two rows comes from their
 inner product where that is safe, and from their difference or sum where the inner product is close
-to 1 or -1: there arccos loses half of the digits.
+to :math:`\pm1`: there arccos loses half of the digits.
 """
 
 from __future__ import annotations
@@ -200,7 +200,8 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     -------
     K : ndarray, shape (n, n')
         float32 if the points are, else float64. The error is at most
-        4e-15 * eps**2 * norm(x) * norm(x'), and 1e-6 times that scale for float32.
+        :math:`4\cdot10^{-15}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert`, and for float32
+        :math:`10^{-6}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert`.
 
     Raises
     ------
@@ -247,11 +248,11 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
 
     .. math:: \mathbb P[v^\top x\ge0,\ v^\top x'\ge0] = \frac{\pi-\theta}{2\pi}
 
-    Norms do not matter. At a zero point the gate is always open: the value is 1/2 against a
+    Norms do not matter. At a zero point the gate is always open: the value is :math:`1/2` against a
     nonzero point, and 1 if both are zero.
 
-    Parameters, result and errors are those of :func:`relu_ntk`; the error is at most 4e-15,
-    and 1e-6 for float32.
+    Parameters, result and errors are those of :func:`relu_ntk`; the error is at most
+    :math:`4\cdot10^{-15}`, and :math:`10^{-6}` for float32.
 
     Notes
     -----
@@ -270,14 +271,15 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
 
 
 def angles(X: object, Z: object | None = None) -> Array:
-    r"""Angles between the rows of X and Z, in [0, pi], accurate at both ends.
+    r"""Angles between the rows of X and Z, in :math:`[0,\pi]`, accurate at both ends.
 
     Raises ValueError for a zero row, which has no direction; otherwise as :func:`relu_ntk`.
 
     Notes
     -----
-    Statement: :prf:ref:`prp-angle`. For unit u, v near each other ``2 arcsin(norm(u - v) / 2)``,
-    for nearly opposite ones ``pi - 2 arcsin(norm(u + v) / 2)``, else the arccosine.
+    Statement: :prf:ref:`prp-angle`. For unit u, v near each other
+    :math:`2\arcsin(\lVert u-v\rVert/2)`, for nearly opposite ones
+    :math:`\pi-2\arcsin(\lVert u+v\rVert/2)`, else the arccosine.
     """
     left, right, dtype = _sides(X, Z)
     for name, side in (("X", left), ("Z", right)):
@@ -288,9 +290,9 @@ def angles(X: object, Z: object | None = None) -> Array:
 
 
 def kappa(t: object) -> Array:
-    r"""The profile :math:`\kappa(t)=t(\pi-\arccos t)/(2\pi)` for cosines t in [-1, 1].
+    r"""The profile :math:`\kappa(t)=t(\pi-\arccos t)/(2\pi)` for cosines t in :math:`[-1,1]`.
 
-    Raises ValueError for t outside. The kernel of unit vectors with eps = 1.
+    Raises ValueError for t outside. The kernel of unit vectors with :math:`\varepsilon=1`.
 
     Notes
     -----
@@ -304,7 +306,7 @@ def kappa(t: object) -> Array:
 
 
 def lift(X: object) -> Array:
-    r"""The points ``(x, sqrt(1 - norm(x)**2))`` of the unit sphere above the rows of X.
+    r"""The points :math:`(x,\sqrt{1-\lVert x\rVert^2})` of the unit sphere above the rows of X.
 
     Parameters
     ----------
@@ -318,7 +320,7 @@ def lift(X: object) -> Array:
     Raises
     ------
     ValueError
-        A row of norm above 1 + 1e-12 (rounding above 1 is taken as 1); otherwise as
+        A row of norm above :math:`1+10^{-12}` (rounding above 1 is taken as 1); otherwise as
         :func:`relu_ntk`.
 
     Notes
@@ -336,7 +338,7 @@ def lift(X: object) -> Array:
 
 
 def with_bias(X: object, beta: float = 1.0) -> Array:
-    r"""The points (x, beta): an input that is always on.
+    r"""The points :math:`(x,\beta)`: an input that is always on.
 
     Parameters
     ----------

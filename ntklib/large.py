@@ -1,8 +1,8 @@
 r"""Kernel matrices past memory, and past one machine.
 
 Implements :prf:ref:`prp-predictor` with a ridge when the Gram matrix does not fit, or takes too
-long to factor: products K v without K (:func:`gram_operator`), a solver that needs nothing but
-such products (:func:`ridge_solve`) and a preconditioner for it (:func:`pivoted_cholesky`,
+long to factor: products :math:`Kv` without K (:func:`gram_operator`), a solver that needs nothing
+but such products (:func:`ridge_solve`) and a preconditioner for it (:func:`pivoted_cholesky`,
 :func:`low_rank_preconditioner`). Every function takes the kernel as a callable of (X, Z), with Z
 left out or None for X against itself: any kernel of this package, or your own.
 
@@ -31,7 +31,7 @@ _INNER = 1e-3
 
 
 class Kernel(Protocol):
-    """What every kernel of the package is: (X, Z) to the matrix of k(x_i, z_j)."""
+    """What every kernel of the package is: (X, Z) to the matrix of :math:`k(x_i,z_j)`."""
 
     def __call__(self, X: Any, Z: Any = None, /) -> Array: ...
 
@@ -52,7 +52,7 @@ class RidgeSolution(NamedTuple):
         from c and in float64, not carried along by the recurrence.
     iterations : int
     converged : bool
-        The residual is at most `rtol`.
+        The residual is at most ``rtol``.
     """
 
     coef: Array
@@ -86,9 +86,10 @@ def gram_operator(
 ) -> LinearOperator:
     r"""The Gram matrix as an operator: ``K @ v`` for vectors and matrices v.
 
-    Without `dtype` the matrix is never formed: each product computes the blocks of its lower
-    triangle again, uses each of them twice, and forgets them. With `dtype` the blocks of the lower
-    triangle are computed once and kept in that precision, in half of the memory of the matrix.
+    Without ``dtype`` the matrix is never formed: each product computes the blocks of its lower
+    triangle again, uses each of them twice, and forgets them. With ``dtype`` the blocks of the
+    lower triangle are computed once and kept in that precision, in half of the memory of the
+    matrix.
 
     Parameters
     ----------
@@ -108,14 +109,15 @@ def gram_operator(
     Raises
     ------
     ValueError, TypeError
-        X not a finite real (n, d) array, block < 1, another dtype, a kernel that returns the wrong
-        shape.
+        X not a finite real (n, d) array, block below 1, another dtype, a kernel that returns the
+        wrong shape.
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`. Kept in float32, the entries are off by 6e-8 of themselves
-    and products are made in float32; its attribute `accurate` multiplies the same entries in
-    float64, more slowly, which :func:`ridge_solve` uses for residuals.
+    Statement: :prf:ref:`prp-predictor`. Kept in float32, the entries are off by
+    :math:`6\cdot10^{-8}` of themselves and products are made in float32; its attribute ``accurate``
+    multiplies the same entries in float64, more slowly, which :func:`ridge_solve` uses for
+    residuals.
     """
     X = matrix("X", X)
     n, block = len(X), positive_int("block", block)
@@ -183,7 +185,7 @@ def pivoted_cholesky(
     rank : int
         Columns of F at most. Fewer come back when the matrix is explained to rounding before.
     diagonal : array_like, shape (n,)
-        k(x_i, x_i), at least zero.
+        The values :math:`k(x_i,x_i)`, at least zero.
     rng : numpy.random.Generator
     block : int
         Rows drawn at once.
@@ -191,7 +193,8 @@ def pivoted_cholesky(
     Returns
     -------
     F : ndarray, shape (n, r), r <= rank, float64
-        :math:`K-FF^\top` is positive semidefinite up to rounding. Memory n r, kernel entries n r.
+        :math:`K-FF^\top` is positive semidefinite up to rounding. Memory :math:`nr`, kernel
+        entries :math:`nr`.
 
     Raises
     ------
@@ -200,7 +203,7 @@ def pivoted_cholesky(
 
     Notes
     -----
-    Source: Chen, Epperly, Tropp, Webber (2022), arXiv:2207.06503; here with blocks.
+    Source: :cite:t:`chen2022randomly`; here with blocks.
     """
     X = matrix("X", X)
     n = len(X)
@@ -301,8 +304,8 @@ def ridge_solve(
     Raises
     ------
     ValueError, TypeError
-        Shapes that do not fit, ridge < 0, rtol not positive, maxiter < 1, a K that is seen not to
-        be positive semidefinite.
+        Shapes that do not fit, ridge below 0, rtol not positive, maxiter below 1, a K that is seen
+        not to be positive semidefinite.
 
     Warns
     -----
@@ -312,7 +315,7 @@ def ridge_solve(
     Notes
     -----
     Statement: :prf:ref:`prp-predictor`, with :math:`K+\lambda I` for K. Where products of K are
-    inexact and `K.accurate` is not, conjugate gradients only find a correction, whose residual is
+    inexact and ``K.accurate`` is not, conjugate gradients only find a correction, whose residual is
     then computed accurately, and so on: the result solves the equation to the residual that was
     asked for all the same.
     """
@@ -402,9 +405,9 @@ def _bar(total: int) -> Any:
 def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = np.float32) -> Any:
     """The Gram matrix as a Dask array of (chunk, chunk) blocks; the lower ones are computed.
 
-    With a `dask.distributed.Client` at work the blocks live on its workers: call ``.persist()`` to
-    compute them once and keep them there. A worker that is lost takes its blocks with it, and Dask
-    computes them again on the others.
+    With a ``dask.distributed.Client`` at work the blocks live on its workers: call ``.persist()``
+    to compute them once and keep them there. A worker that is lost takes its blocks with it, and
+    Dask computes them again on the others.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 r"""Minimum-norm least squares: three equal forms and the dual coefficients.
 
 Implements :prf:ref:`prp-normal-equations`, :prf:ref:`thm-minimum-norm` and
-:prf:ref:`prp-conditioning`. In each function `rcond` is the size, relative to the largest singular
-value (of the matrix that is decomposed), below which a singular value counts as zero; the default
-is max(shape) times the machine epsilon of float64.
+:prf:ref:`prp-conditioning`. In each function ``rcond`` is the size, relative to the largest
+singular value (of the matrix that is decomposed), below which a singular value counts as zero; the
+default is ``max(shape)`` times the machine epsilon of float64.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def _targets(r: object, rows: int) -> Array:
 
 
 def numerical_rank(A: object, rcond: float | None = None) -> int:
-    """Number of singular values of A above rcond times the largest."""
+    """Number of singular values of A above ``rcond`` times the largest."""
     A = matrix("A", A)
     s = np.linalg.svd(A, compute_uv=False)
     return int(np.sum(s > _cutoff("A", A, rcond) * s[0]))
 
 
 def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
-    """J^+ r by the singular value decomposition of J: the accurate form.
+    """The solution :math:`J^{+}r` by the singular value decomposition of J: the accurate form.
 
     Parameters
     ----------
@@ -63,14 +63,20 @@ def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
 
 
 def primal_solve(J: object, r: object, rcond: float | None = None) -> Array:
-    """(J^T J)^+ J^T r, the normal equations with the p x p matrix. As :func:`pinv_solve`."""
+    r"""The normal equations with the :math:`p\times p` matrix: :math:`(J^\top J)^{+}J^\top r`.
+
+    Parameters and result are those of :func:`pinv_solve`.
+    """
     J = matrix("J", J)
     r = _targets(r, len(J))
     return dual_coefficients(J.T @ J, J.T @ r, rcond)[0]
 
 
 def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
-    """J^T (J J^T)^+ r, through the n x n Gram matrix. As :func:`pinv_solve`."""
+    r"""Through the :math:`n\times n` Gram matrix: :math:`J^\top(JJ^\top)^{+}r`.
+
+    Parameters and result are those of :func:`pinv_solve`.
+    """
     J = matrix("J", J)
     r = _targets(r, len(J))
     result: Array = J.T @ dual_coefficients(J @ J.T, r, rcond)[0]
@@ -78,14 +84,14 @@ def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
 
 
 def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple[Array, int]:
-    """alpha = K^+ r for a symmetric positive semidefinite K, and the rank of K.
+    r"""The vector :math:`\alpha=K^{+}r` for a symmetric positive semidefinite K, and the rank of K.
 
     Parameters
     ----------
     K : array_like, shape (n, n)
     r : array_like, shape (n,) or (n, k)
     rcond : float, optional
-        Eigenvalues below rcond times the largest count as zero.
+        Eigenvalues below ``rcond`` times the largest count as zero.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-r"""The linearized network F_0 and its least-squares fit.
+r"""The linearized network :math:`F_0` and its least-squares fit.
 
 Implements :prf:ref:`dfn-linearization`, :prf:ref:`prp-span`, :prf:ref:`prp-kernel-expansion`,
 :prf:ref:`thm-minimum-norm` and :prf:ref:`prp-predictor`.
@@ -22,7 +22,7 @@ _LARGE = 50_000_000
 
 
 class Linearization:
-    r"""F_0(x; w) = F(x; w_0) + <dF(x; w_0), w - w_0>.
+    r"""The network :math:`F_0(x;w)=F(x;w_0)+\langle\bar\partial F(x;w_0),w-w_0\rangle`.
 
     Parameters
     ----------
@@ -44,11 +44,14 @@ class Linearization:
         self.W0 = W
 
     def __call__(self, X: object, W: object) -> Array:
-        """Values F_0(x_i; w), shape (n,), at points X (n, d) and weights W (m, d)."""
+        """Values :math:`F_0(x_i;w)`, shape (n,), at points X (n, d) and weights W (m, d)."""
         return self.network(X, self.W0) + self.directional(X, self._weights(W) - self.W0)
 
     def directional(self, X: object, D: object) -> Array:
-        """Inner products <dF(x_i; w_0), D>, shape (n,), for a change D of weights, (m, d)."""
+        r"""Inner products :math:`\langle\bar\partial F(x_i;w_0),D\rangle` for a change D of W.
+
+        D has shape (m, d), the result (n,).
+        """
         D = self._weights(D, "D")
         X = matrix("X", X, columns=self.W0.shape[1])
         gates = self.network.activation.df(X @ self.W0.T) * (self.network.scale * self.network.a)
@@ -56,19 +59,20 @@ class Linearization:
         return result
 
     def jacobian(self, X: object) -> Array:
-        """J, shape (n, m d): the gradients at w_0, one a row."""
+        """J, shape (n, m d): the gradients at :math:`w_0`, one a row."""
         return self.network.jacobian(X, self.W0)
 
     def kernel(self, X: object, Z: object | None = None) -> Array:
-        """k_m between the rows of X and Z (:prf:ref:`dfn-kernel`)."""
+        """The kernel :math:`k_m` between the rows of X and Z (:prf:ref:`dfn-kernel`)."""
         return self.network.empirical_ntk(X, Z, W=self.W0)
 
     def project(self, X: object, W: object) -> Array:
-        """W_0 + P_S (W - W_0), shape (m, d), S the span of the gradients at the rows of X.
+        """Weights :math:`W_0+P_S(W-W_0)`, (m, d), S the span of the gradients at the rows of X.
 
         Notes
         -----
-        Statement: :prf:ref:`prp-span`. P_S comes from the singular value decomposition of J.
+        Statement: :prf:ref:`prp-span`. :math:`P_S` comes from the singular value decomposition
+        of J.
         """
         change = self._weights(W) - self.W0
         J = self.jacobian(X)
@@ -78,7 +82,7 @@ class Linearization:
         return np.asarray(self.W0 + projected)
 
     def fit(self, X: object, y: object, rcond: float | None = None) -> Fit:
-        """The minimizer of the squared loss that is nearest to w_0.
+        r"""The minimizer of the squared loss that is nearest to :math:`w_0`.
 
         Parameters
         ----------
@@ -86,8 +90,8 @@ class Linearization:
         y : array_like, shape (n,) or (n, k)
             Targets; the columns of a matrix are fitted one by one with the same factorization.
         rcond : float, optional
-            Singular values of J below rcond times the largest count as zero. The default is
-            max(n, p) times the machine epsilon.
+            Singular values of J below ``rcond`` times the largest count as zero. The default is
+            :math:`\max(n,p)` times the machine epsilon.
 
         Returns
         -------
@@ -97,7 +101,7 @@ class Linearization:
         -----
         Statement: :prf:ref:`thm-minimum-norm`. The decomposition is that of J. Only where J would
         be larger than 400 MB it is that of the Gram matrix K, whose condition number is the
-        square (:prf:ref:`prp-conditioning`); rcond then applies to the square roots of its
+        square (:prf:ref:`prp-conditioning`); ``rcond`` then applies to the square roots of its
         eigenvalues and is at least the square root of the default.
         """
         X = matrix("X", X, columns=self.W0.shape[1])
@@ -129,16 +133,16 @@ class Linearization:
 
 @dataclass(frozen=True)
 class Fit:
-    r"""The least-squares fit nearest to w_0.
+    r"""The least-squares fit nearest to :math:`w_0`.
 
     Attributes
     ----------
     linearization : Linearization
     X : ndarray, shape (n, d)
     residual : ndarray, shape (n,) or (n, k)
-        r = y - F(X; w_0), what was fitted.
+        What was fitted, :math:`r=y-F(X;w_0)`.
     alpha : ndarray, shape (n,) or (n, k)
-        Dual coefficients K^+ r.
+        Dual coefficients :math:`\alpha=K^{+}r`.
     rank : int
         Numerical rank of J.
 
@@ -155,7 +159,7 @@ class Fit:
 
     @property
     def W(self) -> Array:
-        """The weights w_0 + J^T alpha, shape (m, d), or (k, m, d) for k targets."""
+        r"""The weights :math:`w_0+J^\top\alpha`, shape (m, d), or (k, m, d) for k targets."""
         lin = self.linearization
         net = lin.network
         gates = net.activation.df(self.X @ lin.W0.T) * (net.scale * net.a)
@@ -165,7 +169,7 @@ class Fit:
         return np.stack([lin.W0 + (gates * column[:, None]).T @ self.X for column in self.alpha.T])
 
     def predict(self, Z: object) -> Array:
-        """F(z; w_0) + k_m(z, X) alpha, shape (n',) or (n', k)."""
+        r"""Values :math:`F(z;w_0)+k_m(z,X)\alpha` at the rows z of Z, shape (n',) or (n', k)."""
         lin = self.linearization
         start = lin.network(Z, lin.W0)
         change = lin.kernel(Z, self.X) @ self.alpha

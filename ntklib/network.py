@@ -1,4 +1,4 @@
-r"""The shallow network F(x; w), its Jacobian and its kernel at finite width.
+r"""The shallow network :math:`F(x;w)`, its Jacobian and its kernel at finite width.
 
 Implements :prf:ref:`dfn-network`, :prf:ref:`dfn-kernel` and :prf:ref:`prp-doubling`.
 """
@@ -39,12 +39,14 @@ def _tile_slices(shape: tuple[int, ...], *, symmetric: bool) -> list[Tile]:
 
 
 class ShallowNetwork:
-    r"""F(x; w) = eps / sqrt(m) * sum_j a_j sigma(w_j . x); the inner weights are trained.
+    r"""The network :math:`F(x;w)=\frac\varepsilon{\sqrt m}\sum_ja_j\sigma(w_j^\top x)`.
+
+    The inner weights :math:`w_j` are trained, the outer weights :math:`a_j` are not.
 
     Parameters
     ----------
     a : array_like, shape (m,)
-        Outer weights, each -1 or +1, fixed.
+        Outer weights, each :math:`\pm1`, fixed.
     activation : str or Activation
         A name of :mod:`ntklib.activations`, or your own.
     eps : float
@@ -53,7 +55,7 @@ class ShallowNetwork:
     Raises
     ------
     ValueError
-        An outer weight that is not -1 or +1, eps not positive, an unknown activation.
+        An outer weight that is not :math:`\pm1`, eps not positive, an unknown activation.
 
     Notes
     -----
@@ -92,8 +94,8 @@ class ShallowNetwork:
         activation, eps
             As for the class.
         doubled : bool
-            Take each of the m neurons twice, with opposite signs: 2 m neurons, output exactly
-            zero at the returned weights, the kernel that of the m neurons
+            Take each of the m neurons twice, with opposite signs: :math:`2m` neurons, output
+            exactly zero at the returned weights, the kernel that of the m neurons
             (:prf:ref:`prp-doubling`).
 
         Returns
@@ -112,7 +114,7 @@ class ShallowNetwork:
         return cls(a, activation, eps), W0
 
     def __call__(self, X: object, W: object) -> Array:
-        """Outputs F(x_i; w), shape (n,), at points X (n, d) and weights W (m, d)."""
+        """Outputs :math:`F(x_i;w)`, shape (n,), at points X (n, d) and weights W (m, d)."""
         X, W = self._points(X, W)
         outputs = self.activation.f(X @ W.T) * self.a.astype(X.dtype)
         if self.m % 2 == 0:
@@ -122,17 +124,25 @@ class ShallowNetwork:
         return result
 
     def jacobian(self, X: object, W: object) -> Array:
-        """Gradients in w, one a row: shape (n, m d), blocks scale * a_j * sigma'(w_j . x) * x."""
+        r"""Gradients in w, one a row, shape (n, m d).
+
+        The row of x has the m blocks
+        :math:`\frac\varepsilon{\sqrt m}\,a_j\sigma'(w_j^\top x)\,x`.
+        """
         X, W = self._points(X, W)
         gates = self.activation.df(X @ W.T) * (self.scale * self.a).astype(X.dtype)
         return (gates[:, :, None] * X[:, None, :]).reshape(len(X), -1)
 
     def empirical_ntk(self, X: object, Z: object | None = None, *, W: object) -> Array:
-        """Kernel k_m between the rows of X and Z, shape (n, n'), without the Jacobian.
+        r"""Kernel :math:`k_m` between the rows of X and Z, shape (n, n'), without the Jacobian.
 
-        The inner products of gradients factor: eps^2 / m * (x . z) * sum_j sigma'(w_j . x)
-        sigma'(w_j . z). With Z left out the result is exactly symmetric. Beside the result the
-        memory taken is 32 MiB of derivatives, or one block of 128 neurons for all points.
+        The inner products of gradients factor,
+
+        .. math:: k_m(x,z) = \frac{\varepsilon^2}m\langle x,z\rangle
+            \sum_j\sigma'(w_j^\top x)\,\sigma'(w_j^\top z) .
+
+        With Z left out the result is exactly symmetric. Beside the result the memory taken is
+        32 MiB of derivatives, or one block of 128 neurons for all points.
 
         Notes
         -----

@@ -60,7 +60,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
     ----------
     kernel : {"relu_ntk", "relu_nngp"} or callable
         A callable takes (X, Z) with Z possibly None and returns the (n, n') kernel matrix, as the
-        functions of `ntklib` do.
+        functions of ``ntklib`` do.
     alpha : float
         Ridge, added to the diagonal of the Gram matrix. With 0 the data are interpolated where
         they can be, by the solution of least norm.
@@ -68,7 +68,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
     Raises
     ------
     ValueError
-        In `fit`: bad kernel, negative alpha, data of the wrong shape or not finite.
+        In ``fit``: bad kernel, negative alpha, data of the wrong shape or not finite.
 
     Notes
     -----
@@ -98,7 +98,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
 
 
 class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classification by kernel (ridge) regression on targets -1 and +1, one column a class.
+    r"""Classification by kernel (ridge) regression on targets :math:`\pm1`, one column a class.
 
     A fitted one has ``classes_``; ``X_fit_``, the points, shape (n, d); ``dual_coef_``, shape (n,)
     for two classes, else (n, number of classes); and ``n_features_in_``, which is d.

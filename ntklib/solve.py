@@ -55,7 +55,10 @@ class Solution(NamedTuple):
 
 @dataclass(frozen=True)
 class Dependence:
-    """One row as a combination of others: K[row] = sum of coefficient * K[other]."""
+    r"""One row as a combination of others: :math:`K_i=\sum_jc_jK_j`.
+
+    ``row`` is i, and ``on`` takes each j to :math:`c_j`.
+    """
 
     row: int
     on: dict[int, float]
@@ -102,7 +105,7 @@ def solve(
     precision: str = "auto",
     rcond: float | None = None,
 ) -> Solution:
-    r"""Solve (K + ridge I) c = y for a symmetric positive definite matrix.
+    r"""Solve :math:`(K+\lambda I)c=y` for a symmetric positive definite matrix.
 
     Parameters
     ----------
@@ -113,11 +116,12 @@ def solve(
         :math:`\lambda\ge0`.
     overwrite : bool
         Factor in the memory of K, which must then be a float64 array in C or Fortran order; its
-        entries are lost. Else the factor takes n^2 numbers of its own.
+        entries are lost. Else the factor takes :math:`n^2` numbers of its own.
     precision : {"auto", "double", "mixed"}
-        "mixed" factors in float32 and refines in float64 until the backward error is that of
-        float64; where K is too ill-conditioned for that (a condition number beyond about 1e5), it
-        goes on in double. "auto" is mixed from 1000 rows on, unless K is overwritten.
+        ``"mixed"`` factors in float32 and refines in float64 until the backward error is that of
+        float64; where K is too ill-conditioned for that (a condition number beyond about
+        :math:`10^5`), it goes on in double. ``"auto"`` is mixed from 1000 rows on, unless K is
+        overwritten.
     rcond : float, optional
         Matrices with a reciprocal condition number below count as singular. The default is n times
         the machine epsilon.
@@ -129,7 +133,7 @@ def solve(
     Raises
     ------
     SingularError
-        K + ridge I is singular to working precision; says which rows depend on which.
+        :math:`K+\lambda I` is singular to working precision; says which rows depend on which.
     ValueError
         Wrong shapes, K not symmetric or with an eigenvalue below zero by more than rounding, ridge
         negative, or K cannot be overwritten.

@@ -212,7 +212,8 @@ FORMULA = re.compile(
 def glue(body: str) -> str:
     """Keep a formula on one line with the brackets before it and the marks after it.
 
-    A browser may break a line on either side of a formula, whatever stands there.
+    A browser may break a line on either side of a formula, whatever stands there, even a no-break
+    space; so what such a space ties to the formula is kept, too.
     """
 
     def wrap(match: re.Match[str]) -> str:
@@ -228,9 +229,9 @@ def glue(body: str) -> str:
 
 
 GLUED = re.compile(
-    r"((?:[^\s<>&;]|&quot;){0,3})"
+    r"((?:\w{1,20}\u00a0)?(?:[^\s<>&;]|&quot;){0,3})"
     r'(<span class="math notranslate nohighlight"[^>]*>[^<]*</span>)'
-    r"((?:</em>|</strong>)*)((?:[^\s<>&]|&quot;){0,14})"
+    r"((?:</em>|</strong>)*)((?:[^\s<>&]|&quot;){0,14}(?:\u00a0\w{1,10})?)"
 )
 
 # A reference by kind and number, such as "Proposition 8".

@@ -22,6 +22,7 @@ _THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
 _PRODUCT = re.compile(r"<([^<>=]+,[^<>=]+)>")
 _MINUS = re.compile(r"(?<![\w.)])-(?=[\w.])|(?<= )-(?= )")
 _PRIME = re.compile(r"(?<![^\W_])([^\W_])'")  # x', but not Euler's
+_RELATION = re.compile(r" ([=≤≥<>]) (?=\S)")  # a line does not break beside it
 # An index of one letter or a number; an exponent of a word, a number, or of the pseudoinverse.
 _RAISED = re.compile(r"(?<=[\w)])(?:_(\d+|[A-Za-z])(?!\w)|\^([-−]?\d+|[A-Za-z]+|\+))")
 
@@ -72,6 +73,7 @@ def typeset(text: str) -> Iterator[tuple[str, str]]:
     text = _THOUSANDS.sub("\u00a0", _POWER_OF_TEN.sub(_power_of_ten, text))
     text = _PRODUCT.sub(r"⟨\1⟩", _MINUS.sub("−", text))
     text = _PRIME.sub(r"\1′", text).replace("'", "’")
+    text = _RELATION.sub("\u00a0\\1\u00a0", text)
     end = 0
     for found in _RAISED.finditer(text):
         yield "", text[end : found.start()]

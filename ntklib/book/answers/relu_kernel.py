@@ -13,8 +13,8 @@ from ntklib.book.answers import Answer
 
 
 def by_hand() -> list[float]:
-    """kappa(1/2), and the kernel of (3, 4) and (-1, 2) at scale one."""
-    return [float(kappa(0.5)), float(relu_ntk([[3.0, 4.0]], [[-1.0, 2.0]])[0, 0])]
+    """kappa(1/sqrt(2)), and the kernel of (1, 2) and (-3, 1) at scale one."""
+    return [float(kappa(math.sqrt(0.5))), float(relu_ntk([[1.0, 2.0]], [[-3.0, 1.0]])[0, 0])]
 
 
 def leaky_gates(slope: float = 0.3, theta: float = 1.1) -> float:
@@ -47,7 +47,7 @@ def single_precision() -> float:
 
 
 ANSWERS = {
-    "ex-relu_kernel-1": Answer(by_hand, "The angles are pi/3 and arctan 2.", 1e-4),
+    "ex-relu_kernel-1": Answer(by_hand, "The angles are pi/4 and pi - arctan 7.", 1e-4),
     "ex-relu_kernel-2": Answer(
         leaky_gates, "Both open, both shut, one of each: three probabilities.", 1e-4
     ),

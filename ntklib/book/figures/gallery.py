@@ -18,7 +18,7 @@ from ntklib.expectations import expectations
 ACTIVATIONS: dict[str, Activation] = {
     "ReLU": activations.relu,
     "leaky ReLU": activations.leaky_relu(0.3),
-    "absolute value": activations.absolute,
+    "absolute": activations.absolute,
     "GELU": activations.gelu,
     "erf": activations.erf,
     "sine": activations.sin,
@@ -77,7 +77,8 @@ def portrait(activation: str, depth: int) -> Figure:
     upper.legend(loc="lower left")
     for path, style in zip(_paths(covariance), _STYLES, strict=False):
         lower.plot(_PHI, path, color=COLOR["network"], ls=style, lw=1.3)
-    lower.set(xlabel="position on the circle", ylim=(-3.3, 3.3), title="random networks")
+    lower.set(xlabel="position on the circle", ylabel="output", ylim=(-3.3, 3.3))
+    lower.set(title="three random networks")
     lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     return fig
 
@@ -146,6 +147,7 @@ def staircase(activation: str) -> Figure:
     end = fixed_point(activation)
     ax.plot(end, end, "X", color=COLOR["forbidden"], ms=9, label="fixed point", zorder=5)
     ax.set(xlabel="correlation before a layer", ylabel="after it", xlim=(-1.03, 1.03))
+    ax.set(xticks=[-1, -0.5, 0, 0.5, 1], yticks=[-1, -0.5, 0, 0.5, 1])
     ax.set(ylim=(-1.08, 1.08), title=f"{activation}: slope at 1 is {slope_at_one(activation):.3f}")
     fig.legend(loc="outside lower center", ncols=4, columnspacing=1, handletextpad=0.4)
     return fig
@@ -154,9 +156,9 @@ def staircase(activation: str) -> Figure:
 def staircase_alt(activation: str) -> str:
     """What a frame of `staircase` shows, in words."""
     return (
-        f"The correlation map of {activation} over the correlation from -1 to 1, with the "
-        "diagonal, and two staircases between them that start at 0.15 and 0.95. The slope of the "
-        f"map at 1 is {slope_at_one(activation):.3f}; the staircases lead to "
+        f"The correlation map of the activation {activation} over the correlation from -1 to 1, "
+        "with the diagonal, and two staircases between them that start at 0.15 and 0.95. The slope "
+        f"of the map at 1 is {slope_at_one(activation):.3f}; the staircases lead to "
         f"{fixed_point(activation):.3f}, marked by a cross."
     )
 
@@ -184,14 +186,16 @@ def deep(depth: int) -> Figure:
     fig, (upper, lower) = new_axes(2, height=4.8)
     angle, profile = _relu_profile(depth)
     upper.plot(angle, profile, color=COLOR["theory"], lw=2.5)
-    upper.set(xlabel="angle θ", ylim=(-0.22, 1.05), title=f"NTK, {_layers(depth)}")
+    upper.set(xlabel="angle θ", ylabel="normalized NTK", ylim=(-0.22, 1.05))
+    upper.set(title=f"all angles, {_layers(depth)}")
     upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
     tangent, covariance = _by_depth()
     for i, (style, a) in enumerate(zip(_STYLES, (45, 90, 180), strict=False)):
         lower.semilogx(_DEPTHS, tangent[:, i], ls=style, color=COLOR["theory"], label=f"NTK, {a}°")
     lower.semilogx(_DEPTHS, covariance[:, 1], color=COLOR["network"], lw=3, label="NNGP, 90°")
-    lower.axvline(depth, color=COLOR["muted"], lw=1)
-    lower.set(xlabel="hidden layers", ylim=(-0.05, 1.05), title="over depth")
+    lower.axvline(depth, color=COLOR["muted"], lw=1)  # the depth of the upper panel
+    lower.set(xlabel="hidden layers", ylabel="normalized kernel", ylim=(-0.05, 1.05))
+    lower.set(title="three angles, all depths")
     fig.legend(loc="outside lower center", ncols=4, columnspacing=1, handlelength=1.6)
     for ax in (upper, lower):
         ax.axhline(0.25, color=COLOR["forbidden"], lw=1.2, ls="--")
@@ -205,8 +209,9 @@ def deep_alt(depth: int) -> str:
     return (
         f"Above: the NTK of a ReLU network of {_layers(depth)} over the angle, divided by its "
         f"value at zero; it is {_two(profile[60])} at a right angle and {_two(profile[-1])} at "
-        "opposite points. Below: its values at 45, 90 and 180 degrees over the depth, which all "
-        "tend to one quarter, and the NNGP at 90 degrees, which tends to one."
+        "opposite points. Below: its values at 45, 90 and 180 degrees against the number of "
+        "hidden layers, which all tend to one quarter, a dashed line, and the NNGP at 90 degrees, "
+        f"which tends to one; a thin vertical line stands at {_layers(depth)}."
     )
 
 
@@ -227,7 +232,8 @@ def layers(depth: int) -> Figure:
             label="readout\n(NNGP)" if last else f"layer {layer}",
         )
     ax.axhline(0, color=INK, lw=0.6)
-    ax.set(xlabel="angle θ", ylim=(-0.25, 1.05), title=f"ReLU, {_layers(depth)}")
+    ax.set(xlabel="angle θ", ylabel="kernel", ylim=(-0.25, 1.05))
+    ax.set(title=f"ReLU, {_layers(depth)}")
     ax.set_xticks([0, np.pi / 4, np.pi / 2, 3 * np.pi / 4, np.pi], ["0", "π/4", "π/2", "3π/4", "π"])
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="trained alone")
     return fig

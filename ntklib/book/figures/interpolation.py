@@ -78,15 +78,22 @@ def _shares(n: int) -> np.ndarray:
 def rank_map(n: int) -> Figure:
     """How often a random ReLU network interpolates n Gaussian points, over width and dimension."""
     fig, ax = new_axes(height=3.7)
-    # Edges in the colors of the cells: otherwise the page shows through between them.
-    image = ax.pcolormesh(
-        DIMENSIONS, WIDTHS, _shares(n), vmin=0, vmax=1, cmap="cividis", edgecolors="face", lw=0.3
+    d = np.linspace(DIMENSIONS[0] - 0.5, DIMENSIONS[-1] + 0.5, 200)
+    # One image: cells drawn one by one would let the page show through between them.
+    image = ax.imshow(
+        _shares(n),
+        extent=(d[0], d[-1], WIDTHS[0] - 0.5, WIDTHS[-1] + 0.5),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        cmap="cividis",
+        vmin=0,
+        vmax=1,
     )
     fig.colorbar(image, ax=ax, label="share of networks with rank $n$")
-    d = np.linspace(DIMENSIONS[0] - 0.5, DIMENSIONS[-1] + 0.5, 200)
     for factor, style, label in ((1, "-", "$md=n$"), (2, "--", "$md=2n$")):
         ax.plot(d, factor * n / d, style, color=COLOR["forbidden"], lw=2.5, label=label)
-    ax.set(xlabel="dimension $d$", ylabel="width $m$", title=f"n = {n} points")
+    ax.set(xlabel="dimension $d$", ylabel="width $m$", title=f"$n={n}$ points")
     ax.set(xlim=(d[0], d[-1]), ylim=(WIDTHS[0] - 0.5, WIDTHS[-1] + 0.5))
     ax.set(xticks=[1, 5, 10, 15, 20], yticks=[1, 4, 8, 12])
     fig.legend(loc="outside lower center", ncols=2)

@@ -75,12 +75,16 @@ def _partial(t: Array, terms: int) -> Array:
     return total
 
 
+def _even(terms: int) -> str:
+    return "1 even term" if terms == 1 else f"{terms} even terms"
+
+
 def series(terms: int) -> Figure:
     """The kernel's profile and a partial sum of its power series."""
     t = np.linspace(-1, 1, 201)
     fig, ax = new_axes(height=3.0)
     ax.plot(t, kappa(t), color=COLOR["theory"], lw=2.5, label=r"$\kappa(t)$")
-    ax.plot(t, _partial(t, terms), "--", color=COLOR["linear"], label=f"$t/4$ + {terms} even terms")
+    ax.plot(t, _partial(t, terms), "--", color=COLOR["linear"], label=f"$t/4$ + {_even(terms)}")
     ax.set(xlabel="inner product $t$", ylim=(-0.3, 0.6), xticks=[-1, -0.5, 0, 0.5, 1])
     ax.legend(loc="upper left")
     return fig
@@ -91,7 +95,7 @@ def series_alt(terms: int) -> str:
     t = np.linspace(-1, 1, 201)
     gap = np.abs(kappa(t) - _partial(t, terms)).max()
     return (
-        f"The profile kappa and the sum of t/4 and {terms} even terms of its series, for t from -1 "
+        f"The profile kappa and the sum of t/4 and {_even(terms)} of its series, for t from -1 "
         f"to 1. The largest gap is {gap:.3f}, at the two ends."
     )
 
@@ -119,8 +123,10 @@ def polygon_alt(n: int) -> str:
     """What a frame of `polygon` shows, in words."""
     values = np.linalg.eigvalsh(relu_ntk(polygon_corners(n)))
     null = int((values < 1e-10).sum())
+    zero = "one is zero, marked by a cross" if null == 1 else f"{null} are zero, marked by crosses"
+    if null == 0:
+        zero = "none is zero"
     return (
         f"Left: a regular polygon with {n} corners on the circle. Right: the {n} eigenvalues of "
-        f"its Gram matrix, from {abs(values[0]):.3f} to {values[-1]:.3f}; {null} of them are zero, "
-        "marked by crosses."
+        f"its Gram matrix, from {abs(values[0]):.3f} to {values[-1]:.3f}; {zero}."
     )

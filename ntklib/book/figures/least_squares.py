@@ -224,13 +224,13 @@ def ratio(noise: float) -> Figure:
     upper.loglog(p_over_n[shown], errors[shown, 0], "s--", ms=4, color=COLOR["gate"])
     upper.lines[-1].set_label("training")
     upper.set(title=f"squared error, noise {noise:g}", ylim=(1e-4, 1e4))
-    upper.legend(loc="upper right")
     lower.loglog(p_over_n, errors[:, 2], "D-", ms=4, color=COLOR["theory"])
     lower.set(title=r"$\|\hat w-w_0\|^2$", ylim=(1, 1e6))
     for ax in (upper, lower):
-        ax.axvline(1, color=COLOR["muted"], lw=1, ls=":")
+        ax.axvline(1, color=COLOR["muted"], lw=1, ls=":", label="$p=n$")
         ax.set_xticks([0.2, 0.5, 1, 2, 5, 10], ["0.2", "0.5", "1", "2", "5", "10"])
         ax.minorticks_off()
+    upper.legend(loc="upper right")
     lower.set(xlabel="weights per point, $p/n$")
     return fig
 
@@ -242,7 +242,8 @@ def ratio_alt(noise: float) -> str:
     peak, far = (int(errors[:, column].argmax()) for column in (1, 2))
     return (
         f"Noise {noise:g}. Above, against weights per point from 0.17 to 10: the training error "
-        "falls to zero at one weight per point and stays there. The test error is largest at "
+        "falls to zero at one weight per point, a dotted line, where its curve ends, since zero "
+        "has no place on the logarithmic axis. The test error is largest at "
         f"{WIDTHS[peak] * DIMENSION / N_POINTS:.1f} weights per point, {errors[peak, 1]:.2g}, and "
         f"comes down to {errors[-1, 1]:.2g}. Below: the squared distance that the weights travel "
         f"has its peak at {WIDTHS[far] * DIMENSION / N_POINTS:.1f} weights per point."
@@ -312,13 +313,14 @@ def widths(rows: Array, n: int) -> Figure:
     )
     for ax, (values, name, style, color) in zip(axes, series, strict=True):
         ax.semilogx(p, values, style, color=color, ms=4.5)
-        ax.axvline(n, color=COLOR["muted"], lw=1, ls="--")
+        ax.axvline(n, color=COLOR["muted"], lw=1, ls="--", label="$p=n$")
         ax.set(ylabel=name, xticks=[100, 1000])
         ax.minorticks_off()
     axes[2].set(xlabel="weights $p$")
     fig.align_ylabels()
     axes[1].set_yscale("log")
     axes[0].set_ylim(0, None)
+    axes[0].legend(handles=axes[0].lines[1:], loc="lower right")
     axes[2].set_ylim(0, 1.02)
     return fig
 
@@ -330,7 +332,8 @@ def widths_alt(rows: Array, n: int) -> str:
     full = int(p[rank == n].min())
     return (
         f"Three panels against the number of weights, from {p[0]:.0f} to {p[-1]:.0f}, with a "
-        f"dashed line at {n}. First: the rank of J grows and is {n} from {full} weights on. "
+        f"dashed line at {n}, where there are as many weights as points. "
+        f"First: the rank of J grows and is {n} from {full} weights on. "
         f"Second: the distance has its peak, {distance[far]:.3g}, at {p[far]:.0f} weights, and "
         f"falls to {distance[-1]:.3g}. Third: the test accuracy is {accuracy[1]:.2f} at {p[1]:.0f} "
         f"weights, {accuracy[worst]:.2f} at {p[worst]:.0f}, and {accuracy[-1]:.2f} at the end."

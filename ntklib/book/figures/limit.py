@@ -40,7 +40,8 @@ ALT = {
         "orthonormal points: the exact probability is a sawtooth that falls almost twice as "
         "steeply as the straight line of the bound above it. Below, 20 random points in ten "
         "dimensions, width on a logarithmic axis: the measured probability drops from one at "
-        "width 4 to less than one in a hundred at width 24; the bound stays at one up to several "
+        "width 4 to less than one in a hundred at width 24, and triangles on the lower edge mark "
+        "the two larger widths at which no network failed; the bound stays at one up to several "
         "hundred neurons, and then drops."
     ),
     "laziness": (
@@ -229,6 +230,10 @@ def chernoff(
     upper.set(title="orthonormal points", xlabel="width $m$", ylabel="probability", ylim=(1e-7, 2))
     some = measured > 0
     lower.loglog(trial[some], measured[some], "o-", color=COLOR["sample"], label="measured")
+    if not some.all():
+        none = trial[~some]
+        low = np.full(len(none), 1.5e-3)
+        lower.plot(none, low, "v", mfc="none", mew=1.4, color=COLOR["sample"], label="none failed")
     wide = np.unique(np.geomspace(3, 3000, 60).astype(int))
     line = [chernoff_failure(points, int(m)) for m in wide]
     lower.plot(wide, line, color=COLOR["forbidden"], ls="--", label="Chernoff")

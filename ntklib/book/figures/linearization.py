@@ -21,10 +21,9 @@ SMALL_STEPS = np.logspace(-3.0, 1.0, 161)
 POINT = np.array([[0.8, 0.6]])
 STARTS = ("Gaussian", "zero", "gates agree", "σ linear")
 QUADRANT = np.linspace(0.15, np.pi / 2 - 0.15, 5)
-SPREADS = np.linspace(0.1, 2 * np.pi * 11 / 12, 60)
+SPREADS = np.linspace(0.1, 5.6, 56)
 FAN_POINTS = 12
 _MARKERS = "osD^vP"
-_NAMES = {"tanh": "tanh", "relu": "ReLU"}
 
 
 def _circle(phi: np.ndarray) -> np.ndarray:
@@ -49,14 +48,15 @@ def _circle_axis(ax: Axes) -> None:
 @cache
 def _ray(activation: str, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """F and F_0 along the gradient, and where gates flip, for one random network."""
-    net, W0 = ShallowNetwork.random(2, m, rng=np.random.default_rng(5), activation=activation)
+    rng = np.random.default_rng(5)
+    net, W0 = ShallowNetwork.random(2, m, rng=rng, activation=activation.lower())
     lin = net.linearize(W0)
     u = lin.jacobian(POINT).reshape(W0.shape)
     u /= np.linalg.norm(u)
     network = np.array([net(POINT, W0 + s * u)[0] for s in STEPS])
     tangent = np.array([lin(POINT, W0 + s * u)[0] for s in STEPS])
     start, speed = (W0 @ POINT.T).ravel(), (u @ POINT.T).ravel()
-    moving = (speed != 0) & (activation == "relu")
+    moving = (speed != 0) & (activation == "ReLU")
     flips = np.sort(-start[moving] / speed[moving])
     return network, tangent, flips[np.abs(flips) <= STEPS[-1]]
 
@@ -72,7 +72,7 @@ def ray(activation: str, m: int) -> Figure:
         ticks = np.full(len(flips), -4.6)
         ax.plot(flips, ticks, "|", ms=11, color=COLOR["gate"], label="a gate flips")
     ax.set(xlabel="step $s$ along the ray", ylabel="value at $x$", ylim=(-5, 5))
-    ax.set_title(f"{_NAMES[activation]}, width {m}")
+    ax.set_title(f"{activation}, width {m}")
     ax.legend(loc="upper left")
     return fig
 
@@ -82,12 +82,12 @@ def ray_alt(activation: str, m: int) -> str:
     network, tangent, flips = _ray(activation, m)
     gap = np.abs(network - tangent)
     text = (
-        f"Activation {_NAMES[activation]}, width {m}: the output of a network and of its "
+        f"Activation {activation}, width {m}: the output of a network and of its "
         "linearization at one input, while the weights move along a ray. The linearization is a "
         f"straight line that touches the curve at the start; at step 1 they differ by "
         f"{gap[100]:.2g}, at most by {gap.max():.2g} up to step 4."
     )
-    if activation == "relu":
+    if activation == "ReLU":
         text += f" The curve has a kink at each of the {len(flips)} marks where a gate flips."
     return text
 
@@ -157,8 +157,8 @@ def _closest_affine(phi: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _inputs(activation: str, s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, Linearization]:
     """Start, moved network and linearization over the circle."""
     rng = np.random.default_rng(12)
-    net, W0 = ShallowNetwork.random(2, 5, rng=rng, activation=activation)
-    W0 = W0 * (1.0 if activation == "relu" else 2.0)  # steep enough for tanh to bend
+    net, W0 = ShallowNetwork.random(2, 5, rng=rng, activation=activation.lower())
+    W0 = W0 * (1.0 if activation == "ReLU" else 2.0)  # steep enough for tanh to bend
     U = rng.standard_normal(W0.shape)
     W = W0 + s * U / np.linalg.norm(U)
     lin, grid = net.linearize(W0), _circle(FINE)
@@ -171,11 +171,11 @@ def inputs(activation: str, s: float) -> Figure:
     fig, ax = new_axes(height=3.6)
     ax.plot(FINE, before, color=COLOR["muted"], lw=1, label="$F(x;w_0)$")
     ax.plot(FINE, after, color=COLOR["network"], lw=2.4, label="$F(x;w)$")
-    broken = _broken(lin, FINE, tangent) if activation == "relu" else (FINE, tangent)
+    broken = _broken(lin, FINE, tangent) if activation == "ReLU" else (FINE, tangent)
     ax.plot(*broken, "--", color=COLOR["linear"], label="$F_0(x;w)$")
     closest = _closest_affine(FINE, tangent)
     ax.plot(FINE, closest, ":", color=COLOR["theory"], label="closest affine to $F_0$")
-    ax.set(ylim=(-3.4, 2.8), title=f"{_NAMES[activation]}, weights moved by {s:g}", ylabel="value")
+    ax.set(ylim=(-3.4, 2.8), title=f"{activation}, weights moved by {s:g}", ylabel="value")
     _circle_axis(ax)
     ax.legend(loc="upper center", ncols=2, fontsize="small")
     return fig
@@ -186,9 +186,9 @@ def inputs_alt(activation: str, s: float) -> str:
     _, after, tangent, _ = _inputs(activation, s)
     off = np.abs(tangent - _closest_affine(FINE, tangent)).max()
     gap = np.abs(after - tangent).max()
-    jumps = ", with a jump wherever a gate flips" if activation == "relu" and s > 0 else ""
+    jumps = ", with a jump wherever a gate flips" if activation == "ReLU" and s > 0 else ""
     return (
-        f"Activation {_NAMES[activation]}, weights moved by {s:g}: network and linearization as "
+        f"Activation {activation}, weights moved by {s:g}: network and linearization as "
         f"functions of the input on the circle. They differ by at most {gap:.2g}. "
         f"The linearization is curved{jumps}; the closest affine function, a single wave, misses "
         f"it by up to {off:.2g}."
@@ -289,7 +289,7 @@ def starts(start_at: str) -> Figure:
     """Network and linearization over the circle for a start where nonlinearity stays or fails."""
     lin, W, rank = _start(start_at)
     grid, data = _circle(FINE), _circle(QUADRANT)
-    fig, ax = new_axes(height=3.6)
+    fig, ax = new_axes(height=3.8)
     ax.axvspan(0, np.pi / 2, color=COLOR["muted"], alpha=0.18, lw=0)
     ax.plot(FINE, lin.network(grid, W), color=COLOR["network"], lw=2.4, label="$F(x;w)$")
     ax.plot(FINE, grid @ _linear_fit(lin(data, W)), ":", color=COLOR["theory"], lw=2.2,
@@ -298,7 +298,7 @@ def starts(start_at: str) -> Figure:
     ax.plot(QUADRANT, lin(data, W), "o", color=COLOR["data"], label="$F_0$ at the data", zorder=3)
     ax.set(ylim=(-4.2, 4.2), ylabel="value", title=f"{start_at}: rank J = {rank}, 5 points in R²")
     _circle_axis(ax)
-    ax.legend(loc="lower right", ncols=2, fontsize="small")
+    fig.legend(loc="outside lower center", ncols=2, fontsize="small")
     return fig
 
 
@@ -329,10 +329,19 @@ def _fan_lines() -> Linearization:
 
 
 @cache
+def _widest_cone() -> float:
+    """The angle of the middle of the widest cone that the six lines cut out."""
+    lines = np.sort(np.arctan2(_fan_lines().W0[:, 0], -_fan_lines().W0[:, 1]) % np.pi)
+    widths = np.append(lines[1:], lines[0] + np.pi) - lines
+    middle: float = (lines + widths / 2)[widths.argmax()] % np.pi
+    return middle
+
+
+@cache
 def _fan(spread: float) -> tuple[np.ndarray, np.ndarray, int]:
     """Angles of the points, the number of the pattern of each, and rank J."""
     lin = _fan_lines()
-    phi = 1.3 + spread * np.linspace(-0.5, 0.5, FAN_POINTS)
+    phi = _widest_cone() + spread * np.linspace(-0.5, 0.5, FAN_POINTS)
     X = _circle(phi)
     _, pattern = np.unique(X @ lin.W0.T >= 0, axis=0, return_inverse=True)
     return phi, pattern.ravel(), int(np.linalg.matrix_rank(lin.jacobian(X)))
@@ -342,17 +351,17 @@ def fan(spread: float) -> Figure:
     """Twelve points in a fan, their gate patterns, and the rank of the Jacobian."""
     phi, pattern, rank = _fan(spread)
     count = int(pattern.max()) + 1
-    fig, (upper, lower) = new_axes(2, height=5.2, height_ratios=(3, 2))
+    fig, (upper, lower) = new_axes(2, height=5.6, height_ratios=(5, 2))
     for w in _fan_lines().W0:
-        upper.plot(*np.outer([-1.3 * w[1], 1.3 * w[0]], [-1, 1]), color=COLOR["gate"], lw=1.6)
+        upper.plot(*np.outer([-1.15 * w[1], 1.15 * w[0]], [-1, 1]), color=COLOR["gate"], lw=1.2)
     order = {number: rank_ for rank_, number in enumerate(dict.fromkeys(pattern))}
     for number, position in order.items():
         mine = phi[pattern == number]
         marker = _MARKERS[position % len(_MARKERS)]
         # The second round of markers swaps filled and hollow: twelve different symbols.
         fill = COLOR["data"] if (position + position // len(_MARKERS)) % 2 else "none"
-        upper.plot(*_circle(mine).T, marker, color=COLOR["data"], mfc=fill)
-    upper.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+        upper.plot(*_circle(mine).T, marker, color=COLOR["data"], mfc=fill, ms=4.8)
+    upper.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     upper.set_title(f"{count} pattern{'s' * (count > 1)}")
     ranks = [_fan(float(s))[2] for s in SPREADS]
     bounds = [2 * (_fan(float(s))[1].max() + 1) for s in SPREADS]

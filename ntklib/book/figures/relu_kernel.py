@@ -25,8 +25,8 @@ _FLOOR = 1e-17
 
 
 def _decimals(value: float) -> str:
-    """Three decimals, and no negative zero."""
-    return f"{round(value, 3) + 0.0:.3f}"
+    """Three decimals, with a minus sign and no negative zero."""
+    return f"{round(value, 3) + 0.0:.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _on_circle(phi: Array | float) -> Array:
@@ -120,10 +120,10 @@ def wedge_alt(degrees: int) -> str:
 
 
 PROFILES_ALT = (
-    "Three curves over the angle from 0 to pi, all one half at 0. The gate probability falls in a "
-    "straight line to zero. The NNGP kernel falls smoothly to zero and is nowhere negative. The "
-    "NTK falls fastest, crosses zero at a right angle, dips to about -0.09 and returns to zero "
-    "at pi."
+    "Three curves over the angle from 0 to pi, all one half at 0. The gate probability, dotted, "
+    "falls in a straight line to zero. The NNGP kernel falls smoothly to zero and is nowhere "
+    "negative. The NTK falls fastest, crosses zero at a right angle, dips to about minus 0.09 and "
+    "returns to zero at pi."
 )
 
 
@@ -134,7 +134,7 @@ def profiles() -> Figure:
     fig, ax = new_axes(height=3.0)
     ax.axhline(0, color=COLOR["muted"], lw=0.7)
     curves = (
-        (gate_kernel(X, Z)[0], ":", COLOR["gate"], r"gates, $(\pi-\theta)/2\pi$"),
+        (gate_kernel(X, Z)[0], ":", COLOR["gate"], r"gates, $(\pi-\theta)/(2\pi)$"),
         (relu_nngp(X, Z)[0], "--", COLOR["linear"], r"NNGP, $\tau(\cos\theta)$"),
         (relu_ntk(X, Z)[0], "-", COLOR["theory"], r"NTK, $\kappa(\cos\theta)$"),
     )
@@ -216,7 +216,7 @@ def upstairs(x: float, beta: float) -> Figure:
     left.plot(*_on_circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
     left.plot([-1.25, 1.25], [beta, beta], "--", color=COLOR["linear"], lw=1.4)
     left.axhline(0, color=INK, lw=0.8)
-    for (point,), marker, name in zip(pair, ("o", "D"), ("$x_0$", "$x$"), strict=True):
+    for (point,), marker in zip(pair, ("o", "D"), strict=True):
         up = lift([[point]])[0]
         left.plot([point, point], [0, max(up[1], beta)], color=COLOR["muted"], lw=0.8)
         left.plot([0, up[0]], [0, up[1]], color=COLOR["truth"], lw=1.6)
@@ -224,8 +224,10 @@ def upstairs(x: float, beta: float) -> Figure:
         left.plot(*up, marker, color=COLOR["truth"], ms=7)
         left.plot(point, beta, marker, color=COLOR["linear"], ms=7)
         left.plot(point, 0, marker, color=INK, ms=7)
-        drop = -0.22 if marker == "o" else -0.44
-        left.text(point, drop, name, ha="center", va="center")
+    # One name where the two points are one.
+    names = {FIXED: "$x_0$", x: "$x$"} if x != FIXED else {FIXED: "$x=x_0$"}
+    for point, name in names.items():
+        left.text(point, -0.36, name, ha="center", va="baseline")
     left.set(xlim=(-1.3, 1.3), ylim=(-0.55, 2.12), aspect="equal")
     left.axis("off")
     curves = (
@@ -239,7 +241,8 @@ def upstairs(x: float, beta: float) -> Figure:
         )
         right.plot(x, relu_ntk(up_map(pair))[0, 1], "D", color=color, ms=6)
     right.axvline(FIXED, color=COLOR["muted"], lw=0.8)
-    right.set(xlabel="position $x$", title="$k(x, x_0)$", xticks=[-1, 0, 1], xlim=(-1.08, 1.08))
+    right.set(xlabel="position $x$", title="$k(x, x_0)$", xlim=(-1.08, 1.08))
+    right.set_xticks([-1, 0, FIXED, 1], ["\N{MINUS SIGN}1", "0", "$x_0$", "1"])
     right.set_ylim(*{0.5: (-0.1, 0.72), 1.0: (-0.1, 1.0), 2.0: (-0.1, 2.6)}.get(beta, (None, None)))
     right.legend(loc="upper left")
     return fig
@@ -249,18 +252,19 @@ def upstairs_alt(x: float, beta: float) -> str:
     """What a frame of `upstairs` shows, in words."""
     pair = np.array([[FIXED], [x]])
     plain, lifted, biased = (relu_ntk(up)[0, 1] for up in (pair, lift(pair), with_bias(pair, beta)))
+    here = f"{x:g}".replace("-", "\N{MINUS SIGN}")
     return (
-        f"Left: the numbers x_0 = {FIXED} and x = {x:g} on a line, each carried straight up to the "
-        f"unit circle by the lift and up to the line at height {beta:g} by the bias, with the rays "
-        "from the origin through the carried points. Right: three kernels between x_0 and x along "
-        f"the line. Here the plain kernel is {_decimals(plain)}, with the lift "
-        f"{_decimals(lifted)}, with the bias {_decimals(biased)}."
+        f"Left: the numbers x_0 = {FIXED} and x = {here} on a line, each carried straight up to "
+        f"the unit circle by the lift and up to the line at height {beta:g} by the bias, with the "
+        "rays from the origin through the carried points. Right: three kernels between x_0 and x "
+        f"along the line, with a thin vertical line at x_0. Here the plain kernel is "
+        f"{_decimals(plain)}, with the lift {_decimals(lifted)}, with the bias {_decimals(biased)}."
     )
 
 
 def folds(accuracy: Mapping[str, Array]) -> Figure:
     """Accuracies in the folds of a cross-validation, a row of dots for each method."""
-    fig, ax = new_axes(height=2.2)
+    fig, ax = new_axes(height=2.5)
     for row, (name, values) in enumerate(reversed(list(accuracy.items()))):
         # Spread sideways in a fixed pattern, so that equal values stay visible.
         ax.plot(
@@ -269,15 +273,18 @@ def folds(accuracy: Mapping[str, Array]) -> Figure:
             "o",
             mfc="none",
             mec=COLOR["sample"],
+            mew=1.8,
             ms=6,
+            label="one fold",
         )
-        ax.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=INK, lw=2)
+        ax.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=INK, lw=2.4, label="mean")
         ax.text(0.897, row, name, ha="right", va="center")
     ax.set(
         xlim=(0.9, 1.002), ylim=(-0.6, len(accuracy) - 0.4), xlabel="share of digits named right"
     )
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
+    fig.legend(handles=ax.lines[:2], loc="outside upper right", ncols=2)
     return fig
 
 
@@ -287,4 +294,4 @@ def folds_alt(accuracy: Mapping[str, Array]) -> str:
         f"{name}: mean {np.mean(values):.3f}, from {min(values):.3f} to {max(values):.3f}"
         for name, values in accuracy.items()
     )
-    return f"Dots for the test accuracy in each fold, a bar at the mean, one row a method. {rows}."
+    return f"Rings for the test accuracy in each fold, a bar at the mean, one row a method. {rows}."

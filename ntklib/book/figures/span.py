@@ -28,6 +28,7 @@ ARC = np.linspace(0.0, 2 * np.pi, 361)
 PLACES = np.array([0.3, 3.4, 1.7, 5.0, 4.3, 2.5, 1.1, 5.8, 0.8, 3.0, 2.1, 4.7])  # data, in order
 NEURONS = 6
 REACH = 2.0  # how far from w-hat the weights of the band may lie
+FIXED = np.array([[-1.5], [0.5], [1.0]])  # z_1, z_2, z_3
 CENTERS = np.array([0.9, 2.6, 4.6])
 HEIGHTS = np.array([1.0, 0.0, -1.5])  # alpha; the slider moves the second
 
@@ -62,15 +63,15 @@ def _segment(ax: Axes, a: np.ndarray, b: np.ndarray, **style: Any) -> None:
     ax.plot([a[0], b[0]], [a[1], b[1]], **style)
 
 
-def _plane(ax: Axes) -> None:
-    """The weight plane, with w_0 and the line w_0 + S through it."""
+def _plane(ax: Axes, label: tuple[float, float] = (-5, 8)) -> None:
+    """The weight plane, with w_0, its label so many points away, and the line w_0 + S."""
     _segment(ax, _point(-2, 0), _point(3, 0), color=COLOR["theory"], lw=1.8)
-    (x, y), (x_end, y_end) = _point(0, 0), _point(1.75, 0)
+    (x, y), (x_end, y_end) = _point(0, 0), _point(-1.5, 0)
     ax.plot(x, y, "s", color=INK, zorder=4)
-    ax.annotate("$w_0$", (x, y), (-5, 8), textcoords="offset points", ha="right")
+    ax.annotate("$w_0$", (x, y), label, textcoords="offset points", ha="right")
     ax.set_aspect("equal")
     ax.set(xlim=(-1.1, 2.3), ylim=(-0.6, 2.8), xlabel="$w_1$", ylabel="$w_2$")
-    ax.annotate("$w_0+S$", (x_end, y_end), (2, -15), textcoords="offset points")
+    ax.annotate("$w_0+S$", (x_end, y_end), (2, -17), textcoords="offset points")
 
 
 def _values(seen: float, unseen: float, X: np.ndarray) -> np.ndarray:
@@ -86,7 +87,7 @@ def triangle(t: float) -> Figure:
     _segment(upper, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
     _segment(upper, start, w, color=COLOR["accent"], lw=1.5)
     upper.plot(*foot, "D", color=COLOR["linear"], zorder=4)
-    upper.annotate(r"$\hat w$", foot, (-12, -19), textcoords="offset points")
+    upper.annotate(r"$\hat w$", foot, (-10, -21), textcoords="offset points")
     upper.plot(*w, "o", color=COLOR["accent"], zorder=5)
     upper.annotate("$w$", w, (8, 3), textcoords="offset points")
     upper.set_title(rf"$\|w-w_0\|={np.linalg.norm(w - start):.2f}$")
@@ -118,7 +119,7 @@ def triangle_alt(t: float) -> str:
 def levels() -> Figure:
     """Level lines of F_0 and of F at the training input, in the weight plane."""
     fig, ax = new_axes(height=4.3)
-    _plane(ax)
+    _plane(ax, (5, -21))
     first, second = np.linspace(-1.1, 2.3, 120), np.linspace(-0.6, 2.8, 120)
     grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
     lin = _tiny()[0]
@@ -168,7 +169,7 @@ def fibre(m: int) -> Figure:
         ax.plot(steps, linear[:, i], color=COLOR["linear"], ls="--", lw=1.4)
     ax.plot([], [], color=COLOR["linear"], ls="--", label=r"$F_0(x_i;\cdot)$")
     ax.plot([], [], color=COLOR["network"], label=r"$F(x_i;\cdot)$")
-    ax.set(xlabel="distance moved in a direction of ker $J$", ylabel="value at five data")
+    ax.set(xlabel="distance moved in a direction of ker $J$", ylabel="value at five inputs")
     ax.set(title=f"width m = {m}", ylim=(-4, 4), xlim=(-3, 3))
     ax.legend(loc="upper center", ncols=2)
     return fig
@@ -284,35 +285,37 @@ def features(x: float) -> Figure:
     lin = _tiny()[0]
     wide = np.linspace(-3.0, 3.0, 121)[:, None]
     curve, here = lin.jacobian(wide), lin.jacobian([[x]])[0]
-    others = np.array([[-1.5], [0.5], [1.0]])
+    others, places = lin.jacobian(FIXED), ((5, 8), (-14, 5), (-4, 5))
     fig, (upper, lower) = new_axes(2, height=4.6, height_ratios=(3, 4))
     upper.plot(*curve.T, color=COLOR["muted"], lw=1.2)
     arrow = {"arrowstyle": "->", "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
-    for i, g in enumerate(lin.jacobian(others)):
+    for i, (g, place) in enumerate(zip(others, places, strict=True)):
         upper.annotate("", g, (0, 0), arrowprops={**arrow, "color": INK})
-        upper.annotate(f"$x_{i + 1}$", g, (-6, 7), textcoords="offset points")
+        upper.annotate(f"$z_{i + 1}$", g, place, textcoords="offset points")
     upper.annotate("", here, (0, 0), arrowprops={**arrow, "lw": 2.8, "color": COLOR["accent"]})
     upper.set(xlim=(-1.7, 1.7), ylim=(-0.8, 0.8), title="gradients in weight space")
     upper.set_aspect("equal")
     upper.set_xticks([-1, 0, 1])
     upper.set_yticks([-0.5, 0, 0.5])
     lower.plot(wide[:, 0], curve @ here, color=COLOR["accent"], label="$k_m(x,\\cdot)$")
-    lower.plot(others[:, 0], lin.jacobian(others) @ here, "o", color=INK, label="at $x_1,x_2,x_3$")
+    lower.plot(FIXED[:, 0], others @ here, "o", color=INK, label="at $z_1,z_2,z_3$")
     lower.axvline(x, color=COLOR["accent"], ls=":", lw=1.2)
     lower.axhline(0, color=COLOR["muted"], lw=0.8)
-    lower.set(xlabel="second input", xlim=(-3, 3), ylim=(-2.6, 2.6), title=f"x = {x:g}")
+    lower.set(xlabel="second input", xlim=(-3, 3), ylim=(-2.6, 2.6), title=f"$x={x:g}$")
     fig.legend(loc="outside lower center", ncols=2)
     return fig
 
 
 def features_alt(x: float) -> str:
     """What a frame of `features` shows, in words."""
-    values = _tiny()[0].kernel([[x]], [[-1.5], [0.5], [1.0]])[0]
+    values = _tiny()[0].kernel([[x]], FIXED)[0]
+    first, second, third = FIXED[:, 0]
     return (
         f"Above: the gradient at x = {x:g}, a thick arrow in the plane of the two weights, with "
-        "thin arrows for the gradients at -1.5, 0.5 and 1, and the curve that the gradient runs "
-        "through as the input runs from -3 to 3. Below: the kernel between x and a second input; "
-        f"at the three inputs it is {values[0]:.2f}, {values[1]:.2f} and {values[2]:.2f}."
+        f"thin arrows for the gradients at z_1 = {first:g}, z_2 = {second:g} and z_3 = {third:g}, "
+        "and the curve that the gradient runs through as the input runs from -3 to 3. Below: the "
+        "kernel between x and a second input, with a dotted line where that input is x; at the "
+        f"three inputs z it is {values[0]:.2f}, {values[1]:.2f} and {values[2]:.2f}."
     )
 
 

@@ -54,9 +54,9 @@ def test_fmt_refuses_what_it_cannot_round():
         ("rank-deficient, 40 000", "rank-deficient, 40\u00a0000"),
         ("K_m^+ u, K_mm, w_0", "K_{m}^{+} u, K_mm, w_{0}"),
         ("1e-10, -2.5e-09, 1e5", "10^{−10}, −2.5\u00a0·\u00a010^{−9}, 10^{5}"),
-        ("eps^2 <x, x'> <= sqrt(2), alphas", "ε^{2} ⟨x, x′⟩ ≤ √2, alphas"),
+        ("eps^2 <x, x'> <= sqrt(2), alphas", "ε^{2} ⟨x, x′⟩\u00a0≤\u00a0√2, alphas"),
         ("y_c' of Euler's, sigma'(0), points' w'", "y_{c}′ of Euler’s, σ′(0), points’ w′"),
-        ("P(false alarm) < 6e-7", "P(false alarm) < 6\u00a0·\u00a010^{−7}"),
+        ("P(false alarm) < 6e-7", "P(false alarm)\u00a0<\u00a06\u00a0·\u00a010^{−7}"),
     ],
 )
 def test_typeset(text, parts):
