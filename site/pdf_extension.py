@@ -41,6 +41,8 @@ SIGNS = {
     "−": "-",
     "′": r"{}^\prime",
     "⇒": r"\Rightarrow",
+    "⟨": r"\langle",
+    "⟩": r"\rangle",
     "½": r"\tfrac12",
     "α": r"\alpha",
     "β": r"\beta",
@@ -78,10 +80,7 @@ SIGNS = {
     "ᵀ": r"{}^\top",
     "⁺": "{}^+",
     "⁻": "{}^-",
-    "ₘ": "{}_m",
-    "ₙ": "{}_n",
-    "ᵢ": "{}_i",
-    "ⱼ": "{}_j",
+    **dict(zip("ₐₑₕᵢⱼₖₗₘₙₒₚₛₜₓ", (f"{{}}_{letter}" for letter in "aehijklmnopstx"), strict=True)),
 }
 
 

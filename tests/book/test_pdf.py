@@ -98,6 +98,12 @@ def test_every_proof_is_there(pages, tex):
     assert tex.count(r"\begin{proof}") == len(re.findall(r'<details class="proof"', pages))
 
 
+def test_every_sign_is_one_that_latex_can_set(tex):
+    signs = set(tex) - set(pdf_extension.SIGNS)
+    letters = {chr(code) for code in range(0x180)} | set("–—‘’“”…")
+    assert signs - letters == set()
+
+
 def test_a_slider_says_where_it_moves():
     without = pdf_extension.slider_caption("m from 1 to 2", "", "chapters/span")
     assert without.astext().endswith("Move it on the website.}")
