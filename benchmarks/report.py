@@ -46,7 +46,7 @@ def _grid(header: list[str], rows: list[list[str]]) -> list[str]:
 
 def _speed(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
     return _grid(
-        ["kernel", "$n$", "dtype", "syrk, s", *names],
+        ["kernel", "$n$", "dtype", f"syrk,{_}s", *names],
         [
             [
                 row["kernel"],
@@ -66,7 +66,7 @@ def _kind(api: str, blas: list[dict[str, Any]]) -> str:
     versions, kernels = (
         " and ".join(sorted({str(b[key]) for b in own})) for key in ("version", "architecture")
     )
-    return f"{api} {versions} with its kernels for {kernels}"
+    return f"{api.replace('openblas', 'OpenBLAS')} {versions} with its kernels for {kernels}"
 
 
 def write_table(results: dict[str, Any], path: Path) -> None:
@@ -77,10 +77,10 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     text = [
         "### Time",
         "",
-        f"Measured {results['date']} on {results['processor']}, {results['threads']} threads, "
-        f"{kinds}; load average before: {results['load_before']}. Standard Gaussian points in 784 "
-        "dimensions. Entries: ratio of the smallest times to that of `syrk`, and in parentheses "
-        "the median of the ratios, round by round. *Lecture* is the kernel of {prf:ref}"
+        f"Measured {results['date']} on {results['processor'].replace('(R)', '')}, "
+        f"{results['threads']} threads, {kinds}; load average before: "
+        f"{results['load_before']}. Standard Gaussian points in 784 dimensions. Entries: ratio "
+        "of the smallest times to that of `syrk`, and in parentheses the median of the ratios, round by round. *Lecture* is the kernel of {prf:ref}"
         "`prp-relu-ntk`; *depth 3* has three hidden layers, all layers trained.",
         "",
         *_speed(results["table"], names),
@@ -139,7 +139,7 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         ["memory", *(n for n in names if n in row["contenders"])],
         [
             [
-                "peak, GB",
+                f"peak,{_}GB",
                 *(
                     f"{row['contenders'][n]['peak_bytes'] / 1e9:.1f}"
                     for n in names
@@ -151,12 +151,12 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     text += [
         "### Growth",
         "",
-        "ntklib along $n$, $d$ and depth, float64, and its ratio to `syrk` of the same $n$ and "
-        "$d$:",
+        "How the time of ntklib grows with $n$, $d$ and depth in float64, and its ratio to "
+        "`syrk` of the same $n$ and $d$:",
         "",
     ]
     text += _grid(
-        ["kernel", "$n$", "$d$", "ntklib, s", "ratio"],
+        ["kernel", "$n$", "$d$", f"ntklib,{_}s", "ratio"],
         [
             [
                 r["kernel"],
@@ -169,9 +169,9 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         ],
     )
     n, d = results["by_threads"][0]["n"], results["by_threads"][0]["d"]
-    text += [f"With more threads, the lecture's kernel in float64 at $n={n}$ and $d={d}$:", ""]
+    text += [f"By threads, the lecture's kernel in float64 at $n={n}$ and $d={d}$:", ""]
     text += _grid(
-        ["threads", "syrk, s", "ntklib, s", "ratio"],
+        ["threads", f"syrk,{_}s", f"ntklib,{_}s", "ratio"],
         [
             [
                 str(r["threads"]),
@@ -186,14 +186,14 @@ def write_table(results: dict[str, Any], path: Path) -> None:
     text += [
         "### Other work",
         "",
-        f"Empirical kernel, $n={e['n']}$, $d={e['d']}$, $m={e['m']}$: contracted "
-        f"{e['contracted']:.3f}{_}s, from the Jacobian {e['jacobian']:.2f}{_}s and "
-        f"{e['jacobian_bytes'] / 1e9:.1f}{_}GB, "
-        f"{e['jacobian'] / e['contracted']:.0f} times as long; a minimum-norm fit through the "
-        f"contraction {e['fit']:.2f}{_}s.",
+        f"The empirical kernel at $n={e['n']}$, $d={e['d']}$, $m={e['m']}$ takes "
+        f"{e['contracted']:.3f}{_}s as a contraction over neurons. Through the Jacobian, which "
+        f"fills {e['jacobian_bytes'] / 1e9:.1f}{_}GB, it takes {e['jacobian']:.2f}{_}s. A fit of "
+        f"least norm with the contraction takes {e['fit']:.2f}{_}s.",
         "",
-        f"Ridge system, $n={s['n']}$: SciPy's Cholesky solve {s['scipy']:.2f}{_}s, ntklib in "
-        f"double {s['double']:.2f}{_}s, from a float32 factor refined {s['mixed']:.2f}{_}s.",
+        f"A ridge system at $n={s['n']}$ takes {s['scipy']:.2f}{_}s by SciPy's Cholesky solve, "
+        f"{s['double']:.2f}{_}s by `ntklib.solve` in double precision, and {s['mixed']:.2f}{_}s "
+        "from a factor in single precision with refinement.",
         "",
     ]
     path.write_text("\n".join(text))

@@ -96,7 +96,8 @@ def scikit_ntk(X: np.ndarray, kernel: str) -> Run:
 def neural_tangents(X: np.ndarray, kernel: str) -> Run:
     import jax
 
-    jax.config.update("jax_enable_x64", True)
+    # With x64 on, it would compute in float64 whatever it is given.
+    jax.config.update("jax_enable_x64", X.dtype == np.float64)
     import jax.numpy as jnp
     from neural_tangents import stax
 

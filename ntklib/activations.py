@@ -2,6 +2,13 @@ r"""Activations: :math:`\sigma`, its derivative, and the constants that the stat
 
 Implements the choice of derivative in :prf:ref:`dfn-network`: at a kink the derivative is fixed
 by convention, :math:`\sigma'(0)=1` for the ReLU.
+
+An activation can be given by name wherever this package asks for one. The names are ``relu``,
+``leaky_relu`` (of slope 0.01), ``absolute``, ``identity``, ``square``, ``tanh``, ``erf``, ``exp``,
+``sin``, ``cos``, ``gelu`` (:math:`\frac z2(1+\operatorname{erf}(z/\sqrt2))`), ``gaussian``
+(:math:`e^{-z^2}`) and ``rbf`` (:math:`\sin z+\cos z`). Under all of them but ``leaky_relu`` the
+module also holds the :class:`Activation` itself; :func:`leaky_relu`, :func:`monomial` and
+:func:`rectified_monomial` make one for each slope or degree.
 """
 
 from __future__ import annotations
@@ -24,7 +31,7 @@ class Activation:
     Attributes
     ----------
     name : str
-        How it is called.
+        What it is called.
     f : callable
         :math:`\sigma`, elementwise on floating arrays, keeping the dtype.
     df : callable
@@ -34,7 +41,8 @@ class Activation:
     smoothness : float
         :math:`\sup|\sigma''|`, infinite if there is a kink or no bound.
     degree : int or None
-        Degree of positive homogeneity, :math:`\sigma(cz)=c^k\sigma(z)` for :math:`c>0`.
+        Degree :math:`k` of positive homogeneity, :math:`\sigma(cz)=c^k\sigma(z)` for :math:`c>0`;
+        None if there is none.
     """
 
     name: str
@@ -57,7 +65,10 @@ def _erf(z: Array) -> Array:
 
 
 def leaky_relu(slope: float = 0.01) -> Activation:
-    r"""The leaky ReLU: z for :math:`z\ge0`, else z times the slope. Its derivative at 0 is 1."""
+    r"""The leaky ReLU: :math:`z` for :math:`z\ge0`, else :math:`z` times ``slope``.
+
+    Its derivative at 0 is 1.
+    """
     s = float(real_array("slope", slope, ndim=0))
     return Activation(
         "leaky_relu",
@@ -127,7 +138,7 @@ rbf = Activation(
 
 
 def monomial(degree: int) -> Activation:
-    r"""The power :math:`z^p`, where p is the degree, at least 1."""
+    r"""The power :math:`z^p`, where :math:`p` is ``degree``, at least 1."""
     p = positive_int("degree", degree)
     return Activation(
         f"monomial({p})",
@@ -140,7 +151,10 @@ def monomial(degree: int) -> Activation:
 
 
 def rectified_monomial(degree: int) -> Activation:
-    r"""The power :math:`\max(z,0)^p`, p the degree, at least 1: the ReLU, then its powers."""
+    r"""The power :math:`\max(z,0)^p`, where :math:`p` is ``degree``, at least 1.
+
+    Degree 1 is the ReLU.
+    """
     p = positive_int("degree", degree)
     return Activation(
         f"rectified_monomial({p})",
@@ -162,7 +176,13 @@ _BY_NAME = {
 
 
 def get(activation: str | Activation) -> Activation:
-    """The activation of that name; an :class:`Activation` is returned as it is."""
+    """The activation of that name; an :class:`Activation` is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        An unknown name.
+    """
     if isinstance(activation, Activation):
         return activation
     if activation not in _BY_NAME:

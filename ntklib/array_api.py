@@ -1,23 +1,23 @@
-r"""The kernels on any array: torch (CPU, CUDA), JAX, CuPy, Dask, and whatever else follows the
-array API standard.
+r"""The kernels on arrays of other libraries: torch (CPU, CUDA), JAX, CuPy, Dask, array-api-strict.
 
-The functions of :mod:`ntklib.kernels` and :mod:`ntklib.deep` come here by themselves when they are
-given such an array; there is no need to call this module. The result is of the caller's own kind,
-on its device. The arithmetic is in the dtype of the input (for NumPy arrays it is float64
-throughout), so a float32 tensor gives float32 accuracy: an error of a few ulp times the scale of
-the kernel, for deep kernels times the depth.
+:func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp`, :func:`ntklib.gate_kernel`, :func:`ntklib.ntk`
+and :func:`ntklib.nngp` come here by themselves when they are given such an array; there is no need
+to call this module. The result is of the caller's own kind, on its device. The arithmetic for pairs
+of points is in the dtype of the input, so a float32 tensor gives float32 accuracy: an error of
+some ulps times the scale of the kernel, for deep kernels times the depth.
 
-What is done once a pair of points is done there, by the formulas that NumPy's arrays go through.
-What is done once a point is little: deep kernels take the norms to NumPy, follow them through the
-layers in float64, and bring back what the pairs need.
+The work for each pair of points is done on the array's device, by the formulas that NumPy's arrays
+go through. The work for each point is small: deep kernels take the norms to NumPy, follow them
+through the layers in float64, and bring back what the pairs need. Of a Dask array each pair of
+chunks is a task of its own, which takes the path of what the chunks are, NumPy arrays as a rule.
 
 Where two points are close to one direction or to opposite ones, the matrix product does not know
-the angle; those few entries are computed again from differences, as for NumPy. Their number
-depends on the data, so the functions run eagerly and not inside ``jax.jit``. Derivatives in the
-points do not pass through deep kernels: torch refuses tensors that require them.
+the angle; those few entries are computed again from differences. Their number depends on the
+data, so the functions do not run inside ``jax.jit``. Derivatives in the points do not pass through
+deep kernels: torch refuses tensors that require them.
 
 Needs array-api-compat. Statements: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`,
-:prf:ref:`prp-angle`, :prf:ref:`prp-nngp`.
+:prf:ref:`prp-nngp`, :prf:ref:`prp-angle`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FOREIGN = ("torch", "jax", "jaxlib", "cupy", "dask", "array_api_strict")
 
 
 def is_foreign(X: object) -> bool:
-    """Whether X is an array of a library other than NumPy; imports nothing."""
+    """Whether ``X`` is an array of a library named above; imports nothing."""
     return type(X).__module__.split(".", 1)[0] in _FOREIGN
 
 
@@ -222,7 +222,7 @@ def evaluate(
         From two sides to the values at their pairs, and those at equal points if they are to be
         exactly these.
     X, Z : array, shapes (n, d), (n', d)
-        Z may be None: X itself, and the result is exactly symmetric.
+        ``Z`` may be None: ``X`` itself, and the result is exactly symmetric.
 
     Raises
     ------

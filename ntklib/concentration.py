@@ -1,14 +1,14 @@
 r"""How fast the kernel of a random ReLU network settles on its limit.
 
-Gates, not weights, carry the randomness: entry :math:`(i,i')` of the Gram matrix at width m is
-:math:`\varepsilon^2\langle x_i,x_{i'}\rangle` times the fraction of the m neurons whose gates are
-open on both points. So every rate below follows from coin flips.
+Gates, not weights, carry the randomness: entry :math:`(i,i')` of the Gram matrix at width :math:`m`
+is :math:`\varepsilon^2\langle x_i,x_{i'}\rangle` times the fraction of the :math:`m` neurons whose
+gates are open on both points. So the rates for the kernel follow from coin flips.
 
-Statements of the book: :prf:ref:`prp-variance` (:func:`kernel_variance`,
-:func:`expected_squared_error`), :prf:ref:`prp-hoeffding` (:func:`hoeffding_deviation`,
-:func:`hoeffding_width`), :prf:ref:`thm-chernoff` (:func:`chernoff_failure`,
-:func:`chernoff_width`), :prf:ref:`prp-lazy-smooth` (:func:`smooth_gap_bound`),
-:prf:ref:`prp-relu-flips` (:func:`relu_gap_bound`).
+Implements :prf:ref:`prp-variance` (:func:`kernel_variance`, :func:`expected_squared_error`),
+:prf:ref:`prp-hoeffding` (:func:`hoeffding_deviation`, :func:`hoeffding_width`),
+:prf:ref:`thm-chernoff` (:func:`chernoff_failure`, :func:`chernoff_width`),
+:prf:ref:`prp-lazy-smooth` (:func:`smooth_gap_bound`) and :prf:ref:`prp-relu-flips`
+(:func:`relu_gap_bound`).
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from ntklib.kernels import gate_kernel, relu_ntk
 
 
 def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
-    r"""Variance of every entry of the Gram matrix of a random ReLU network of width m.
+    r"""Variance of every entry of the Gram matrix of a random ReLU network of width :math:`m`.
 
     .. math:: \operatorname{Var} k_m(x_i,x_{i'})
        = \frac{\varepsilon^4}{m}\langle x_i,x_{i'}\rangle^2\,q_{ii'}(1-q_{ii'}),
 
     where :math:`q_{ii'}` is the probability that a Gaussian neuron is active on both points
-    (:func:`ntklib.gate_kernel`): the gates of m neurons are m independent coin flips.
+    (:func:`ntklib.gate_kernel`): the gates of :math:`m` neurons are :math:`m` independent coin
+    flips.
 
     Parameters
     ----------
-    X : array of shape (n, d)
-        Inputs, one a row.
+    X : array_like, shape (n, d)
+        Points, one a row.
     m : int
         Width, the number of neurons, at least 1.
     eps : float
@@ -42,16 +43,19 @@ def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
 
     Returns
     -------
-    array of shape (n, n), float64
+    ndarray, shape (n, n), float64
+        The variances.
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range.
+    ValueError
+        Wrong shapes, empty or non-finite points, a width or scale out of range.
+    TypeError
+        Arguments that are not real numbers, a width that is not an integer.
 
     Notes
     -----
-    :prf:ref:`prp-variance`.
+    Statement: :prf:ref:`prp-variance`.
     """
     X = matrix("X", X).astype(np.float64)
     m, eps = positive_int("m", m), positive("eps", eps)
@@ -61,17 +65,18 @@ def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
 
 
 def expected_squared_error(X: object, m: int, *, eps: float = 1.0) -> float:
-    r"""The mean of :math:`\lVert K_m-K\rVert_F^2` over random ReLU networks of width m, exactly.
+    r"""The mean of :math:`\lVert K_m-K\rVert_F^2` over random ReLU networks, exactly.
 
-    The entries of :math:`K_m` have mean :math:`K`, so this is the sum of their variances; no
-    independence between entries is needed.
+    :math:`K_m` is the Gram matrix at width :math:`m`, and :math:`K` the limiting one. The entries
+    of :math:`K_m` have mean :math:`K`, so this is the sum of their variances; no independence
+    between entries is needed.
 
     Parameters
     ----------
-    X : array of shape (n, d)
-        Inputs, one a row.
+    X : array_like, shape (n, d)
+        Points, one a row.
     m : int
-        Width, at least 1.
+        Width, the number of neurons, at least 1.
     eps : float
         Scale of the network, positive.
 
@@ -83,52 +88,57 @@ def expected_squared_error(X: object, m: int, *, eps: float = 1.0) -> float:
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range.
+    ValueError
+        Wrong shapes, empty or non-finite points, a width or scale out of range.
+    TypeError
+        Arguments that are not real numbers, a width that is not an integer.
 
     Notes
     -----
-    :prf:ref:`prp-variance`.
+    Statement: :prf:ref:`prp-variance`.
     """
     return float(kernel_variance(X, m, eps=eps).sum())
 
 
 def hoeffding_deviation(n: int, m: int, delta: float, *, spread: float = 1.0) -> float:
-    r"""How far, with probability at least :math:`1-\delta`, no entry of the Gram matrix strays.
+    r"""How far an entry of the Gram matrix can stray from its limit.
 
-    With probability at least :math:`1-\delta`, for all pairs of n points at once,
+    With probability at least :math:`1-\delta`, for all pairs of :math:`n` points at once,
 
     .. math:: |k_m(x_i,x_{i'})-k(x_i,x_{i'})| \le \varepsilon^2|\langle x_i,x_{i'}\rangle|\,t,
        \qquad t = b\,\sqrt{\frac{\ln(n(n+1)/\delta)}{2m}},
 
-    and this function returns t.
+    and this function returns :math:`t`.
 
     Parameters
     ----------
     n : int
         Number of points, at least 1: there are :math:`n(n+1)/2` pairs.
     m : int
-        Width, at least 1.
+        Width, the number of neurons, at least 1.
     delta : float
-        Probability of failure, strictly between 0 and 1.
+        Probability of failure :math:`\delta`, strictly between 0 and 1.
     spread : float
-        Length b of an interval that contains every product
+        Length :math:`b` of an interval that contains every product
         :math:`\sigma'(v^\top x)\sigma'(v^\top x')`: 1 for the ReLU, :math:`L^2` if
         :math:`0\le\sigma'\le L`, :math:`2L^2` if only :math:`|\sigma'|\le L`.
 
     Returns
     -------
     float
+        The :math:`t` of the formula.
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type or range.
+    ValueError
+        An argument out of range.
+    TypeError
+        An argument that is not a real number, a count that is not an integer.
 
     Notes
     -----
-    :prf:ref:`prp-hoeffding`. Hoeffding's inequality :cite:p:`hoeffding1963probability` for each
-    pair and a union bound over the pairs.
+    Statement: :prf:ref:`prp-hoeffding`. Hoeffding's inequality
+    :cite:p:`hoeffding1963probability` for each pair and a union bound over the pairs.
     """
     n, m = positive_int("n", n), positive_int("m", m)
     log = math.log(n * (n + 1) / probability("delta", delta))
@@ -143,9 +153,9 @@ def hoeffding_width(n: int, deviation: float, delta: float, *, spread: float = 1
     n : int
         Number of points, at least 1.
     deviation : float
-        The t to be reached, positive.
+        The :math:`t` to be reached, positive.
     delta : float
-        Probability of failure, strictly between 0 and 1.
+        Probability of failure :math:`\delta`, strictly between 0 and 1.
     spread : float
         Length of an interval that contains the products of two derivatives, see
         :func:`hoeffding_deviation`.
@@ -153,15 +163,18 @@ def hoeffding_width(n: int, deviation: float, delta: float, *, spread: float = 1
     Returns
     -------
     int
+        The width.
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type or range.
+    ValueError
+        An argument out of range.
+    TypeError
+        An argument that is not a real number, a count that is not an integer.
 
     Notes
     -----
-    :prf:ref:`prp-hoeffding`.
+    Statement: :prf:ref:`prp-hoeffding`.
     """
     deviation = positive("deviation", deviation)
     ratio = hoeffding_deviation(n, 1, delta, spread=spread) / deviation
@@ -171,9 +184,9 @@ def hoeffding_width(n: int, deviation: float, delta: float, *, spread: float = 1
 
 
 def chernoff_failure(X: object, m: int) -> float:
-    r"""Bound on the probability that width m halves the smallest eigenvalue of the Gram matrix.
+    r"""Bound on the probability that width :math:`m` halves the Gram matrix's smallest eigenvalue.
 
-    .. math:: \Pr\bigl[\lambda_{\min}(K_m)\le\tfrac12\lambda_{\min}(K)\bigr]
+    .. math:: \mathbb P\bigl[\lambda_{\min}(K_m)\le\tfrac12\lambda_{\min}(K)\bigr]
        \le n\Bigl(\frac2e\Bigr)^{m\lambda/(2s)},\qquad
        \lambda=\lambda_{\min}(K)/\varepsilon^2,\quad s=\lVert X\rVert_{\mathrm{op}}^2.
 
@@ -181,10 +194,10 @@ def chernoff_failure(X: object, m: int) -> float:
 
     Parameters
     ----------
-    X : array of shape (n, d)
-        Inputs, one a row, with an invertible limiting Gram matrix.
+    X : array_like, shape (n, d)
+        Points, one a row, with an invertible limiting Gram matrix.
     m : int
-        Width, at least 1.
+        Width, the number of neurons, at least 1.
 
     Returns
     -------
@@ -193,13 +206,15 @@ def chernoff_failure(X: object, m: int) -> float:
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or if the limiting Gram matrix of X is
-        singular to working precision.
+    ValueError
+        Wrong shapes, empty or non-finite points, a width below 1; points whose limiting Gram matrix
+        is singular to working precision.
+    TypeError
+        Points that are not real numbers, a width that is not an integer.
 
     Notes
     -----
-    :prf:ref:`thm-chernoff`, the matrix Chernoff inequality at one half (Theorem 5.1.1 of
+    Statement: :prf:ref:`thm-chernoff`. The matrix Chernoff inequality at one half (Theorem 5.1.1 of
     :cite:t:`tropp2015introduction`).
     """
     n, exponent = _chernoff_exponent(X)
@@ -209,28 +224,35 @@ def chernoff_failure(X: object, m: int) -> float:
 def chernoff_width(X: object, delta: float) -> int:
     r"""Smallest width for which :func:`chernoff_failure` is at most ``delta``.
 
-    .. math:: m \ge \frac{2}{1-\ln2}\cdot\frac s\lambda\,\ln\frac n\delta .
+    That is, the smallest integer with
+
+    .. math:: m \ge \frac{2}{1-\ln2}\cdot\frac s\lambda\,\ln\frac n\delta ,
+
+    where :math:`\lambda` and :math:`s` are those of :func:`chernoff_failure`.
 
     Parameters
     ----------
-    X : array of shape (n, d)
-        Inputs, one a row, with an invertible limiting Gram matrix.
+    X : array_like, shape (n, d)
+        Points, one a row, with an invertible limiting Gram matrix.
     delta : float
-        Probability of failure, strictly between 0 and 1.
+        Probability of failure :math:`\delta`, strictly between 0 and 1.
 
     Returns
     -------
     int
+        The width.
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range, or if the limiting Gram matrix of X is
-        singular to working precision.
+    ValueError
+        Wrong shapes, empty or non-finite points, a probability out of range; points whose limiting
+        Gram matrix is singular to working precision.
+    TypeError
+        Arguments that are not real numbers.
 
     Notes
     -----
-    :prf:ref:`thm-chernoff`.
+    Statement: :prf:ref:`thm-chernoff`.
     """
     n, exponent = _chernoff_exponent(X)
     delta = probability("delta", delta)
@@ -240,7 +262,7 @@ def chernoff_width(X: object, delta: float) -> int:
 
 
 def smooth_gap_bound(distance: float, m: int, *, smoothness: float, eps: float = 1.0) -> float:
-    r"""Largest :math:`|F(x;w)-F_0(x;w)|` over unit x and weights at a distance from :math:`W_0`.
+    r"""Bound on :math:`|F-F_0|` in the unit ball, for weights at a given distance from :math:`W_0`.
 
     .. math:: \sup_{\lVert x\rVert\le1}|F(x;w)-F_0(x;w)|
        \le \frac{\varepsilon\beta}{2\sqrt m}\lVert W-W_0\rVert_F^2,
@@ -249,26 +271,29 @@ def smooth_gap_bound(distance: float, m: int, *, smoothness: float, eps: float =
     Parameters
     ----------
     distance : float
-        Frobenius norm of :math:`W-W_0`, at least 0.
+        The distance :math:`\lVert W-W_0\rVert_F`, at least 0.
     m : int
-        Width, at least 1 (of a doubled network: all its neurons).
+        Width, the number of neurons, at least 1; of a doubled network all its neurons count.
     smoothness : float
-        The constant :math:`\beta`, at least 0 (``activation.smoothness``).
+        The constant :math:`\beta`, at least 0 and finite (``activation.smoothness``).
     eps : float
         Scale of the network, positive.
 
     Returns
     -------
     float
+        The bound.
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type or range.
+    ValueError
+        An argument out of range.
+    TypeError
+        An argument that is not a real number, a count that is not an integer.
 
     Notes
     -----
-    :prf:ref:`prp-lazy-smooth`.
+    Statement: :prf:ref:`prp-lazy-smooth`.
     """
     distance = nonnegative("distance", distance)
     beta, m, eps = nonnegative("smoothness", smoothness), positive_int("m", m), positive("eps", eps)
@@ -278,8 +303,9 @@ def smooth_gap_bound(distance: float, m: int, *, smoothness: float, eps: float =
 def relu_gap_bound(distance: float, m: int, delta: float, *, eps: float = 1.0) -> float:
     r"""Bound on the linearization gap of a random ReLU network, for all weights in a ball at once.
 
-    For a fixed x with :math:`\lVert x\rVert\le1`, with probability at least :math:`1-\delta` over
-    Gaussian :math:`W_0`, every W with :math:`\lVert W-W_0\rVert_F\le B` has
+    For a fixed :math:`x` with :math:`\lVert x\rVert\le1`, with probability at least
+    :math:`1-\delta` over Gaussian :math:`W_0`, every :math:`W` with
+    :math:`\lVert W-W_0\rVert_F\le B` has
 
     .. math:: |F(x;w)-F_0(x;w)| \le \varepsilon B\,
        \sqrt{\Bigl(1+\sqrt{\tfrac2\pi}\Bigr)\frac{B^{2/3}}{m^{1/3}}
@@ -288,26 +314,29 @@ def relu_gap_bound(distance: float, m: int, delta: float, *, eps: float = 1.0) -
     Parameters
     ----------
     distance : float
-        The radius B of the ball, at least 0.
+        The radius :math:`B` of the ball, at least 0.
     m : int
         Width, the number of independent neurons, at least 1.
     delta : float
-        Probability of failure, strictly between 0 and 1.
+        Probability of failure :math:`\delta`, strictly between 0 and 1.
     eps : float
         Scale of the network, positive.
 
     Returns
     -------
     float
+        The bound.
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument has the wrong type or range.
+    ValueError
+        An argument out of range.
+    TypeError
+        An argument that is not a real number, a count that is not an integer.
 
     Notes
     -----
-    :prf:ref:`prp-relu-flips`.
+    Statement: :prf:ref:`prp-relu-flips`.
     """
     B = nonnegative("distance", distance)
     m, delta, eps = positive_int("m", m), probability("delta", delta), positive("eps", eps)

@@ -1,36 +1,41 @@
 r"""Convolutional networks and pooled patches, in the limit of infinitely many channels.
 
-A signal x has pixels on a grid (a line, an image, ...) and channels. Each of the L layers
-(``depth``) convolves, applies the activation, and may average neighboring pixels; the readout is
-one dense layer. In the NTK parameterization, with :math:`N(0,1)` weights :math:`\omega` and S
-positions o in the window,
+A signal :math:`x` has pixels :math:`i` on a grid (a line, an image, ...) and channels. Each of the
+:math:`L` layers (``depth``) convolves, applies the activation, and may average neighboring pixels;
+the readout is one dense layer. In the NTK parameterization, with :math:`\mathcal N(0,1)` weights
+:math:`\omega` and biases :math:`\beta`, and :math:`S` positions :math:`o` in the window,
 
 .. math::
     h^l(i) &= \frac{W_l}{\sqrt{S\,m_{l-1}}}\sum_o \omega^l_o\,y^{l-1}(i+o)+b_l\beta^l,\\
     y^l &= \text{mean over windows of } \sigma(h^l),
 
-where :math:`y^0=x` and :math:`m_0=1`: the channels of the input are not divided by their number,
-as in :mod:`ntklib.deep`, to which all this comes down for one pixel. The readout is
-:math:`F(x)=W\,\omega\cdot y^L/\sqrt{Pm_L}+b\beta` on all P pixels (``"flatten"``), or the same
-on the mean over pixels, with :math:`P=1` (``"mean"``).
+where :math:`y^0=x` and :math:`m_0=1`: the sum over the channels of the input is not divided by
+their number, as in :mod:`ntklib.deep`, to which all this comes down for one pixel. The readout is
+:math:`F(x)=W_{L+1}\,\omega\cdot y^L/\sqrt{Pm_L}+b_{L+1}\beta` on all :math:`P` pixels
+(``"flatten"``), or the same on the mean over pixels, with :math:`P=1` (``"mean"``).
 
-Covariances and tangent kernels are between pixels i of x and i' of x' (:cite:t:`arora2019exact`
-call the tangent kernel CNTK). Activations act on them as in :mod:`ntklib.deep`, convolutions and
-means are averages:
+Covariances and tangent kernels are between pixels :math:`i` of :math:`x` and :math:`i'` of
+:math:`x'` (:cite:t:`arora2019exact` call the tangent kernel CNTK). Activations act on them as in
+:mod:`ntklib.deep`, convolutions and means are averages:
 
 .. math::
-    K^l(i,i') &= \frac{W_l^2}{S}\sum_oE^{l-1}(i+o,i'+o)+b_l^2,\\
-    \Theta^l(i,i') &= t_lK^l(i,i')+\frac{W_l^2}{S}\sum_oD^{l-1}(i+o,i'+o)
+    K^l(i,i') &= \frac{W_l^2}{S}\sum_oC^{l-1}(i+o,i'+o)+b_l^2,\\
+    \Theta^l(i,i') &= t_lK^l(i,i')+\frac{W_l^2}{S}\sum_oD^{l-1}(i+o,i'+o),
 
-with :math:`E=E[\sigma(u)\sigma(v)]`, :math:`D=\Theta\,E[\sigma'(u)\sigma'(v)]`, and means over
-windows of i and i' at once. With ``"flatten"`` and no means only pairs :math:`i=i'` matter: the
-kernel is then that of a network whose weights are not shared.
+where :math:`t_l` is 1 when layer :math:`l` is trained and 0 when it is not. At the input
+:math:`C^0(i,i')=\langle x(i),x'(i')\rangle` and :math:`D^0=0`. After layer :math:`l`, with
+:math:`(u,v)` centered Gaussian of the covariance :math:`K^l`, :math:`C^l` is the mean of
+:math:`\mathbb E[\sigma(u)\sigma(v)]` over the window of :math:`i` and that of :math:`i'`, and
+:math:`D^l` the mean of :math:`\Theta^l\,\mathbb E[\sigma'(u)\sigma'(v)]`. With ``"flatten"`` and no
+means only pairs :math:`i=i'` matter: the kernel is then that of a network whose weights are not
+shared.
 
 Pixels are combined as unit vectors, so that :math:`1-\cos\theta`, with :math:`\theta` the angle
 between two windows, is a sum of nonnegative terms and angles keep their digits, as in
-:mod:`ntklib.deep`. A mean before a further layer is the exception: between signals that are nearly
-equal but not identical an angle of more than :math:`10^{-8}` keeps an error of :math:`10^{-16}`
-over itself, a smaller one an error of some :math:`10^{-8}`.
+:mod:`ntklib.deep`. A mean before a further layer is the exception. There an angle of more than
+:math:`10^{-8}`, from zero or from :math:`\pi`, has an error of about :math:`10^{-16}` divided by
+the angle, and a smaller one an error of some :math:`10^{-8}`; only between the same pixel of two
+equal signals is the angle zero exactly.
 """
 
 from __future__ import annotations
@@ -374,11 +379,11 @@ def conv_nngp(
 ) -> Array:
     r"""Covariance of the output of a convolutional network at random weights (NNGP).
 
-    .. math:: K^l(i,i')=\frac{W_l^2}{S}\sum_oE^{l-1}(i+o,i'+o)+b_l^2
+    .. math:: K^l(i,i')=\frac{W_l^2}{S}\sum_oC^{l-1}(i+o,i'+o)+b_l^2
 
-    and a mean over pixels at the end (:mod:`ntklib.convolution`).
+    and a mean over pixels at the end (:mod:`ntklib.convolution` has the network and the terms).
 
-    Parameters, result and errors are those of :func:`conv_ntk`.
+    Parameters (without ``trained``), result and exceptions are those of :func:`conv_ntk`.
     """
     net = architecture(depth, activation, W_std, b_std, "all")
     return _kernel(net, X, Z, False, kernel_size, padding, pool, readout)
@@ -409,16 +414,16 @@ def conv_ntk(
     X : array_like, shape (n, *grid, channels)
         Signals on a grid of one, two or three dimensions.
     Z : array_like, shape (n', *grid, channels), optional
-        Other signals; X itself when left out, and then the result is exactly symmetric.
+        Other signals; ``X`` itself when left out, and then the result is exactly symmetric.
     depth : int
-        Convolutional layers L, at least 1; the dense readout is layer :math:`L+1`.
+        Convolutional layers :math:`L`, at least 1; the dense readout is layer :math:`L+1`.
     kernel_size : int or sequence of int
-        Sizes of the window in each dimension. Stride 1.
+        Size of the window, in all dimensions or in each. Stride 1.
     padding : {"same", "valid", "circular"}
         Zeros around the grid, no window over its edge, or a grid that closes on itself.
     pool : int or sequence of L ints
         Side of the windows over which the activations of a layer are averaged, with the same
-        stride; must divide the grid there. 1 for none.
+        stride, for all layers or one a layer; must divide the grid there. 1 for none.
     readout : {"flatten", "mean"}
         A dense layer on all pixels, or on their mean (global average pooling). With ``"mean"`` and
         circular padding the kernel does not change when a signal is shifted.
@@ -438,13 +443,14 @@ def conv_ntk(
 
     Notes
     -----
-    In neural-tangents, with C channels: ``kernel_fn(sqrt(C) * X, sqrt(C) * Z, "ntk")`` of ``Conv``,
-    the activation and ``AvgPool`` for each layer, then ``Flatten`` or ``GlobalAvgPool`` and
-    ``Dense``; it divides inner products of inputs by C.
+    In neural-tangents, with ``C`` channels: ``kernel_fn(sqrt(C) * X, sqrt(C) * Z, "ntk")`` of
+    ``Conv``, the activation and ``AvgPool`` for each layer, then ``Flatten`` or ``GlobalAvgPool``
+    and ``Dense``; it divides inner products of inputs by ``C``.
 
-    The lecture's kernel on patches: with ``depth=1, padding="valid", W_std=(sqrt(S), 1)``,
-    ``trained="inner"`` and S pixels in the window, the mean of :func:`ntklib.relu_ntk` over patches
-    in equal places (``"flatten"``), or over all pairs of patches (``"mean"``).
+    The lecture's kernel on patches: with ``depth=1``, ``padding="valid"``, ``trained="inner"`` and
+    ``W_std=(sqrt(S), 1)``, where ``S`` is the number of pixels in the window, the result is the
+    mean of :func:`ntklib.relu_ntk` over patches in equal places (``"flatten"``), or over all pairs
+    of patches (``"mean"``).
     """
     net = architecture(depth, activation, W_std, b_std, trained)
     return _kernel(net, X, Z, True, kernel_size, padding, pool, readout)

@@ -1,7 +1,7 @@
 r"""Fully connected networks of any depth, in the limit of infinite width.
 
-The network has L hidden layers (``depth``) and is written in the NTK parameterization: every weight
-and bias is :math:`N(0,1)` at the start and the scales stand in front,
+The network has :math:`L` hidden layers (``depth``) and is written in the NTK parameterization:
+every weight and bias is :math:`\mathcal N(0,1)` at the start and the scales stand in front,
 
 .. math::
     h^1 &= W_1\,\omega^1 x + b_1\beta^1,\\
@@ -14,21 +14,33 @@ from layer to layer :cite:p:`jacot2018ntk,lee2019wide,arora2019exact`:
 
 .. math::
     K^1 &= W_1^2\langle x,x'\rangle+b_1^2,\\
-    K^{l+1} &= W_{l+1}^2\,E[\sigma(u)\sigma(v)]+b_{l+1}^2,\\
-    \Theta^{l+1} &= t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
+    K^{l+1} &= W_{l+1}^2\,\mathbb E[\sigma(u)\sigma(v)]+b_{l+1}^2,\\
+    \Theta^{l+1} &= t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,\mathbb E[\sigma'(u)\sigma'(v)],
 
 where :math:`(u,v)` is centered Gaussian with the covariance :math:`K^l` of the two points,
-:math:`\Theta^1=t_1K^1`, and :math:`t_l` is 1 when layer l is trained and 0 when it is not.
+:math:`\Theta^1=t_1K^1`, and :math:`t_l` is 1 when layer :math:`l` is trained and 0 when it is not.
 
-What is computed. Divide by the standard deviations: :math:`\rho=K/(aa')`,
-:math:`T=\Theta/(aa')`. An activation takes :math:`\rho` to :math:`r(\rho)` and T to
-:math:`r'(\rho)T` (:mod:`ntklib.expectations`). Weights and biases put the unit vector of the
-activations, times :math:`p=We/\sqrt{W^2e^2+b^2}`, beside one coordinate
-:math:`s=b/\sqrt{W^2e^2+b^2}` in which all points agree: :math:`\rho` becomes
-:math:`pp'r+ss'`, and T becomes :math:`t\rho+pp'T`. Instead of :math:`\rho` the two numbers
-:math:`1-\rho` and :math:`1+\rho` go from layer to layer, by sums of nonnegative terms. Angles then
-keep an absolute error of some ulps through any depth, where the arccos of a rounded cosine has
-lost half of the digits at the first layer.
+What is computed. Let :math:`a` and :math:`a'` be the standard deviations of :math:`u` and
+:math:`v`, and divide by them: :math:`\rho=K^l/(aa')` and :math:`T=\Theta^l/(aa')`. Let
+:math:`e^2=\mathbb E[\sigma(u)^2]` and :math:`e'^2=\mathbb E[\sigma(v)^2]`. The activation takes
+:math:`\rho` to the correlation :math:`r(\rho)=\mathbb E[\sigma(u)\sigma(v)]/(ee')`, and :math:`T`
+to :math:`r'(\rho)\,T` with the derivative of :math:`r` (:mod:`ntklib.expectations`). Then come the
+weights and biases of layer :math:`l+1`. They put the unit vector of the activations, times
+:math:`p`, beside one coordinate :math:`s` for the bias,
+
+.. math::
+    p &= W_{l+1}e\,/\sqrt{W_{l+1}^2e^2+b_{l+1}^2},\\
+    s &= b_{l+1}/\sqrt{W_{l+1}^2e^2+b_{l+1}^2},
+
+and likewise :math:`p',s'` with :math:`e'` at the other point. So layer :math:`l+1` has
+
+.. math::
+    \rho_{l+1} &= pp'\,r(\rho)+ss',\\
+    T_{l+1} &= t_{l+1}\,\rho_{l+1}+pp'\,r'(\rho)\,T .
+
+Instead of :math:`\rho` the two numbers :math:`1-\rho` and :math:`1+\rho` go from layer to layer, by
+sums of nonnegative terms. Angles then keep an absolute error of some ulps through any depth, where
+the arccos of a rounded cosine has lost half of the digits at the first layer.
 """
 
 from __future__ import annotations
@@ -183,7 +195,7 @@ def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
 def correlate(
     net: Architecture, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array
 ) -> tuple[Array, Array]:
-    r"""Correlation :math:`\rho` and tangent kernel T of the output at pairs of points.
+    r"""Correlation :math:`\rho` and tangent kernel :math:`T` of the output at pairs of points.
 
     ``minus`` and ``plus`` are :math:`1-\cos\theta` and :math:`1+\cos\theta` of the angles between
     the inputs. For arrays of any library, all of one kind and dtype.
@@ -377,7 +389,7 @@ def kernel_slope(net: Architecture, X: object, tangent: bool, scale: str) -> Arr
 
 
 def kernel_diagonal(net: Architecture, X: object, tangent: bool) -> Array:
-    """Its values at equal points, shape (n,)."""
+    """Its values at equal points, shape ``(n,)``."""
     left, _, dtype = _sides(X, None)
     mantissa, exponent = _Deep(net, left, None, tangent).diagonal
     with np.errstate(over="ignore"):
@@ -396,19 +408,20 @@ def nngp(
 ) -> Array:
     r"""Covariance of the output of a wide network of any depth at random weights (NNGP).
 
-    .. math:: K^{L+1} = W_{L+1}^2\,E[\sigma(u)\sigma(v)]+b_{L+1}^2,\qquad (u,v)\sim N(0,K^L)
+    .. math:: K^{L+1} = W_{L+1}^2\,\mathbb E[\sigma(u)\sigma(v)]+b_{L+1}^2,
+        \qquad (u,v)\sim\mathcal N(0,K^L)
 
-    The Gaussian process to which the network at initialization converges as its widths grow
-    (:mod:`ntklib.deep`; :cite:t:`lee2019wide`). It is also the tangent kernel when only the readout
-    is trained.
+    The covariance of the Gaussian process to which the network at initialization converges as its
+    widths grow (:mod:`ntklib.deep`; :cite:t:`lee2019wide`). It is also the tangent kernel when only
+    the readout is trained.
 
-    Parameters, result, accuracy and errors are those of :func:`ntk`.
+    Parameters (without ``trained``), result, accuracy and exceptions are those of :func:`ntk`.
 
     Notes
     -----
-    :func:`relu_nngp` with scale eps is the case ``depth=1, W_std=(1, eps)``. In neural-tangents
-    this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it divides inner products of inputs
-    by d.
+    :func:`relu_nngp` with scale ``eps`` is the case ``depth=1, W_std=(1, eps)``. In neural-tangents
+    this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it divides inner products of inputs by
+    ``d``, their dimension.
     """
     net = architecture(depth, activation, W_std, b_std, "all")
     return kernel_matrix(net, X, Z, tangent=False)
@@ -426,8 +439,8 @@ def ntk(
 ) -> Array:
     r"""Neural tangent kernel of a fully connected network of any depth.
 
-    .. math:: \Theta^{l+1} = t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,E[\sigma'(u)\sigma'(v)],
-        \qquad (u,v)\sim N(0,K^l)
+    .. math:: \Theta^{l+1} = t_{l+1}K^{l+1}+W_{l+1}^2\,\Theta^l\,\mathbb E[\sigma'(u)\sigma'(v)],
+        \qquad (u,v)\sim\mathcal N(0,K^l)
 
     in the NTK parameterization (:mod:`ntklib.deep` has the network and the recursion;
     :cite:t:`jacot2018ntk,arora2019exact`).
@@ -435,20 +448,23 @@ def ntk(
     Parameters
     ----------
     X : array_like, shape (n, d)
-        Points, one a row. Also a torch, JAX, CuPy or Dask array, or another that follows the array
-        API standard, of float32 or float64 (:mod:`ntklib.array_api`).
+        Points, one a row. Also a torch, JAX, CuPy or Dask array of float32 or float64
+        (:mod:`ntklib.array_api`).
     Z : array_like, shape (n', d), optional
-        Other points; X itself when left out, and then the result is exactly symmetric.
+        Other points; ``X`` itself when left out, and then the result is exactly symmetric.
     depth : int
-        Hidden layers L, at least 1; there are :math:`L+1` layers of weights.
+        Hidden layers :math:`L`, at least 1; there are :math:`L+1` layers of weights.
     activation : str, Activation, callable or Dual
-        A name or member of :mod:`ntklib.activations`. Closed forms for ``relu``, ``leaky_relu``,
-        ``absolute``, ``identity``, all monomials and rectified monomials, ``erf``, ``gaussian``,
-        ``rbf``, ``exp``, ``cos``, ``sin``; any other function by
-        :class:`ntklib.expectations.Quadrature`.
+        One of the names that :mod:`ntklib.activations` lists, an
+        :class:`ntklib.activations.Activation`, a function on arrays, or an
+        :class:`ntklib.expectations.Dual`. Closed forms for ``relu``, ``leaky_relu``, ``absolute``,
+        ``identity``, ``square``, monomials and rectified monomials up to degree 10 (higher degrees
+        are refused), ``erf``, ``gaussian``, ``rbf``, ``exp``, ``cos`` and ``sin``; any other
+        function by :class:`ntklib.expectations.Quadrature`.
     W_std, b_std : float or sequence of L + 1 floats
         Scales of weights (positive) and biases (at least 0), for all layers or one a layer, the
-        readout last. The square root of 2 keeps the size of ReLU activations from layer to layer.
+        readout last. A ``W_std`` of :math:`\sqrt2`, without biases, keeps the size of ReLU
+        activations from layer to layer.
     trained : {"all", "inner", "readout"} or iterable of int
         Layers whose weights and biases are trained: all of them, all but the readout, the
         readout alone, or these, counted from 1 to :math:`L+1`.
@@ -457,18 +473,24 @@ def ntk(
     -------
     K : ndarray, shape (n, n')
         float32 if the points are, else float64. For ``relu`` and the other activations of degree
-        one the error is at most :math:`10^{-13}\sqrt{k(x,x)\,k(x',x')}` at all angles and norms
-        and depth up to 100 (some ulps of float32 for float32). The others reach the same unless the
-        network itself tells apart points within rounding, as ``erf`` or ``sin`` of very large
-        inputs do, powers of powers, and many layers in the chaotic phase: they magnify the rounding
-        of the inputs' unit vectors as any other change of the inputs. Arrays of other libraries
-        come back as their own kind, on their device; there float32 is also the precision of the
-        arithmetic, and the error grows with the depth, by some ulps a layer.
+        one the error is at most :math:`10^{-13}\sqrt{k(x,x)\,k(x',x')}`, at all angles and norms
+        and for depths up to 100. Where the result is float32, some ulps of float32 stand in place
+        of the :math:`10^{-13}`.
+
+        The other closed forms reach the same accuracy, except in networks that tell apart points
+        which are equal up to rounding: ``erf`` or ``sin`` of very large inputs, powers of powers,
+        many layers in the chaotic phase. Such a network magnifies the rounding of the inputs' unit
+        vectors like any other change of the inputs. Quadrature adds an error of its own.
+
+        Arrays of other libraries come back as their own kind, on their device; there float32 is
+        also the precision of the arithmetic for pairs of points, and the error grows with the
+        depth, by some ulps a layer.
 
     Raises
     ------
     ValueError
-        Wrong shapes, empty or non-finite points, scales or layers out of range, unknown names.
+        Wrong shapes, empty or non-finite points, scales or layers out of range, unknown names,
+        powers of degree above 10.
     TypeError
         Points that are not real numbers, a depth or layer that is not an integer; arrays of two
         libraries, or of another library and not of float32 or float64.
@@ -490,8 +512,8 @@ def ntk(
     is ``ntk(X, depth=1, W_std=(1, eps), trained="inner")``, which is :func:`relu_ntk`.
 
     In neural-tangents this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "ntk")``, which divides inner
-    products of inputs by d and trains all layers; there the kernel of the lecture is ``"ntk"`` less
-    ``"nngp"`` of one hidden layer.
+    products of inputs by ``d`` and trains all layers; there the kernel of the lecture is ``"ntk"``
+    less ``"nngp"`` of one hidden layer.
     """
     net = architecture(depth, activation, W_std, b_std, trained)
     return kernel_matrix(net, X, Z, tangent=True)

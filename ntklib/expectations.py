@@ -1,22 +1,23 @@
 r"""Gaussian expectations of an activation: what one layer of a wide network does to a kernel.
 
-Let :math:`(u,v)` be centered Gaussian with standard deviations a, b and correlation
-:math:`\rho`. A layer needs :math:`E[\sigma(u)\sigma(v)]` and :math:`E[\sigma'(u)\sigma'(v)]`.
-Write :math:`e(a)^2=E[\sigma(u)^2]` and
+Let :math:`(u,v)` be centered Gaussian with standard deviations :math:`a`, :math:`b` and correlation
+:math:`\rho`. A layer needs :math:`\mathbb E[\sigma(u)\sigma(v)]` and
+:math:`\mathbb E[\sigma'(u)\sigma'(v)]`. Write :math:`e(a)^2=\mathbb E[\sigma(u)^2]` and
 
 .. math::
-    r(\rho) = \frac{E[\sigma(u)\sigma(v)]}{e(a)\,e(b)},\qquad
-    r'(\rho) = \frac{ab\,E[\sigma'(u)\sigma'(v)]}{e(a)\,e(b)} .
+    r(\rho) = \frac{\mathbb E[\sigma(u)\sigma(v)]}{e(a)\,e(b)},\qquad
+    r'(\rho) = \frac{ab\,\mathbb E[\sigma'(u)\sigma'(v)]}{e(a)\,e(b)} .
 
 The second formula says that :math:`r'` is the derivative of :math:`r` (Price's theorem). Proof:
-take the orthonormal Hermite polynomials :math:`h_k` and, with :math:`\xi\sim N(0,1)`,
-:math:`f_k=E[\sigma(a\xi)h_k(\xi)]` and :math:`g_k=E[\sigma(b\xi)h_k(\xi)]`. Mehler's formula
-:math:`E[h_k(\xi)h_l(\xi')]=\rho^k\,1[k=l]` gives
-:math:`E[\sigma(u)\sigma(v)]=\sum_k f_kg_k\rho^k`. Since :math:`h_k'=\sqrt k\,h_{k-1}`, an
-integration by parts gives the coefficients :math:`\sqrt{k+1}\,f_{k+1}` of
-:math:`a\sigma'(a\xi)`, so :math:`ab\,E[\sigma'(u)\sigma'(v)]=\sum_k k f_kg_k\rho^{k-1}`. This
-holds when :math:`\sigma` is absolutely continuous and :math:`\sigma,\sigma'` are square
-integrable under every Gaussian, as every activation here is.
+take the orthonormal Hermite polynomials :math:`h_k` and, with :math:`\xi\sim\mathcal N(0,1)`,
+:math:`f_k=\mathbb E[\sigma(a\xi)h_k(\xi)]` and :math:`g_k=\mathbb E[\sigma(b\xi)h_k(\xi)]`. For
+standard Gaussian :math:`\xi,\xi'` of correlation :math:`\rho`, Mehler's formula
+:math:`\mathbb E[h_k(\xi)h_l(\xi')]=\rho^k\,\mathbf 1[k=l]` gives
+:math:`\mathbb E[\sigma(u)\sigma(v)]=\sum_k f_kg_k\rho^k`. Since :math:`h_k'=\sqrt k\,h_{k-1}`, an
+integration by parts gives the coefficients :math:`\sqrt{k+1}\,f_{k+1}` of :math:`a\sigma'(a\xi)`,
+so :math:`ab\,\mathbb E[\sigma'(u)\sigma'(v)]=\sum_k k f_kg_k\rho^{k-1}`. This holds when
+:math:`\sigma` is absolutely continuous and :math:`\sigma,\sigma'` are square integrable under every
+Gaussian, as every activation here is.
 
 So a layer is a map of correlations, and its derivative carries the tangent kernel. A correlation
 is passed on as the two numbers :math:`1-\rho` and :math:`1+\rho`, each with its own relative
@@ -59,8 +60,9 @@ class QuadratureWarning(UserWarning):
 
 
 class Rows(NamedTuple):
-    """What a layer needs to know of each point: a, :math:`e(a)`, and terms of the closed form.
+    """What a layer needs to know of each point.
 
+    :math:`a`, :math:`e(a)`, and terms of the closed form.
     ``largest`` has bounds of the terms at all points, where the pairs need them.
     """
 
@@ -88,10 +90,11 @@ class Layer(NamedTuple):
 
 
 class Dual(ABC):
-    """The dual of an activation: ``rows`` once a point, ``pairs`` once a pair of points.
+    """The dual of an activation: what the activation does to a kernel.
 
-    ``rows`` is for NumPy arrays, ``pairs`` for arrays of any library with the names of the array
-    API standard (:mod:`ntklib.array_api`), all of one kind and dtype.
+    Its method ``rows`` does the work for each point, on NumPy arrays. Its method ``pairs`` does the
+    work for each pair of points, on arrays of any library with the names of the array API standard
+    (:mod:`ntklib.array_api`), all of one kind and dtype.
     """
 
     #: Whether :math:`\sigma(cz)=c\sigma(z)` for :math:`c>0`. Norms then pass through untouched.
@@ -145,19 +148,19 @@ def _sine_defect(angle: Any, cos: Any, sin: Any) -> Any:
 
 
 class Homogeneous(Dual):
-    r"""Dual of :math:`\sigma(z)=\alpha z_+^p+\beta(-z)_+^p`, homogeneous of degree p.
+    r"""Dual of :math:`\sigma(z)=\alpha z_+^p+\beta(-z)_+^p`, homogeneous of degree :math:`p`.
 
     The triple :math:`(p,\alpha,\beta)` is :math:`(1,1,0)` for the ReLU, :math:`(1,1,-s)` for the
-    leaky ReLU of slope s, :math:`(1,1,1)` for the absolute value, :math:`(p,1,(-1)^p)` for
+    leaky ReLU of slope :math:`s`, :math:`(1,1,1)` for the absolute value, :math:`(p,1,(-1)^p)` for
     monomials and :math:`(p,1,0)` for rectified monomials.
 
     .. math::
-        E[\sigma(u)\sigma(v)] &= \frac{(ab)^p}{2\pi}
+        \mathbb E[\sigma(u)\sigma(v)] &= \frac{(ab)^p}{2\pi}
         \bigl[(\alpha^2+\beta^2)J_p(\theta)+2\alpha\beta J_p(\pi-\theta)\bigr],\\
-        E[\sigma'(u)\sigma'(v)] &= \frac{p^2(ab)^{p-1}}{2\pi}
+        \mathbb E[\sigma'(u)\sigma'(v)] &= \frac{p^2(ab)^{p-1}}{2\pi}
         \bigl[(\alpha^2+\beta^2)J_{p-1}(\theta)-2\alpha\beta J_{p-1}(\pi-\theta)\bigr]
 
-    with the arc-cosine kernels of :cite:t:`cho2009kernel`, :math:`t=\cos\theta`,
+    with the arc-cosine kernels of :cite:t:`cho2009kernel`, :math:`t=\cos\theta=\rho`,
 
     .. math::
         J_p &= (1-t^2)^{p+1/2}\,\frac{d^p}{dt^p}\frac{\pi-\arccos t}{\sqrt{1-t^2}},\\
@@ -172,7 +175,7 @@ class Homogeneous(Dual):
     Parameters
     ----------
     degree : int
-        p, from 1 to 10.
+        :math:`p`, from 1 to 10.
     positive, negative : float
         :math:`\alpha` and :math:`\beta`, not both zero.
     """
@@ -189,8 +192,9 @@ class Homogeneous(Dual):
         self.homogeneous = self.degree == 1
         alpha, beta = alpha / largest, beta / largest
         self._square, self._twice = alpha * alpha + beta * beta, 2 * alpha * beta
-        #: The s of :math:`r(\rho)=(1+s)\kappa_1(\rho)-s\rho` for degree 1, :math:`\kappa_1` the r
-        #: of the ReLU.
+        #: The :math:`\ell=2\alpha\beta/(\alpha^2+\beta^2)` of
+        #: :math:`r(\rho)=(1+\ell)\kappa_1(\rho)-\ell\rho`, for degree 1. Here :math:`\kappa_1` is
+        #: the :math:`r` of the ReLU.
         self.leak = self._twice / self._square
         self._sum, self._difference = (alpha + beta) ** 2, (alpha - beta) ** 2
         self._odd = math.prod(range(1, 2 * self.degree, 2))  # (2p-1)!!
@@ -268,12 +272,13 @@ class Erf(Dual):
     r"""Dual of the error function.
 
     .. math::
-        E[\sigma(u)\sigma(v)] &= \frac2\pi\arcsin(\rho AB),\qquad
+        \mathbb E[\sigma(u)\sigma(v)] &= \frac2\pi\arcsin(\rho AB),\qquad
         A=\frac{\sqrt2\,a}{\sqrt{1+2a^2}},\\
-        E[\sigma'(u)\sigma'(v)] &= \frac{4/\pi}{\sqrt{(1+2a^2)(1+2b^2)-4a^2b^2\rho^2}}
+        \mathbb E[\sigma'(u)\sigma'(v)] &= \frac{4/\pi}{\sqrt{(1+2a^2)(1+2b^2)-4a^2b^2\rho^2}}
 
-    and B likewise. Since :math:`\operatorname{erf}(z)=E\,\mathrm{sign}(z+\xi/\sqrt2)`, the first
-    is the law of signs of a Gaussian pair, :math:`\frac2\pi\arcsin` of its correlation; the second
+    and :math:`B` likewise with :math:`b`. Since, with :math:`\xi\sim\mathcal N(0,1)`,
+    :math:`\operatorname{erf}(z)=\mathbb E\operatorname{sign}(z+\xi/\sqrt2)`, the first is the mean
+    product of the signs of a Gaussian pair, :math:`\frac2\pi\arcsin` of its correlation; the second
     is its derivative in :math:`ab\rho`.
     """
 
@@ -313,11 +318,13 @@ class Gaussian(Dual):
     r"""Dual of :math:`\sigma(z)=e^{-z^2}`.
 
     .. math::
-        E[\sigma(u)\sigma(v)] &= D^{-1/2},\qquad E[\sigma'(u)\sigma'(v)]=4ab\rho\,D^{-3/2},\\
+        \mathbb E[\sigma(u)\sigma(v)] &= D^{-1/2},\\
+        \mathbb E[\sigma'(u)\sigma'(v)] &= 4ab\rho\,D^{-3/2},\\
         D &= (1+2a^2)(1+2b^2)-4a^2b^2\rho^2
 
-    :math:`E\,e^{-u^2-v^2}=\det(I+2\Sigma)^{-1/2}` with :math:`\Sigma` the covariance of
-    :math:`(u,v)`, and D is that determinant; the second is its derivative in :math:`ab\rho`.
+    The first is :math:`\mathbb E\,e^{-u^2-v^2}=\det(I+2\Sigma)^{-1/2}` with :math:`\Sigma` the
+    covariance of :math:`(u,v)`, and :math:`D` is that determinant; the second is its derivative in
+    :math:`ab\rho`.
     """
 
     def rows(self, std: Array) -> Rows:
@@ -346,10 +353,11 @@ def _distances(left: Rows, right: Rows, defect: Array) -> Array:
 class Rbf(Dual):
     r"""Dual of :math:`\sigma(z)=\sin z+\cos z`, the Gaussian kernel.
 
-    .. math:: E[\sigma(u)\sigma(v)]=e^{-(a^2+b^2-2ab\rho)/2}=E[\sigma'(u)\sigma'(v)]
+    .. math:: \mathbb E[\sigma(u)\sigma(v)]=e^{-(a^2+b^2-2ab\rho)/2}
+        =\mathbb E[\sigma'(u)\sigma'(v)]
 
-    The cross terms :math:`E[\sin u\cos v]` vanish by symmetry; the rest is
-    :math:`E\cos(u-v)`, a characteristic function.
+    The cross terms :math:`\mathbb E[\sin u\cos v]` vanish by symmetry; the rest is
+    :math:`\mathbb E\cos(u-v)`, a characteristic function.
     """
 
     def rows(self, std: Array) -> Rows:
@@ -365,9 +373,10 @@ class Rbf(Dual):
 class Exponential(Rbf):
     r"""Dual of :math:`\sigma(z)=e^z`.
 
-    .. math:: E[\sigma(u)\sigma(v)]=e^{(a^2+b^2)/2+ab\rho}=E[\sigma'(u)\sigma'(v)]
+    .. math:: \mathbb E[\sigma(u)\sigma(v)]=e^{(a^2+b^2)/2+ab\rho}
+        =\mathbb E[\sigma'(u)\sigma'(v)],
 
-    the moment generating function of :math:`u+v`. Its correlation is that of :class:`Rbf`.
+    the moment generating function of :math:`u+v`. Its :math:`r` is that of :class:`Rbf`.
     """
 
     def rows(self, std: Array) -> Rows:
@@ -379,15 +388,17 @@ class Cosine(Dual):
     r"""Dual of the cosine.
 
     .. math::
-        E[\cos u\cos v] &= e^{-(a^2+b^2)/2}\cosh(ab\rho),\\
-        E[\sin u\sin v] &= e^{-(a^2+b^2)/2}\sinh(ab\rho)
+        \mathbb E[\cos u\cos v] &= e^{-(a^2+b^2)/2}\cosh(ab\rho),\\
+        \mathbb E[\sin u\sin v] &= e^{-(a^2+b^2)/2}\sinh(ab\rho)
 
     from :math:`2\cos u\cos v=\cos(u-v)+\cos(u+v)` and the characteristic function.
 
-    With :math:`M^2=(1+e^{-2a^2})(1+e^{-2b^2})`, :math:`p,q=e^{-(a\mp b)^2/2}` and
-    :math:`r=(e^{-|u-v|^2/2}+e^{-|u+v|^2/2})/M` (distances in the mean), the identity
-    :math:`M^2-(p+q)^2=(1-e^{-(a+b)^2})(1-e^{-(a-b)^2})+(e^{-a^2}-e^{-b^2})^2` gives :math:`1-r` as
-    a sum of nonnegative terms.
+    With :math:`M^2=(1+e^{-2a^2})(1+e^{-2b^2})` and the mean squares
+    :math:`d_\pm^2=\mathbb E(u\pm v)^2` one has :math:`r=(e^{-d_-^2/2}+e^{-d_+^2/2})/M`. At
+    :math:`\rho=1` the two terms are :math:`p=e^{-(a-b)^2/2}` and :math:`q=e^{-(a+b)^2/2}`, and the
+    identity :math:`M^2-(p+q)^2=(1-e^{-(a+b)^2})(1-e^{-(a-b)^2})+(e^{-a^2}-e^{-b^2})^2` gives
+    :math:`1-r` there as a sum of nonnegative terms. At other :math:`\rho` one more such term comes
+    in.
     """
 
     _sign = 1
@@ -424,7 +435,7 @@ class Cosine(Dual):
 class Sine(Cosine):
     r"""Dual of the sine; the formulas are those of :class:`Cosine`.
 
-    Here :math:`M^2=(1-e^{-2a^2})(1-e^{-2b^2})`, :math:`r=(e^{-|u-v|^2/2}-e^{-|u+v|^2/2})/M` and
+    Here :math:`M^2=(1-e^{-2a^2})(1-e^{-2b^2})`, :math:`r=(e^{-d_-^2/2}-e^{-d_+^2/2})/M` and
     :math:`M^2-(p-q)^2=(1-e^{-(a+b)^2})(1-e^{-(a-b)^2})-(e^{-a^2}-e^{-b^2})^2`.
     """
 
@@ -489,32 +500,34 @@ def _gauss_hermite(nodes: int) -> tuple[Array, Array]:
 class Quadrature(Dual):
     r"""Dual of any function, by Gauss-Hermite quadrature and Mehler's formula.
 
-    .. math:: E[\sigma(u)\sigma(v)]=\sum_{k<K}f_kg_k\rho^k,\qquad
+    .. math:: \mathbb E[\sigma(u)\sigma(v)]\approx\sum_{k<K}f_kg_k\rho^k,\qquad
         f_k=\sum_i w_i\,\sigma(ax_i)h_k(x_i)
 
-    with N nodes :math:`x_i` and :math:`K=3N/4`; no derivative of :math:`\sigma` is needed.
+    with :math:`N` nodes :math:`x_i` of weights :math:`w_i`, :math:`K=3N/4`, and :math:`g_k` the
+    same with :math:`b` for :math:`a`; no derivative of :math:`\sigma` is needed.
 
-    The error of r is estimated by :math:`3\sum_k|f_k^2-\tilde f_k^2|/e^2` and that of :math:`r'` by
-    :math:`3\sum_kk|f_k^2-\tilde f_k^2|/e^2`, where :math:`\tilde f_k` comes from :math:`N/2` nodes
-    and is zero from :math:`3N/8` on. Without the 3 these bound the change from :math:`N/2` to N
-    nodes at every
-    :math:`\rho`. The 3 covers functions with a kink: the error of :math:`r'` then falls only as
-    :math:`N^{-1/2}`, so that the error left is :math:`1/(\sqrt2-1)=2.4` times the last change. For
-    a smooth function the estimate is far above the error, since the coefficients fall off
-    fast (for tanh as :math:`e^{-\pi\sqrt{k/2}/a}`: the larger the standard deviation, the slower).
+    The errors of :math:`r` and :math:`r'` are estimated by one number,
+    :math:`3\sum_k\max(1,k)\,|f_k^2-\tilde f_k^2|/e^2`, where :math:`\tilde f_k` comes from
+    :math:`N/2` nodes and is zero from :math:`3N/8` on. Without the 3 it bounds the change of
+    :math:`\sum_kf_k^2\rho^k/e^2`, and of its derivative in :math:`\rho`, from :math:`N/2` to
+    :math:`N` nodes at every :math:`\rho`. The 3 covers functions with a kink: the error of
+    :math:`r'` then falls only as :math:`N^{-1/2}`, so that the error left is
+    :math:`1/(\sqrt2-1)\approx2.4` times the last change. For a smooth function the estimate is far
+    above the error, since the coefficients fall off fast (for tanh as
+    :math:`e^{-\pi\sqrt{k/2}/a}`: the larger the standard deviation, the slower).
 
-    N is doubled until the estimate for :math:`r'` meets the tolerance, up to 1024.
+    :math:`N` is doubled until the estimate meets the tolerance, but not beyond 1024.
 
     Parameters
     ----------
     function : callable
         :math:`\sigma`, elementwise on float64 arrays.
     nodes : int
-        N at the start, from 4 to 1024.
+        :math:`N` at the start, from 4 to 1024.
     tolerance : float
         What the estimate should not exceed; a :class:`QuadratureWarning` says when it does.
     name : str
-        For messages.
+        What messages call the function; its own name when left out.
     """
 
     def __init__(
@@ -545,6 +558,7 @@ class Quadrature(Dual):
         Returns
         -------
         coefficients : ndarray, shape (n, K)
+            The :math:`f_k`, a row for each deviation.
         error : ndarray, shape (n,)
             The estimate, relative to :math:`e^2`.
 
@@ -680,14 +694,19 @@ def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual
     Parameters
     ----------
     activation : str, Activation, callable or Dual
-        A name or member of :mod:`ntklib.activations`; a homogeneous one (with a ``degree``) has a
-        closed form by its values at :math:`\pm1`. Any other function on arrays is integrated by
+        One of the names that :mod:`ntklib.activations` lists, or an
+        :class:`ntklib.activations.Activation`; a homogeneous one (with a ``degree``, up to 10) has
+        a closed form by its values at :math:`\pm1`. Any other function on arrays is integrated by
         :class:`Quadrature`. A dual is returned as it is.
+
+    Returns
+    -------
+    :class:`ntklib.expectations.Dual`
 
     Raises
     ------
     ValueError
-        An unknown name.
+        An unknown name, a degree above 10.
     TypeError
         Not a name, nor callable.
     """
@@ -716,25 +735,29 @@ def expectations(
     b: object,
     rho: object,
 ) -> tuple[Array, Array]:
-    r"""Both :math:`E[\sigma(u)\sigma(v)]` and :math:`E[\sigma'(u)\sigma'(v)]` of a Gaussian pair.
+    r"""The two expectations of a Gaussian pair that a layer needs.
+
+    They are :math:`\mathbb E[\sigma(u)\sigma(v)]` and :math:`\mathbb E[\sigma'(u)\sigma'(v)]` for
+    centered Gaussian :math:`(u,v)`.
 
     Parameters
     ----------
-    activation
+    activation : str, Activation, callable or Dual
         As for :func:`dual`.
     a, b : array_like
-        Standard deviations of u and v, positive, at most two dimensions.
+        Standard deviations of :math:`u` and :math:`v`, positive, at most two dimensions.
     rho : array_like
         Their correlation, in :math:`[-1,1]`. All three broadcast.
 
     Returns
     -------
     value, derivative : ndarray
+        The two expectations, of the shape to which the arguments broadcast.
 
     Raises
     ------
     ValueError
-        A deviation that is not positive, a correlation outside, NaN.
+        A deviation that is not positive, a correlation outside, NaN; otherwise as :func:`dual`.
     OverflowError
         A value beyond the largest float64.
     """

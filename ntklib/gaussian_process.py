@@ -1,7 +1,7 @@
 r"""Deep kernels with the interface of scikit-learn's Gaussian processes.
 
-Needs scikit-learn, which the rest of the package does not. Functions for arrays are
-:func:`ntklib.ntk` and :func:`ntklib.nngp`.
+Needs scikit-learn, as does :mod:`ntklib.regression`. Functions for arrays are :func:`ntklib.ntk`
+and :func:`ntklib.nngp`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
     Parameters
     ----------
     depth : int
-        Hidden layers.
+        Hidden layers, at least 1.
     activation : str, Activation, callable or Dual
         As for :func:`ntklib.ntk`.
     W_std : float
@@ -68,9 +68,9 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
     Notes
     -----
     Gradients are in the logarithms of ``W_std`` and ``b_std``, as scikit-learn wants them, and
-    exact to rounding (a complex step). The kernel grows with depth as
-    ``W_std ** (2 * depth + 2)``; multiply by scikit-learn's ``ConstantKernel`` to fit the scale of
-    the output apart.
+    exact to rounding (a complex step). With an activation of degree one and without biases the
+    kernel is proportional to ``W_std ** (2 * depth + 2)``; multiply by scikit-learn's
+    ``ConstantKernel`` to fit the scale of the output apart.
 
     Examples
     --------
@@ -78,8 +78,11 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
     >>> from sklearn.gaussian_process import GaussianProcessRegressor
     >>> from ntklib.gaussian_process import NetworkKernel
     >>> X = np.linspace(-1, 1, 20)[:, None]
-    >>> model = GaussianProcessRegressor(NetworkKernel(depth=2, b_std=0.5), alpha=1e-6)
-    >>> float(model.fit(X, np.sin(3 * X[:, 0])).score(X, np.sin(3 * X[:, 0]))) > 0.999
+    >>> y = np.sin(3 * X[:, 0])
+    >>> kernel = NetworkKernel(depth=2, b_std=0.5)
+    >>> model = GaussianProcessRegressor(kernel, alpha=1e-6)
+    >>> model = model.fit(X, y)
+    >>> float(model.score(X, y)) > 0.999
     True
     """
 
@@ -118,21 +121,23 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
         return net, self.kind == "ntk"
 
     def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
-        """Kernel between the rows of X and Y, and its gradient in ``theta``.
+        """Kernel between the rows of ``X`` and ``Y``, and its gradient in ``theta``.
 
         Parameters
         ----------
         X : array_like, shape (n, d)
+            Points, one a row.
         Y : array_like, shape (n', d), optional
-            X itself when left out.
+            Other points; ``X`` itself when left out.
         eval_gradient : bool
-            Also give the gradient; only without Y.
+            Also give the gradient; only without ``Y``.
 
         Returns
         -------
         K : ndarray, shape (n, n')
+            The kernel.
         gradient : ndarray, shape (n, n, number of free hyperparameters)
-            With ``eval_gradient``.
+            Only with ``eval_gradient``.
         """
         net, tangent = self._network()
         K = kernel_matrix(net, X, Y, tangent)
@@ -146,7 +151,7 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
         return K, np.stack(slopes, axis=-1) if slopes else np.empty((*K.shape, 0))
 
     def diag(self, X: Any) -> Array:
-        """The kernel at equal points, shape (n,), without its matrix."""
+        """The kernel at equal points, shape ``(n,)``, without its matrix."""
         net, tangent = self._network()
         return kernel_diagonal(net, X, tangent)
 

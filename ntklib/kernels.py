@@ -1,11 +1,12 @@
 r"""The limit of infinite width in closed form.
 
-Implements :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`, :prf:ref:`prp-angle`,
-:prf:ref:`prp-nngp`, :prf:ref:`prp-lift` and :prf:ref:`prp-bias`.
+Implements :prf:ref:`lem-wedge`, :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`,
+:prf:ref:`prp-nngp`, :prf:ref:`prp-angle`, :prf:ref:`prp-lift` and :prf:ref:`prp-bias`.
 
-The matrices come tile by tile (``ntklib._tiles``). The angle between two rows comes from their
-inner product where that is safe, and from their difference or sum where the inner product is close
-to :math:`\pm1`: there arccos loses half of the digits.
+The matrices come tile by tile (``ntklib._tiles``). The angle between two rows comes from the inner
+product of their unit vectors where that is safe, and from their difference or sum where it is close
+to :math:`\pm1`: there arccos loses half of the digits. (Between float32 rows the inner product,
+computed once more in float64, is enough.)
 """
 
 from __future__ import annotations
@@ -183,18 +184,18 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
 
     .. math:: k(x,x') = \varepsilon^2 \langle x,x'\rangle\,\frac{\pi-\theta}{2\pi}
 
-    with :math:`\theta` the angle between x and x'; zero where either is zero. The limit of
-    :meth:`ntklib.ShallowNetwork.empirical_ntk` as the width grows.
+    with :math:`\theta` the angle between :math:`x` and :math:`x'`; zero where either is zero. The
+    limit of :meth:`ntklib.ShallowNetwork.empirical_ntk` as the width grows.
 
     Parameters
     ----------
     X : array_like, shape (n, d)
-        Points, one a row. Also a torch, JAX, CuPy or Dask array, or another that follows the array
-        API standard (:mod:`ntklib.array_api`); the result is then of its kind and dtype.
+        Points, one a row. Also a torch, JAX, CuPy or Dask array of floating-point numbers
+        (:mod:`ntklib.array_api`); the result is then of its kind and dtype.
     Z : array_like, shape (n', d), optional
-        Other points; X itself when left out, and then the result is exactly symmetric.
+        Other points; ``X`` itself when left out, and then the result is exactly symmetric.
     eps : float
-        Scale of the network.
+        Scale :math:`\varepsilon` of the network, positive.
 
     Returns
     -------
@@ -206,7 +207,7 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     Raises
     ------
     ValueError
-        Wrong shapes, empty or non-finite points, eps not positive.
+        Wrong shapes, empty or non-finite points, ``eps`` not positive.
     TypeError
         Points that are not real numbers, or arrays of two libraries.
     OverflowError
@@ -216,7 +217,7 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
 
     Notes
     -----
-    Statement: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`.
+    Statements: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`.
     """
     if is_foreign(X) or is_foreign(Z):
         return _foreign(relu_ntk, _ntk_profile, X, Z, eps)  # type: ignore[no-any-return]
@@ -231,7 +232,8 @@ def relu_nngp(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
         = \varepsilon^2\lVert x\rVert\lVert x'\rVert\,
         \frac{\sin\theta+(\pi-\theta)\cos\theta}{2\pi}
 
-    Parameters, result, accuracy and errors are those of :func:`relu_ntk`.
+    Here :math:`v` is a standard Gaussian vector. Parameters, result, accuracy and exceptions are
+    those of :func:`relu_ntk`.
 
     Notes
     -----
@@ -248,11 +250,11 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
 
     .. math:: \mathbb P[v^\top x\ge0,\ v^\top x'\ge0] = \frac{\pi-\theta}{2\pi}
 
-    Norms do not matter. At a zero point the gate is always open: the value is :math:`1/2` against a
-    nonzero point, and 1 if both are zero.
+    Here :math:`v` is a standard Gaussian vector. Norms do not matter. At a zero point the gate is
+    always open: the value is :math:`1/2` against a nonzero point, and 1 if both are zero.
 
-    Parameters, result and errors are those of :func:`relu_ntk`; the error is at most
-    :math:`4\cdot10^{-15}`, and :math:`10^{-6}` for float32.
+    Parameters (without ``eps``), result and exceptions are those of :func:`relu_ntk`; the error is
+    at most :math:`4\cdot10^{-15}`, and :math:`10^{-6}` for float32.
 
     Notes
     -----
@@ -271,13 +273,14 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
 
 
 def angles(X: object, Z: object | None = None) -> Array:
-    r"""Angles between the rows of X and Z, in :math:`[0,\pi]`, accurate at both ends.
+    r"""Angles between the rows of ``X`` and ``Z``, in :math:`[0,\pi]`, accurate at both ends.
 
-    Raises ValueError for a zero row, which has no direction; otherwise as :func:`relu_ntk`.
+    Raises ValueError for a zero row, which has no direction; otherwise as :func:`relu_ntk`, without
+    ``eps`` and for NumPy arrays only.
 
     Notes
     -----
-    Statement: :prf:ref:`prp-angle`. For unit u, v near each other
+    Statement: :prf:ref:`prp-angle`. For unit vectors :math:`u`, :math:`v` near each other
     :math:`2\arcsin(\lVert u-v\rVert/2)`, for nearly opposite ones
     :math:`\pi-2\arcsin(\lVert u+v\rVert/2)`, else the arccosine.
     """
@@ -290,9 +293,10 @@ def angles(X: object, Z: object | None = None) -> Array:
 
 
 def kappa(t: object) -> Array:
-    r"""The profile :math:`\kappa(t)=t(\pi-\arccos t)/(2\pi)` for cosines t in :math:`[-1,1]`.
+    r"""The profile :math:`\kappa(t)=t(\pi-\arccos t)/(2\pi)` of cosines :math:`t`.
 
-    Raises ValueError for t outside. The kernel of unit vectors with :math:`\varepsilon=1`.
+    The kernel of unit vectors with :math:`\varepsilon=1`, elementwise. Raises ValueError for a
+    :math:`t` outside :math:`[-1,1]`.
 
     Notes
     -----
@@ -306,7 +310,7 @@ def kappa(t: object) -> Array:
 
 
 def lift(X: object) -> Array:
-    r"""The points :math:`(x,\sqrt{1-\lVert x\rVert^2})` of the unit sphere above the rows of X.
+    r"""The points :math:`(x,\sqrt{1-\lVert x\rVert^2})` of the unit sphere above the rows of ``X``.
 
     Parameters
     ----------
@@ -316,12 +320,15 @@ def lift(X: object) -> Array:
     Returns
     -------
     ndarray, shape (n, d + 1)
+        float32 if the points are, else float64.
 
     Raises
     ------
     ValueError
-        A row of norm above :math:`1+10^{-12}` (rounding above 1 is taken as 1); otherwise as
-        :func:`relu_ntk`.
+        Wrong shapes, empty or non-finite points, a row of norm above :math:`1+10^{-12}`, for
+        float32 above :math:`1+10^{-6}` (less is rounding, and taken as 1).
+    TypeError
+        Points that are not real numbers.
 
     Notes
     -----
@@ -343,12 +350,21 @@ def with_bias(X: object, beta: float = 1.0) -> Array:
     Parameters
     ----------
     X : array_like, shape (n, d)
+        Points, one a row.
     beta : float
-        Any finite number.
+        :math:`\beta`, any finite number.
 
     Returns
     -------
     ndarray, shape (n, d + 1)
+        float32 if the points are, else float64.
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, empty or non-finite points, ``beta`` not finite.
+    TypeError
+        Points or ``beta`` that are not real numbers.
 
     Notes
     -----

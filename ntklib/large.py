@@ -1,14 +1,16 @@
 r"""Kernel matrices past memory, and past one machine.
 
 Implements :prf:ref:`prp-predictor` with a ridge when the Gram matrix does not fit, or takes too
-long to factor: products :math:`Kv` without K (:func:`gram_operator`), a solver that needs nothing
-but such products (:func:`ridge_solve`) and a preconditioner for it (:func:`pivoted_cholesky`,
-:func:`low_rank_preconditioner`). Every function takes the kernel as a callable of (X, Z), with Z
-left out or None for X against itself: any kernel of this package, or your own.
+long to factor: products :math:`Kv` without :math:`K` (:func:`gram_operator`), a solver that needs
+nothing but such products (:func:`ridge_solve`) and a preconditioner for it
+(:func:`pivoted_cholesky`, :func:`low_rank_preconditioner`). The functions that compute entries take
+the kernel as a callable of ``(X, Z)``, with ``Z`` left out for ``X`` against itself: any kernel of
+this package, or your own.
 
-:func:`dask_gram` spreads the blocks of the matrix over the workers of a Dask cluster, and
-:func:`store_gram` writes them to disk and takes up again where it was stopped. These two need the
-extra ``large``; the others need SciPy only.
+:func:`dask_gram` spreads the blocks of the matrix over the workers of a Dask cluster, for
+:func:`dask_operator` to multiply with, and :func:`store_gram` writes them to disk and takes up
+again where it was stopped. These three and the bars of ``progress=True`` need the extra ``large``;
+the rest needs nothing beyond NumPy and SciPy.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ _INNER = 1e-3
 
 
 class Kernel(Protocol):
-    """What every kernel of the package is: (X, Z) to the matrix of :math:`k(x_i,z_j)`."""
+    """What every kernel of the package is: ``(X, Z)`` to the matrix of :math:`k(x_i,z_j)`."""
 
     def __call__(self, X: Any, Z: Any = None, /) -> Array: ...
 
@@ -49,8 +51,9 @@ class RidgeSolution(NamedTuple):
         :math:`(K+\lambda I)^{-1}y`, float64.
     residual : float
         Largest :math:`\lVert y-(K+\lambda I)c\rVert/\lVert y\rVert` over the columns, computed
-        from c and in float64, not carried along by the recurrence.
+        from the coefficients :math:`c` and in float64, not carried along by the recurrence.
     iterations : int
+        Steps of conjugate gradients.
     converged : bool
         The residual is at most ``rtol``.
     """
@@ -84,23 +87,25 @@ def _block(kernel: Kernel, X: Array, rows: slice, columns: slice) -> Array:
 def gram_operator(
     kernel: Kernel, X: object, *, block: int = 2048, dtype: object = None
 ) -> LinearOperator:
-    r"""The Gram matrix as an operator: ``K @ v`` for vectors and matrices v.
+    r"""The Gram matrix as an operator: ``K @ v`` for vectors and matrices ``v``.
 
     Without ``dtype`` the matrix is never formed: each product computes the blocks of its lower
-    triangle again, uses each of them twice, and forgets them. With ``dtype`` the blocks of the
-    lower triangle are computed once and kept in that precision, in half of the memory of the
-    matrix.
+    triangle again, uses each of them twice (those on the diagonal once), and forgets them. With
+    ``dtype`` the blocks of the lower triangle are computed once and kept in that precision, in
+    about half of the memory of the matrix.
 
     Parameters
     ----------
     kernel : callable
-        (X, Z) to the kernel matrix, symmetric.
+        Takes ``(X, Z)``, or ``X`` alone, to the matrix of a symmetric kernel.
     X : array_like, shape (n, d)
+        Points, one a row.
     block : int
-        Rows and columns of a block; a product needs memory for one block, beside v and the result.
+        Rows and columns of a block; a product needs memory for one block, beside ``v`` and the
+        result.
     dtype : {None, numpy.float32, numpy.float64}
-        Precision in which the blocks are kept; None keeps nothing. The products are accumulated in
-        float64 in every case.
+        Precision in which the blocks are kept and multiplied. With None they are not kept, and are
+        multiplied in float64. The sum over the blocks is in float64 in every case.
 
     Returns
     -------
@@ -109,15 +114,15 @@ def gram_operator(
     Raises
     ------
     ValueError, TypeError
-        X not a finite real (n, d) array, block below 1, another dtype, a kernel that returns the
-        wrong shape.
+        ``X`` not a finite real array of shape ``(n, d)``, ``block`` below 1, another ``dtype``, a
+        kernel that returns the wrong shape.
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`. Kept in float32, the entries are off by
-    :math:`6\cdot10^{-8}` of themselves and products are made in float32; its attribute ``accurate``
-    multiplies the same entries in float64, more slowly, which :func:`ridge_solve` uses for
-    residuals.
+    Statement: :prf:ref:`prp-predictor`. With float32 the entries are rounded, by up to
+    :math:`6\cdot10^{-8}` of themselves, and a block is multiplied in float32. The operator has an
+    attribute ``accurate``, an operator that multiplies the same entries in float64, more slowly;
+    :func:`ridge_solve` uses it for residuals.
     """
     X = matrix("X", X)
     n, block = len(X), positive_int("block", block)
@@ -172,34 +177,37 @@ def pivoted_cholesky(
     rng: np.random.Generator,
     block: int = 64,
 ) -> Array:
-    r"""A thin factor F with :math:`FF^\top\approx K`, from a few random columns of K.
+    r"""A thin factor :math:`F` with :math:`FF^\top\approx K`, from a few random columns.
 
     Randomly pivoted Cholesky: rows are drawn with probability proportional to what is left of the
-    diagonal, their columns are computed, and what F explains of them already is taken off. Drawn
-    in blocks; within a block, rows that the others explain to rounding are dropped.
+    diagonal, their columns of :math:`K` are computed, and what :math:`F` explains of them already
+    is taken off. Rows are drawn in blocks; within a block, those that the others explain to
+    rounding are dropped.
 
     Parameters
     ----------
     kernel, X
-        As for :func:`gram_operator`; X has shape (n, d).
+        As for :func:`gram_operator`.
     rank : int
-        Columns of F at most. Fewer come back when the matrix is explained to rounding before.
+        Columns of :math:`F` at most. Fewer come back when the matrix is explained to rounding
+        before.
     diagonal : array_like, shape (n,)
         The values :math:`k(x_i,x_i)`, at least zero.
     rng : numpy.random.Generator
+        Draws the rows.
     block : int
         Rows drawn at once.
 
     Returns
     -------
     F : ndarray, shape (n, r), r <= rank, float64
-        :math:`K-FF^\top` is positive semidefinite up to rounding. Memory :math:`nr`, kernel
-        entries :math:`nr`.
+        :math:`K-FF^\top` is positive semidefinite up to rounding. It takes memory for :math:`nr`
+        numbers, and about as many kernel entries are computed.
 
     Raises
     ------
     ValueError, TypeError
-        X, rank, block or diagonal not as described.
+        ``X``, ``rank``, ``block``, ``diagonal`` or ``rng`` not as described.
 
     Notes
     -----
@@ -240,7 +248,7 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
     Parameters
     ----------
     F : array_like, shape (n, r)
-        From :func:`pivoted_cholesky`.
+        The factor, from :func:`pivoted_cholesky`.
     ridge : float
         :math:`\lambda>0`.
 
@@ -251,7 +259,7 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
     Raises
     ------
     ValueError, TypeError
-        F not a finite real matrix, ridge not positive.
+        ``F`` not a finite real matrix, ``ridge`` not positive.
 
     Notes
     -----
@@ -285,27 +293,30 @@ def ridge_solve(
         Anything with ``shape`` and ``@``, symmetric positive semidefinite: a matrix,
         :func:`gram_operator`, or :func:`dask_gram` through :func:`dask_operator`.
     y : array_like, shape (n,) or (n, k)
-        Columns are solved side by side, with one product a step for all of them.
+        Right-hand sides. Columns are solved side by side, with one product a step for all of them.
     ridge : float
-        :math:`\lambda\ge0`. With 0 and a singular K the equation may have no solution; then the
-        result says that it has not converged.
+        :math:`\lambda\ge0`. With 0 and a singular :math:`K` the equation may have no solution; then
+        the result says that it has not converged.
     preconditioner : operator, optional
         Approximates the inverse of :math:`K+\lambda I`.
     rtol : float
         Wanted :math:`\lVert y-(K+\lambda I)c\rVert/\lVert y\rVert`, for every column.
     maxiter : int
+        Steps of conjugate gradients at most.
     progress : bool
         Show a bar with the residual (needs tqdm).
 
     Returns
     -------
-    RidgeSolution
+    :class:`ntklib.large.RidgeSolution`
 
     Raises
     ------
     ValueError, TypeError
-        Shapes that do not fit, ridge below 0, rtol not positive, maxiter below 1, a K that is seen
-        not to be positive semidefinite.
+        Shapes that do not fit, ``ridge`` below 0, ``rtol`` not positive, ``maxiter`` below 1, a
+        ``K`` that is seen not to be positive semidefinite.
+    ImportError
+        ``progress`` without tqdm.
 
     Warns
     -----
@@ -314,10 +325,10 @@ def ridge_solve(
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`, with :math:`K+\lambda I` for K. Where products of K are
-    inexact and ``K.accurate`` is not, conjugate gradients only find a correction, whose residual is
-    then computed accurately, and so on: the result solves the equation to the residual that was
-    asked for all the same.
+    Statement: :prf:ref:`prp-predictor`, with :math:`K+\lambda I` for :math:`K`. Where products with
+    ``K`` are inexact and those with ``K.accurate`` are not, conjugate gradients only find a
+    correction, whose residual is then computed accurately, and so on: the result solves the
+    equation to the residual that was asked for all the same.
     """
     y = real_array("y", y, ndim=(1, 2)).astype(np.float64)
     ridge, rtol = nonnegative("ridge", ridge), positive("rtol", rtol)
@@ -403,7 +414,7 @@ def _bar(total: int) -> Any:
 
 
 def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = np.float32) -> Any:
-    """The Gram matrix as a Dask array of (chunk, chunk) blocks; the lower ones are computed.
+    """The Gram matrix as a Dask array of square blocks, of which the lower ones are computed.
 
     With a ``dask.distributed.Client`` at work the blocks live on its workers: call ``.persist()``
     to compute them once and keep them there. A worker that is lost takes its blocks with it, and
@@ -412,10 +423,11 @@ def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = n
     Parameters
     ----------
     kernel, X
-        As for :func:`gram_operator`. X is sent to each worker once.
+        As for :func:`gram_operator`. ``X`` is sent to each worker once.
     chunk : int
+        Rows and columns of a block.
     dtype : {numpy.float32, numpy.float64}
-        Of the blocks.
+        Precision of the blocks.
 
     Returns
     -------
@@ -426,7 +438,7 @@ def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = n
     ImportError
         Dask is not installed.
     ValueError, TypeError
-        As for :func:`gram_operator`.
+        As for :func:`gram_operator`; a kernel of the wrong shape shows when Dask computes.
     """
     try:
         import dask.array as da
@@ -454,9 +466,26 @@ def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = n
 
 
 def dask_operator(K: Any) -> LinearOperator:
-    """A square Dask array as an operator for :func:`ridge_solve`: ``K @ v`` on its workers."""
-    import dask.array as da
+    """A square Dask array as an operator for :func:`ridge_solve`: ``K @ v`` on its workers.
 
+    Each block is multiplied in the precision of ``K``; the sum over the blocks is in float64. The
+    operator's attribute ``accurate`` also multiplies in float64, as for :func:`gram_operator`.
+
+    Raises
+    ------
+    ImportError
+        Dask is not installed.
+    TypeError
+        Something other than a Dask array.
+    ValueError
+        An array that is not square.
+    """
+    try:
+        import dask.array as da
+    except ImportError as error:
+        raise _needs("dask") from error
+    if not isinstance(K, da.Array):
+        raise TypeError(f"K must be a Dask array, got {type(K).__name__}")
     if K.ndim != 2 or K.shape[0] != K.shape[1]:
         raise ValueError(f"K must be square, got shape {K.shape}")
 
@@ -486,10 +515,10 @@ def store_gram(
     dtype: object = np.float32,
     progress: bool = False,
 ) -> Any:
-    """The Gram matrix in a zarr store on disk, block by block; a second call goes on.
+    """The Gram matrix in a zarr store on disk, block by block.
 
     Each block is written, mirrored and then ticked off, so that a run that was stopped anywhere
-    loses at most the block it was at.
+    loses at most the block it was at. A second call goes on with the blocks that are missing.
 
     Parameters
     ----------
@@ -501,19 +530,22 @@ def store_gram(
         What the kernel is called, with its parameters: stored beside the matrix, because a
         function cannot be compared with the one of an earlier run.
     chunk : int
+        Rows and columns of a block, and of a chunk of the store.
     dtype : {numpy.float32, numpy.float64}
+        Precision in which the entries are stored.
     progress : bool
         Show a bar (needs tqdm).
 
     Returns
     -------
     zarr.Array, shape (n, n)
-        ``dask.array.from_zarr`` and :func:`dask_operator` multiply with it out of core.
+        Through ``dask.array.from_zarr`` and :func:`dask_operator` it can be multiplied with
+        vectors out of core.
 
     Raises
     ------
     ImportError
-        zarr is not installed.
+        zarr is not installed, or ``progress`` without tqdm.
     ValueError
         The store holds the matrix of other points, another kernel name, chunk or dtype; otherwise
         as :func:`gram_operator`.

@@ -2,8 +2,8 @@ r"""Minimum-norm least squares: three equal forms and the dual coefficients.
 
 Implements :prf:ref:`prp-normal-equations`, :prf:ref:`thm-minimum-norm` and
 :prf:ref:`prp-conditioning`. In each function ``rcond`` is the size, relative to the largest
-singular value (of the matrix that is decomposed), below which a singular value counts as zero; the
-default is ``max(shape)`` times the machine epsilon of float64.
+singular value of the matrix that is decomposed, up to which a singular value counts as zero; the
+default is ``max(shape)`` of that matrix times the machine epsilon of float64.
 """
 
 from __future__ import annotations
@@ -30,20 +30,25 @@ def _targets(r: object, rows: int) -> Array:
 
 
 def numerical_rank(A: object, rcond: float | None = None) -> int:
-    """Number of singular values of A above ``rcond`` times the largest."""
+    """Number of singular values of ``A`` above ``rcond`` times the largest."""
     A = matrix("A", A)
     s = np.linalg.svd(A, compute_uv=False)
     return int(np.sum(s > _cutoff("A", A, rcond) * s[0]))
 
 
 def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
-    """The solution :math:`J^{+}r` by the singular value decomposition of J: the accurate form.
+    """The solution :math:`J^{+}r` from the singular value decomposition of :math:`J`.
+
+    The most accurate of the three forms.
 
     Parameters
     ----------
     J : array_like, shape (n, p)
+        The matrix.
     r : array_like, shape (n,) or (n, k)
+        Right-hand sides.
     rcond : float, optional
+        Singular values up to ``rcond`` times the largest count as zero.
 
     Returns
     -------
@@ -84,19 +89,23 @@ def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
 
 
 def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple[Array, int]:
-    r"""The vector :math:`\alpha=K^{+}r` for a symmetric positive semidefinite K, and the rank of K.
+    r"""The vector :math:`\alpha=K^{+}r` for a positive semidefinite :math:`K`, and its rank.
 
     Parameters
     ----------
     K : array_like, shape (n, n)
+        A symmetric positive semidefinite matrix.
     r : array_like, shape (n,) or (n, k)
+        Right-hand sides.
     rcond : float, optional
-        Eigenvalues below ``rcond`` times the largest count as zero.
+        Eigenvalues up to ``rcond`` times the largest count as zero.
 
     Returns
     -------
     alpha : ndarray, shape (n,) or (n, k)
+        The dual coefficients :math:`\alpha`.
     rank : int
+        The numerical rank of :math:`K`.
 
     Notes
     -----

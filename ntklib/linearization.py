@@ -27,6 +27,7 @@ class Linearization:
     Parameters
     ----------
     network : ShallowNetwork
+        The network.
     W0 : array_like, shape (m, d)
         Weights at which the network is linearized.
 
@@ -44,13 +45,34 @@ class Linearization:
         self.W0 = W
 
     def __call__(self, X: object, W: object) -> Array:
-        """Values :math:`F_0(x_i;w)`, shape (n,), at points X (n, d) and weights W (m, d)."""
+        """Values :math:`F_0(x_i;w)` at the rows of ``X`` and the weights ``W``.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points, one a row.
+        W : array_like, shape (m, d)
+            Weights.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
         return self.network(X, self.W0) + self.directional(X, self._weights(W) - self.W0)
 
     def directional(self, X: object, D: object) -> Array:
-        r"""Inner products :math:`\langle\bar\partial F(x_i;w_0),D\rangle` for a change D of W.
+        r"""Inner products :math:`\langle\bar\partial F(x_i;w_0),D\rangle` at the rows of ``X``.
 
-        D has shape (m, d), the result (n,).
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points, one a row.
+        D : array_like, shape (m, d)
+            A change of the weights.
+
+        Returns
+        -------
+        ndarray, shape (n,)
         """
         D = self._weights(D, "D")
         X = matrix("X", X, columns=self.W0.shape[1])
@@ -59,20 +81,23 @@ class Linearization:
         return result
 
     def jacobian(self, X: object) -> Array:
-        """J, shape (n, m d): the gradients at :math:`w_0`, one a row."""
+        """The Jacobian :math:`J`: the gradients at :math:`w_0`, one a row, shape ``(n, m * d)``."""
         return self.network.jacobian(X, self.W0)
 
     def kernel(self, X: object, Z: object | None = None) -> Array:
-        """The kernel :math:`k_m` between the rows of X and Z (:prf:ref:`dfn-kernel`)."""
+        """The kernel :math:`k_m` between the rows of ``X`` and ``Z`` (:prf:ref:`dfn-kernel`)."""
         return self.network.empirical_ntk(X, Z, W=self.W0)
 
     def project(self, X: object, W: object) -> Array:
-        """Weights :math:`W_0+P_S(W-W_0)`, (m, d), S the span of the gradients at the rows of X.
+        """The weights :math:`W_0+P_S(W-W_0)`, shape ``(m, d)``.
+
+        Here :math:`S` is the span of the gradients at the rows of ``X``, and :math:`P_S` the
+        orthogonal projector on it.
 
         Notes
         -----
-        Statement: :prf:ref:`prp-span`. :math:`P_S` comes from the singular value decomposition
-        of J.
+        Statement: :prf:ref:`prp-span`. :math:`P_S` comes from the singular value decomposition of
+        :math:`J`.
         """
         change = self._weights(W) - self.W0
         J = self.jacobian(X)
@@ -87,22 +112,24 @@ class Linearization:
         Parameters
         ----------
         X : array_like, shape (n, d)
+            Points, one a row.
         y : array_like, shape (n,) or (n, k)
             Targets; the columns of a matrix are fitted one by one with the same factorization.
         rcond : float, optional
-            Singular values of J below ``rcond`` times the largest count as zero. The default is
-            :math:`\max(n,p)` times the machine epsilon.
+            Singular values of :math:`J` up to ``rcond`` times the largest count as zero. The
+            default is :math:`\max(n,p)` times the machine epsilon, with :math:`p=md`.
 
         Returns
         -------
-        Fit
+        :class:`ntklib.Fit`
 
         Notes
         -----
-        Statement: :prf:ref:`thm-minimum-norm`. The decomposition is that of J. Only where J would
-        be larger than 400 MB it is that of the Gram matrix K, whose condition number is the
-        square (:prf:ref:`prp-conditioning`); ``rcond`` then applies to the square roots of its
-        eigenvalues and is at least the square root of the default.
+        Statement: :prf:ref:`thm-minimum-norm`. The decomposition is that of :math:`J`. Only where
+        :math:`J` in float64 would be larger than 400 MB is it that of the Gram matrix :math:`K`,
+        whose condition number is the square (:prf:ref:`prp-conditioning`). Then ``rcond`` applies
+        to the square roots of its eigenvalues, and is raised to the square root of :math:`n` times
+        the machine epsilon where it is less.
         """
         X = matrix("X", X, columns=self.W0.shape[1])
         y = real_array("y", y, ndim=(1, 2))
@@ -137,18 +164,20 @@ class Fit:
 
     Attributes
     ----------
-    linearization : Linearization
+    linearization : :class:`ntklib.Linearization`
+        The linearized network.
     X : ndarray, shape (n, d)
+        The points.
     residual : ndarray, shape (n,) or (n, k)
-        What was fitted, :math:`r=y-F(X;w_0)`.
+        What it was fitted to, :math:`r=y-F(X;w_0)`.
     alpha : ndarray, shape (n,) or (n, k)
         Dual coefficients :math:`\alpha=K^{+}r`.
     rank : int
-        Numerical rank of J.
+        Numerical rank of :math:`J`.
 
     Notes
     -----
-    Statement: :prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor`.
+    Statements: :prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor`.
     """
 
     linearization: Linearization
@@ -159,7 +188,10 @@ class Fit:
 
     @property
     def W(self) -> Array:
-        r"""The weights :math:`w_0+J^\top\alpha`, shape (m, d), or (k, m, d) for k targets."""
+        r"""The weights :math:`w_0+J^\top\alpha`, shape ``(m, d)``.
+
+        For targets of shape ``(n, k)`` their shape is ``(k, m, d)``.
+        """
         lin = self.linearization
         net = lin.network
         gates = net.activation.df(self.X @ lin.W0.T) * (net.scale * net.a)
@@ -169,7 +201,10 @@ class Fit:
         return np.stack([lin.W0 + (gates * column[:, None]).T @ self.X for column in self.alpha.T])
 
     def predict(self, Z: object) -> Array:
-        r"""Values :math:`F(z;w_0)+k_m(z,X)\alpha` at the rows z of Z, shape (n',) or (n', k)."""
+        r"""Values :math:`F(z;w_0)+k_m(z,X)\alpha` at the rows :math:`z` of ``Z``.
+
+        Their shape is ``(n',)``, or ``(n', k)`` for targets of shape ``(n, k)``.
+        """
         lin = self.linearization
         start = lin.network(Z, lin.W0)
         change = lin.kernel(Z, self.X) @ self.alpha

@@ -48,14 +48,15 @@ class ShallowNetwork:
     a : array_like, shape (m,)
         Outer weights, each :math:`\pm1`, fixed.
     activation : str or Activation
-        A name of :mod:`ntklib.activations`, or your own.
+        One of the names that :mod:`ntklib.activations` lists, or an
+        :class:`ntklib.activations.Activation` of your own.
     eps : float
-        Scale, positive.
+        Scale :math:`\varepsilon`, positive.
 
     Raises
     ------
     ValueError
-        An outer weight that is not :math:`\pm1`, eps not positive, an unknown activation.
+        An outer weight that is not :math:`\pm1`, ``eps`` not positive, an unknown activation.
 
     Notes
     -----
@@ -84,24 +85,27 @@ class ShallowNetwork:
         eps: float = 1.0,
         doubled: bool = False,
     ) -> tuple[ShallowNetwork, Array]:
-        """Random signs and standard Gaussian weights.
+        """A network with random signs, and standard Gaussian weights for it.
 
         Parameters
         ----------
         d, m : int
-            Inputs and neurons.
+            Numbers of inputs and of neurons.
         rng : numpy.random.Generator
+            Draws the signs and the weights.
         activation, eps
             As for the class.
         doubled : bool
-            Take each of the m neurons twice, with opposite signs: :math:`2m` neurons, output
-            exactly zero at the returned weights, the kernel that of the m neurons
+            Take each of the :math:`m` neurons twice, with opposite signs: :math:`2m` neurons,
+            output exactly zero at the returned weights, the kernel that of the :math:`m` neurons
             (:prf:ref:`prp-doubling`).
 
         Returns
         -------
-        net : ShallowNetwork
-        W0 : ndarray, shape (m, d), or (2 m, d) when doubled
+        net : :class:`ntklib.ShallowNetwork`
+            The network.
+        W0 : ndarray, shape (m, d), or (2 * m, d) when doubled
+            The weights.
         """
         d, m = positive_int("d", d), positive_int("m", m)
         if not isinstance(rng, np.random.Generator):
@@ -114,7 +118,19 @@ class ShallowNetwork:
         return cls(a, activation, eps), W0
 
     def __call__(self, X: object, W: object) -> Array:
-        """Outputs :math:`F(x_i;w)`, shape (n,), at points X (n, d) and weights W (m, d)."""
+        """Outputs :math:`F(x_i;w)` at the rows of ``X`` and the weights ``W``.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points, one a row.
+        W : array_like, shape (m, d)
+            Weights, one neuron a row.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
         X, W = self._points(X, W)
         outputs = self.activation.f(X @ W.T) * self.a.astype(X.dtype)
         if self.m % 2 == 0:
@@ -124,9 +140,9 @@ class ShallowNetwork:
         return result
 
     def jacobian(self, X: object, W: object) -> Array:
-        r"""Gradients in w, one a row, shape (n, m d).
+        r"""The Jacobian: gradients in :math:`w`, one a row, shape ``(n, m * d)``.
 
-        The row of x has the m blocks
+        The row of a point :math:`x` has the :math:`m` blocks
         :math:`\frac\varepsilon{\sqrt m}\,a_j\sigma'(w_j^\top x)\,x`.
         """
         X, W = self._points(X, W)
@@ -134,15 +150,16 @@ class ShallowNetwork:
         return (gates[:, :, None] * X[:, None, :]).reshape(len(X), -1)
 
     def empirical_ntk(self, X: object, Z: object | None = None, *, W: object) -> Array:
-        r"""Kernel :math:`k_m` between the rows of X and Z, shape (n, n'), without the Jacobian.
+        r"""Kernel :math:`k_m` between the rows of ``X`` and ``Z``, without the Jacobian.
 
         The inner products of gradients factor,
 
         .. math:: k_m(x,z) = \frac{\varepsilon^2}m\langle x,z\rangle
             \sum_j\sigma'(w_j^\top x)\,\sigma'(w_j^\top z) .
 
-        With Z left out the result is exactly symmetric. Beside the result the memory taken is
-        32 MiB of derivatives, or one block of 128 neurons for all points.
+        The result has shape ``(n, n')``. With ``Z`` left out it stands for ``X``, and the result is
+        exactly symmetric. Beside the result, memory is taken for up to 34 MB of derivatives, or
+        for those of 128 neurons at all points where that is more.
 
         Notes
         -----
@@ -198,7 +215,21 @@ class ShallowNetwork:
         in_threads(run, tasks, alone=out.size * X.shape[1] < _SMALL)
 
     def linearize(self, W0: object) -> Linearization:
-        """The first-order Taylor polynomial in the weights at W0 (:prf:ref:`dfn-linearization`)."""
+        """The first-order Taylor polynomial in the weights at ``W0``.
+
+        Parameters
+        ----------
+        W0 : array_like, shape (m, d)
+            Weights, one neuron a row.
+
+        Returns
+        -------
+        :class:`ntklib.Linearization`
+
+        Notes
+        -----
+        Statement: :prf:ref:`dfn-linearization`.
+        """
         from ntklib.linearization import Linearization
 
         return Linearization(self, W0)

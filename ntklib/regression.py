@@ -3,7 +3,7 @@ r"""Kernel regression and classification with the interface of scikit-learn.
 Implements :prf:ref:`prp-predictor` with the limiting kernel in place of :math:`K_m`: with no ridge
 the prediction is :math:`k(x,X)K^{+}y`, the minimum-norm interpolation.
 
-Needs scikit-learn, which the rest of the package does not.
+Needs scikit-learn, as does :mod:`ntklib.gaussian_process`.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def _coefficients(K: Array, y: Array, alpha: float) -> Array:
 class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Kernel (ridge) regression with a neural tangent kernel.
 
-    A fitted one has ``X_fit_``, the points, shape (n, d); ``dual_coef_``, shape (n,) or (n, k);
-    and ``n_features_in_``, which is d.
+    Once fitted, it has ``X_fit_``, the points, shape ``(n, d)``; ``dual_coef_``, the dual
+    coefficients, shape ``(n,)`` or ``(n, k)``; and ``n_features_in_``, which is ``d``.
 
     Parameters
     ----------
     kernel : {"relu_ntk", "relu_nngp"} or callable
-        A callable takes (X, Z) with Z possibly None and returns the (n, n') kernel matrix, as the
-        functions of ``ntklib`` do.
+        A callable takes ``(X, Z)`` with ``Z`` possibly None and returns the kernel matrix, shape
+        ``(n, n')``, as the kernels of ``ntklib`` do.
     alpha : float
         Ridge, added to the diagonal of the Gram matrix. With 0 the data are interpolated where
         they can be, by the solution of least norm.
@@ -68,7 +68,8 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
     Raises
     ------
     ValueError
-        In ``fit``: bad kernel, negative alpha, data of the wrong shape or not finite.
+        In ``fit``: an unknown kernel, ``alpha`` not a number of at least 0, data of the wrong shape
+        or not finite.
 
     Notes
     -----
@@ -80,7 +81,20 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
         self.alpha = alpha
 
     def fit(self, X: Any, y: Any) -> NTKRegressor:
-        """Solve for the dual coefficients; X (n, d), y (n,) or (n, k)."""
+        """Solve for the dual coefficients.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points, one a row.
+        y : array_like, shape (n,) or (n, k)
+            Targets.
+
+        Returns
+        -------
+        :class:`ntklib.regression.NTKRegressor`
+            This regressor.
+        """
         X, y = validate_data(
             self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
         )
@@ -90,7 +104,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
         return self
 
     def predict(self, X: Any) -> Array:
-        """Predictions at the rows of X, shape (n',) or (n', k)."""
+        """Predictions at the rows of ``X``, shape ``(n',)`` or ``(n', k)``."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         result: Array = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
@@ -98,10 +112,13 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
 
 
 class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    r"""Classification by kernel (ridge) regression on targets :math:`\pm1`, one column a class.
+    r"""Classification by kernel (ridge) regression on targets :math:`\pm1`.
 
-    A fitted one has ``classes_``; ``X_fit_``, the points, shape (n, d); ``dual_coef_``, shape (n,)
-    for two classes, else (n, number of classes); and ``n_features_in_``, which is d.
+    The targets have a column for each class, and a single one for two classes.
+
+    Once fitted, it has ``classes_``; ``X_fit_``, the points, shape ``(n, d)``; ``dual_coef_``, the
+    dual coefficients, shape ``(n,)`` for two classes, else ``(n, number of classes)``; and
+    ``n_features_in_``, which is ``d``.
 
     Parameters
     ----------
@@ -110,7 +127,7 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`. The largest output decides.
+    Statement: :prf:ref:`prp-predictor`. The largest output decides, with two classes the sign.
     """
 
     def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
@@ -118,7 +135,20 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.alpha = alpha
 
     def fit(self, X: Any, y: Any) -> NTKClassifier:
-        """Solve for the dual coefficients; X (n, d), y (n,) labels."""
+        """Solve for the dual coefficients.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points, one a row.
+        y : array_like, shape (n,)
+            Labels of at least two classes.
+
+        Returns
+        -------
+        :class:`ntklib.regression.NTKClassifier`
+            This classifier.
+        """
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         kernel = _kernel(self.kernel)
@@ -133,14 +163,17 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def decision_function(self, X: Any) -> Array:
-        """Outputs before the decision, shape (n',) for two classes, else (n', classes)."""
+        """Outputs before the decision at the rows of ``X``.
+
+        Their shape is ``(n',)`` for two classes, else ``(n', number of classes)``.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         result: Array = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
         return result
 
     def predict(self, X: Any) -> Array:
-        """Labels at the rows of X, shape (n',)."""
+        """Labels at the rows of ``X``, shape ``(n',)``."""
         scores = self.decision_function(X)
         index = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         labels: Array = self.classes_[index]

@@ -1,9 +1,9 @@
 r"""Linear systems with a Gram matrix, when it is regular; a report of why not, when it is singular.
 
-The coefficients :math:`(K+\lambda I)^{-1}y` of :prf:ref:`prp-predictor` by Cholesky, in the memory
-of K or from a factor in single precision. Nothing is ever added to the diagonal that was not asked
-for: where K is singular to working precision, :class:`SingularError` says which rows depend on
-which. For the solution of least norm of a singular system there is
+The coefficients :math:`(K+\lambda I)^{-1}y` of :prf:ref:`prp-predictor` by Cholesky, if need be in
+the memory of :math:`K`, or from a factor in single precision. Nothing is ever added to the diagonal
+that was not asked for: where the matrix is singular to working precision, :class:`SingularError`
+says which rows depend on which. For the solution of least norm of a singular system there is
 :func:`ntklib.least_squares.dual_coefficients`.
 """
 
@@ -37,11 +37,12 @@ class Solution(NamedTuple):
         :math:`(K+\lambda I)^{-1}y`, float64.
     error : float
         Normwise backward error: the largest :math:`\lVert y-(K+\lambda I)c\rVert_\infty /
-        (\lVert K+\lambda I\rVert_\infty\lVert c\rVert_\infty)` over the columns.
+        (\lVert K+\lambda I\rVert_\infty\lVert c\rVert_\infty)` over the columns :math:`c` of the
+        coefficients.
     rcond : float
         Estimate of the reciprocal condition number of :math:`K+\lambda I` in the 1-norm.
     steps : int
-        Refinement steps.
+        Refinement steps taken.
     factor : dtype
         Precision of the factor.
     """
@@ -57,7 +58,7 @@ class Solution(NamedTuple):
 class Dependence:
     r"""One row as a combination of others: :math:`K_i=\sum_jc_jK_j`.
 
-    ``row`` is i, and ``on`` takes each j to :math:`c_j`.
+    ``row`` is :math:`i`, and ``on`` takes each :math:`j` to :math:`c_j`.
     """
 
     row: int
@@ -79,8 +80,8 @@ class SingularError(np.linalg.LinAlgError):
         Dimension of the numerical null space.
     rows : list of int
         Rows that depend on the others; without them the matrix is regular.
-    dependences : list of Dependence
-        How.
+    dependences : list of :class:`ntklib.solve.Dependence`
+        How each of these rows depends on the others.
     """
 
     def __init__(self, dependences: list[Dependence], n: int, rcond: float) -> None:
@@ -112,31 +113,34 @@ def solve(
     K : array_like, shape (n, n)
         float64 or float32; float32 entries are taken as exact numbers.
     y : array_like, shape (n,) or (n, k)
+        Right-hand sides.
     ridge : float
         :math:`\lambda\ge0`.
     overwrite : bool
-        Factor in the memory of K, which must then be a float64 array in C or Fortran order; its
+        Factor in the memory of ``K``, which must then be a float64 array in C or Fortran order; its
         entries are lost. Else the factor takes :math:`n^2` numbers of its own.
     precision : {"auto", "double", "mixed"}
         ``"mixed"`` factors in float32 and refines in float64 until the backward error is that of
-        float64; where K is too ill-conditioned for that (a condition number beyond about
-        :math:`10^5`), it goes on in double. ``"auto"`` is mixed from 1000 rows on, unless K is
+        float64; where the matrix is too ill-conditioned for that (a condition number beyond about
+        :math:`10^5`), it goes on in double. ``"auto"`` is mixed from 1000 rows on, unless ``K`` is
         overwritten.
     rcond : float, optional
-        Matrices with a reciprocal condition number below count as singular. The default is n times
-        the machine epsilon.
+        A matrix with a reciprocal condition number below this counts as singular. The default is
+        :math:`n` times the machine epsilon.
 
     Returns
     -------
-    Solution
+    :class:`ntklib.solve.Solution`
 
     Raises
     ------
     SingularError
         :math:`K+\lambda I` is singular to working precision; says which rows depend on which.
     ValueError
-        Wrong shapes, K not symmetric or with an eigenvalue below zero by more than rounding, ridge
-        negative, or K cannot be overwritten.
+        Wrong shapes, ``K`` not symmetric or with an eigenvalue below zero by more than rounding,
+        ``ridge`` negative, or ``K`` cannot be overwritten.
+    TypeError
+        Arguments that are not real numbers.
 
     Notes
     -----

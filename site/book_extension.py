@@ -13,6 +13,7 @@ import json
 import platform
 import re
 from collections import defaultdict
+from functools import partial
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -180,7 +181,9 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             for label, statement in by_page[page]:
                 link = _link(app, docname, statement)
                 if label in records:
-                    rows += [_check_row(link, record) for record in records[label]]
+                    again = nodes.inline("", "", link, classes=["again"])
+                    names = [link, *[again] * (len(records[label]) - 1)]
+                    rows += map(_check_row, names, records[label])
                 else:
                     rows.append(
                         _reason_row(link, _reasons(app.env).get(label, ("", "none given"))[1])
@@ -213,22 +216,23 @@ def _link(app: Sphinx, fromdoc: str, statement: dict[str, Any]) -> nodes.referen
     return nodes.reference("", name, refuri=uri, internal=True)
 
 
-def _check_row(link: nodes.reference, record: dict[str, Any]) -> list[nodes.Node]:
-    relation = {"at_most": "≤ ", "at_least": "≥ ", "equals": ""}[record["relation"]]
+def _check_row(link: nodes.Element, record: dict[str, Any]) -> list[nodes.Node]:
+    relation = {"at_most": "≤", "at_least": "≥", "equals": "="}[record["relation"]]
     raw = record.get("raw")
     text = f"{raw:.3g}" if isinstance(raw, float) else record["measured"]
-    cells = (record["claim"], text, f"{relation}{record['bound']}", record["because"])
+    cells = (record["claim"], text, f"{relation}\u00a0{record['bound']}", record["because"])
     return [link.deepcopy(), *(nodes.inline("", "", *_formula(cell)) for cell in cells)]
 
 
 def _formula(text: str) -> list[nodes.Node]:
     """A formula in plain text, with its letters, indices and exponents."""
-    kinds = {"sub": nodes.subscript, "sup": nodes.superscript}
-    return [
-        kinds[place]("", part) if place else nodes.Text(part)
-        for place, part in typeset(text)
-        if part
-    ]
+    kinds = {
+        "": nodes.Text,
+        "sub": partial(nodes.subscript, ""),
+        "sup": partial(nodes.superscript, ""),
+        "over": partial(nodes.superscript, "", classes=["over"]),
+    }
+    return [kinds[place](part) for place, part in typeset(text) if part]
 
 
 def _reason_row(link: nodes.reference, reason: str) -> list[nodes.Node]:

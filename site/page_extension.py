@@ -105,8 +105,6 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     There a row becomes a card, because three to five columns of words do not fit side by side.
     Tables of numbers keep their columns, which are there to be compared, and scroll.
     """
-    if app.builder.format != "html":
-        return
     for table in doctree.findall(nodes.table):
         head, rows = table.next_node(nodes.thead), table.next_node(nodes.tbody)
         names = [entry.astext() for entry in head.findall(nodes.entry)] if head else []
@@ -118,7 +116,7 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                     for entry in column:
                         entry["classes"].append("number")
             continue
-        if not 3 <= len(names) <= 5:
+        if app.builder.format != "html" or not 3 <= len(names) <= 5:
             continue
         table["classes"].append("cards")
         for row in rows.findall(nodes.row):
@@ -165,6 +163,8 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     body = glue(give_room(context.get("body", ""), app.config.mathjax3_config))
     body = REFERENCE.sub(r'<span class="glue">\1</span>', body)
     body = NAME.sub(lambda match: match[0].replace(".", ".<wbr>"), body)
+    body = HEAD.sub(r'\1<span class="glue">\2</span>\3', body)
+    body = ET_AL.sub("\u00a0<em>et\u00a0al.</em>", body)
     if "doc-biblioentry" in body:
         body = RANGE.sub("\u2060–\u2060", body)
     # Deprecated in ARIA 1.2; the entries stand in a list.
@@ -240,8 +240,13 @@ REFERENCE = re.compile(r'(?<=">)([A-Z][a-z]+ \d+)(?=</a>)')
 # A dash between page numbers, where a line does not break.
 RANGE = re.compile(r"(?<=\d)–(?=\d)")
 
-# A name of the package in the text; where it is too long for a line it breaks after a dot.
-NAME = re.compile(r'(?<=<span class="pre">)ntklib\.[\w.]+')
+# A name of the package in the text that is too long for a line of a phone: it breaks after a dot.
+NAME = re.compile(r'(?<=<span class="pre">)ntklib\.[\w.]{27,}')
+
+# A name with a hyphen at the head of a column.
+HEAD = re.compile(r"(<th[^>]*><p>)(\w+-\w+)(</p>)")
+
+ET_AL = re.compile(r"\s+<em>et al\.</em>")
 
 
 def _used(filename: object, body: str) -> bool:
@@ -405,7 +410,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", fold)
     app.connect("doctree-resolved", straighten)
     # After the ledger has become tables.
-    app.connect("doctree-resolved", label_cells, priority=900)
+    app.connect("doctree-resolved", label_cells, priority=550)
     app.connect("html-page-context", mend_page, priority=950)
     app.connect("build-finished", finish)
     app.add_js_file("mathjax_config.js", priority=480, defer="defer")

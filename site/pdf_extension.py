@@ -7,6 +7,7 @@ with the address where it moves. The macros are the ones that MathJax gets.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ from take_away import project
 
 # Words that LaTeX has for other things already; the book's meaning is the one that counts.
 _MACRO = r"\providecommand{{\{0}}}{{}}\renewcommand{{\{0}}}[{1}]{{{2}}}"
-_SLIDERS = re.compile(r"Figure with sliders \(([^)]*)\)")
+_SLIDERS = re.compile(r"Figure with sliders \((.*?)\): ")
 
 # Letters of code and labels that the text's fonts do not have, as formulas.
 SIGNS = {
@@ -144,11 +145,11 @@ def _is_bundle(node: nodes.Node) -> bool:
 
 def slider_caption(controls: str, base: str, page: str) -> nodes.paragraph:
     """One line in small print."""
-    text: list[nodes.Node] = [nodes.Text(f"One frame of many: {controls}. Move it on the website")]
+    text: list[nodes.Node] = [nodes.Text(f"One frame of many; {controls.replace(' from ', ': ')}.")]
     if base:
         address = f"{base}/{page}.html"
-        text += [nodes.Text(", "), nodes.reference("", address, refuri=address)]
-    return nodes.paragraph("", "", _raw(r"{\slidercaption "), *text, nodes.Text("."), _raw("}"))
+        text += [nodes.Text(" Move it: "), nodes.reference("", address, refuri=address)]
+    return nodes.paragraph("", "", _raw(r"{\slidercaption "), *text, _raw("}"))
 
 
 def _raw(text: str) -> nodes.raw:
@@ -205,26 +206,32 @@ def set_in_type(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if new.get("label"):
             number = equation_number(app.env, new)
             _before(new, _raw(rf"\renewcommand{{\theequation}}{{{number}}}"))
+    leave_out(doctree)
     for printed in list(doctree.findall(_is_output)):
         join(printed)
+    for cell in list(doctree.findall(_is_cell)):
+        keep_together(cell)
+    for image in doctree.findall(nodes.image):
+        image["align"], image["width"] = "center", "75%"
+    tie(doctree)
     for table in list(doctree.findall(nodes.table)):
         if (columns := widths(table)) is not None:
+            size = r"\scriptsize" if columns.count("raggedleft") > 5 else r"\footnotesize"
             if len(list(table.findall(nodes.row))) > _ROWS:
                 table["classes"].append("longtable")
             place = table.parent.index(table)
             spec = addnodes.tabular_col_spec(spec=columns)
-            table.parent.insert(
-                place, [_raw("{\\footnotesize\\setlength{\\tabcolsep}{4pt}\n"), spec]
-            )
+            table.parent.insert(place, [_raw(f"{{{size}\\setlength{{\\tabcolsep}}{{3pt}}\n"), spec])
             table.parent.insert(place + 3, _raw("}\n"))
-    for cell in list(doctree.findall(_is_hidden)):
-        cell.parent.remove(cell)
     arrange(app, doctree)
 
 
 # Letters that fit on a line of the printed page; rows that certainly fit on a page.
 _LINE = 80
 _ROWS = 8
+_CODE = 88
+# Widths of the ledger's columns, in parts of the line.
+_LEDGER = (33, 42, 23, 22, 36)
 
 
 def widths(table: nodes.table) -> str | None:
@@ -233,25 +240,86 @@ def widths(table: nodes.table) -> str | None:
     A column gets room in proportion to the square root of its longest cell: a cell twice as wide
     and twice as high holds four times the text.
     """
-    rows = [[len(cell.astext()) for cell in row.children] for row in table.findall(nodes.row)]
+    rows = [row.children for row in table.findall(nodes.row)]
     if len({len(row) for row in rows}) != 1:
         return None  # cells that span columns: LaTeX decides
-    longest = [max(column) for column in zip(*rows, strict=True)]
-    if sum(longest) <= _LINE:
-        return None
-    shares = [max(round(10 * length**0.5), 25) for length in longest]
-    ragged = r">{\raggedright\arraybackslash}"
-    return "".join(rf"{ragged}\X{{{share}}}{{{sum(shares)}}}" for share in shares)
-
-
-def _is_hidden(node: nodes.Node) -> bool:
-    """Code that the website folds away."""
-    above = node.parent
-    return (
-        isinstance(node, nodes.container)
-        and "cell_input" in node["classes"]
-        and bool({"tag_hide-input", "tag_remove-input"} & set(above["classes"]))
+    columns = [[cell.astext() for cell in column] for column in zip(*rows, strict=True)]
+    numbers = ["number" in cell["classes"] for cell in rows[0]]
+    if "ledger" in table["classes"]:
+        shares = list(_LEDGER)
+    elif any(numbers):
+        # Cells are not broken, names of columns between words.
+        shares = [
+            max(len(text) for text in [*column[1:], *column[0].split()]) + 2 for column in columns
+        ]
+    else:
+        longest = [max(map(len, column)) for column in columns]
+        if sum(longest) <= _LINE:
+            return None
+        shares = [max(round(10 * length**0.5), 25) for length in longest]
+    total = max(sum(shares), _LINE if any(numbers) else 0)
+    return "".join(
+        rf">{{\ragged{'left' if number else 'right'}\arraybackslash}}\X{{{share}}}{{{total}}}"
+        for number, share in zip(numbers, shares, strict=True)
     )
+
+
+def leave_out(doctree: nodes.document) -> None:
+    """What is of no use on paper: folded code, calls that draw a figure, words on downloads."""
+    for cell in list(doctree.findall(_is_input)):
+        folded = {"tag_hide-input", "tag_remove-input"} & set(cell.parent["classes"])
+        if folded or cell.astext().startswith(("interact(", "figure(")):
+            cell.parent.remove(cell)
+    for paragraph in list(doctree.findall(nodes.paragraph)):
+        if paragraph.astext().startswith("Downloaded alone?"):
+            paragraph.parent.remove(paragraph)
+    for name in list(doctree.findall(_is_again)):
+        name.parent.remove(name)
+    for entry in doctree.findall(nodes.entry):
+        if not entry.astext().strip():
+            entry.clear()  # an empty paragraph would have a height
+
+
+def _is_again(node: nodes.Node) -> bool:
+    """The name of a statement that the row above has, too."""
+    return isinstance(node, nodes.inline) and "again" in node["classes"]
+
+
+def _is_input(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and "cell_input" in node["classes"]
+
+
+def _is_cell(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
+# A cell and its output of at most so many lines stay on one page.
+_SHORT = 20
+
+
+def keep_together(cell: nodes.container) -> None:
+    """Begin a short cell where its output has room on the same page."""
+    blocks = list(cell.findall(nodes.literal_block))
+    lines = sum(block.astext().count("\n") + 1 for block in blocks) + len(blocks)
+    if lines <= _SHORT and not any(cell.findall(nodes.image)):
+        cell.parent.insert(
+            cell.parent.index(cell), _raw(rf"\Needspace{{{0.75 * lines}\baselineskip}}")
+        )
+
+
+def tie(doctree: nodes.document) -> None:
+    """Keep the two words of a reference, and "et al.", on one line; a small heading at its text."""
+    for text in list(doctree.findall(nodes.Text)):
+        above = text.parent
+        linked = isinstance(above, nodes.reference) or isinstance(above.parent, nodes.reference)
+        if text == "et al." or (linked and _NUMBERED.fullmatch(text)):
+            above.replace(text, nodes.Text(text.replace(" ", "\u00a0")))
+    for rubric in list(doctree.findall(nodes.rubric)):  # in a docstring
+        start = r"\Needspace{3\baselineskip}\noindent"
+        rubric.replace_self(_raw(rf"{start}\textbf{{{rubric.astext()}}}\par\nobreak"))
+
+
+_NUMBERED = re.compile(r"[A-Z][a-z]+ [\d.]+")
 
 
 def _box(
@@ -264,13 +332,28 @@ def _box(
     """Replace a node by one of the environments of book.tex."""
     marks = "".join(rf"\phantomsection\label{{{label}}}" for label in labels)
     content = [child for child in _flat(node) if child is not title]
+    whole = "unbreakable" if sum(map(_lines, content)) <= _WHOLE else ""
+    start = rf"\begin{{book{name}}}{{{whole}}}{{"
     node.replace_self(
         [
-            nodes.paragraph("", "", _raw(rf"\begin{{book{name}}}{{"), *heading, _raw(f"}}{marks}")),
+            nodes.paragraph("", "", _raw(start), *heading, _raw(f"}}{marks}")),
             *content,
             _raw(f"\\end{{book{name}}}\n"),
         ]
     )
+
+
+# A box of at most so many lines stays on one page.
+_WHOLE = 14
+
+
+def _lines(node: nodes.Node) -> int:
+    """About how many lines of the printed page a part of the text takes."""
+    if isinstance(node, nodes.math_block):
+        return 3 + node.astext().count(r"\\")
+    if isinstance(node, nodes.paragraph | nodes.Text):
+        return 1 + len(node.astext()) // _LINE
+    return sum(map(_lines, node.children))
 
 
 def _flat(node: nodes.Element) -> list[nodes.Node]:
@@ -311,10 +394,26 @@ def join(printed: nodes.container) -> None:
     """Lines that a cell printed one after the other, as one block."""
     for first, second in zip(list(printed.children), printed.children[1:], strict=False):
         if isinstance(first, nodes.literal_block) and isinstance(second, nodes.literal_block):
-            text = first.astext().rstrip("\n") + "\n" + second.astext()
-            second.children = [nodes.Text(text)]
-            second.rawsource = text  # else the writer takes it for marked up
+            _fill(second, first.astext().rstrip("\n") + "\n" + second.astext())
             printed.remove(first)
+    for block in printed.findall(nodes.literal_block):
+        _fill(block, "\n".join(_wrapped(block.astext())))
+
+
+def _fill(block: nodes.literal_block, text: str) -> None:
+    block.clear()
+    block += nodes.Text(text)
+    block.rawsource = text  # else the writer takes it for marked up
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    """Lines that fit the page, broken at spaces and not before a bound."""
+    for line in text.split("\n"):
+        tied = re.sub(r"(bound|expected) ([≤≥]?) ?(?=\S)", "\\1\u00a0\\2\u00a0", line)
+        short = textwrap.wrap(
+            tied, _CODE, subsequent_indent="       ", break_long_words=False, break_on_hyphens=False
+        )
+        yield from (part.replace("\u00a0", " ") for part in short or [""])
 
 
 def equation_number(env: BuildEnvironment, formula: nodes.math_block) -> str:

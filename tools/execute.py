@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import sys
 from pathlib import Path
 
 from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
+
+from ntklib.book.interactive import PRINT
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "_build" / ".jupyter_cache"
@@ -40,6 +43,7 @@ def main() -> int:
     chapters = [str(path) for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
     for path in chapters:
         cache.add_nb_to_project(path)
+    os.environ[PRINT] = "1"  # the kernels draw each figure for the PDF, too
     executor = load_executor("local-parallel", cache, logger=logging.getLogger(__name__))
     done = executor.run_and_cache(filter_uris=chapters, timeout=300)
     STAMP.write_text(fingerprint())

@@ -140,19 +140,26 @@ def _emit(line: str, record: dict[str, Any], measured: Any) -> None:
         f'<p class="ntk-check" data-record="{html.escape(json.dumps(record))}">'
         f"<strong>{'Holds' if record['passed'] else 'Fails'}:</strong> {_html(record['claim'])}. "
         f"<span>Measured {_value(unit + record['measured'])}, "
-        f"{name} {_value(' '.join([*sign, record['bound']]))}.</span></p>"
+        f"{name}\u00a0{_value(' '.join([*sign, record['bound']]))}.</span></p>"
     )
     publish_display_data({"text/plain": line, "text/html": page})
 
 
 def _html(text: str) -> str:
     """A formula in plain text, with its letters, indices and exponents."""
-    return "".join(
-        f"<{place}>{html.escape(part)}</{place}>" if place else html.escape(part)
-        for place, part in typeset(text)
-    )
+    return "".join(_MARKS[place].format(html.escape(part)) for place, part in typeset(text))
+
+
+_MARKS = {
+    "": "{}",
+    "sub": "<sub>{}</sub>",
+    "sup": "<sup>{}</sup>",
+    "over": '<sup class="over">{}</sup>',
+}
 
 
 def _value(text: str) -> str:
-    """A value that a line does not tear; a list of values may be torn."""
-    return _html(text) if "," in text else f'<span class="ntk-value">{_html(text)}</span>'
+    """A value that a line does not tear; a long list of values may be torn."""
+    if "," in text and len(text) > 24:
+        return _html(text)
+    return f'<span class="ntk-value">{_html(text)}</span>'

@@ -6,9 +6,11 @@ were drawn when the site was built, with no kernel and no library; elsewhere a s
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import itertools
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,6 +24,8 @@ from ntklib.book.printing import fmt
 Alt = str | Callable[..., str]
 
 MAX_FRAMES = 60
+# The build of the book sets this in the environment of its kernels.
+PRINT = "NTKLIB_BOOK_PRINT"
 # CSS pixels an inch of a drawing where no style sheet says more, and dots an inch of a picture,
 # which is also what the printed book shows.
 _CSS_DPI, _PNG_DPI = 110, 160
@@ -41,7 +45,8 @@ def figure(fig: Figure, *, alt: str) -> None:
     alt = _described(alt)
     number = next(_count)
     markup = f'<figure class="ntk-figure">{svg(fig, alt, f"ntk{number}")}</figure>'
-    _display({"text/html": markup, "image/png": png(fig), "text/plain": f"Figure: {alt}"})
+    text = f"Figure: {alt}"
+    _display({"text/html": markup, "image/png": png(fig), "text/plain": text, **_printed(fig)})
 
 
 def interact(
@@ -92,14 +97,14 @@ def interact(
 
     prefix = f"ntk{next(_count)}"
     frames: dict[tuple[int, ...], str] = {}
-    picture = b""
+    picture, printed = b"", {}
     for key in combinations:
         parameters = {name: grid[i] for (name, grid), i in zip(values.items(), key, strict=True)}
         text = _described(alt(**parameters) if callable(alt) else alt.format(**parameters))
         drawn = function(**parameters)
         frames[key] = svg(drawn, text, prefix)
         if key == tuple(first):
-            picture, shown = png(drawn), text
+            picture, shown, printed = png(drawn), text, _printed(drawn)
     controls = "; ".join(
         f"{names[name]} from {_text(grid[0])} to {_text(grid[-1])}" for name, grid in values.items()
     )
@@ -107,6 +112,7 @@ def interact(
         "text/html": _page(frames, tuple(first), values, names, prefix),
         "image/png": picture,
         "text/plain": f"Figure with sliders ({controls}): {shown}",
+        **printed,
     }
     live = _widget(frames, first, values, names)
     if live is not None:
@@ -152,6 +158,20 @@ def png(fig: Figure) -> bytes:
     return packed.getvalue()
 
 
+def pdf(fig: Figure) -> bytes:
+    """The figure as a PDF, for the printed book."""
+    drawn = io.BytesIO()
+    fig.savefig(drawn, format="pdf", metadata={"CreationDate": None, "Creator": None})
+    return drawn.getvalue()
+
+
+def _printed(fig: Figure) -> dict[str, str]:
+    """The form for the printed book, only where a book is being built: a notebook has the PNG."""
+    if PRINT not in os.environ:
+        return {}
+    return {"application/pdf": base64.b64encode(pdf(fig)).decode()}
+
+
 def _attributes(match: re.Match[str]) -> str:
     pairs = (item.split(":", 1) for item in match[1].split(";") if ":" in item)
     return " ".join(f'{name.strip()}="{value.strip()}"' for name, value in pairs)
@@ -172,6 +192,14 @@ def _text(value: Any) -> str:
     return re.sub("^-", "−", fmt(value, digits=4))
 
 
+def _symbols(label: str) -> str:
+    """A label with its mathematical letters in italics, as the text has them."""
+    return _LETTER.sub(r"<i>\1</i>", html.escape(label))
+
+
+_LETTER = re.compile(r"(?<![\w&])([b-zα-ωA-Z])(?![\w;])")
+
+
 def _page(
     frames: Mapping[tuple[int, ...], str],
     first: tuple[int, ...],
@@ -185,7 +213,7 @@ def _page(
         texts = [_text(value) for value in grid]
         ident = f"{prefix}-{name}"
         controls.append(
-            f'<div class="ntk-control"><label for="{ident}">{html.escape(names[name])}</label>'
+            f'<div class="ntk-control"><label for="{ident}">{_symbols(names[name])}</label>'
             f'<input type="range" id="{ident}" min="0" max="{len(grid) - 1}" step="1" '
             f'value="{index}" aria-valuetext="{html.escape(texts[index])}" '
             f'data-values="{html.escape("|".join(texts))}" autocomplete="off">'

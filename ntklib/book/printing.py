@@ -22,7 +22,8 @@ _THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
 _PRODUCT = re.compile(r"<([^<>=]+,[^<>=]+)>")
 _MINUS = re.compile(r"(?<![\w.)])-(?=[\w.])|(?<= )-(?= )")
 _PRIME = re.compile(r"(?<![^\W_])([^\W_])'")  # x', but not Euler's
-_RELATION = re.compile(r" ([=≤≥<>]) (?=\S)")  # a line does not break beside it
+_TIMES = re.compile(r"(?<=\d) x (?=\d)")
+_SIGN = re.compile(r"(?<=\S) ([=≤≥<>+−]) (?=\S)")  # a line does not break beside it
 # An index of one letter or a number; an exponent of a word, a number, or of the pseudoinverse.
 _RAISED = re.compile(r"(?<=[\w)])(?:_(\d+|[A-Za-z])(?!\w)|\^([-−]?\d+|[A-Za-z]+|\+))")
 
@@ -67,18 +68,23 @@ def show(*, digits: int = 6, **values: object) -> None:
 def typeset(text: str) -> Iterator[tuple[str, str]]:
     """A formula in plain text, such as ``w_0 + 2.5e-09``, in parts to be set one after the other.
 
-    Yields pairs of a place ("", "sub" or "sup") and what stands there.
+    Yields pairs of a place and what stands there: "", "sub", "sup", or "over" for an exponent that
+    stands over the index before it.
     """
     text = _LETTER.sub(lambda found: _LETTERS[found[0]], _ROOT.sub(r"√\1", text))
     text = _THOUSANDS.sub("\u00a0", _POWER_OF_TEN.sub(_power_of_ten, text))
     text = _PRODUCT.sub(r"⟨\1⟩", _MINUS.sub("−", text))
     text = _PRIME.sub(r"\1′", text).replace("'", "’")
-    text = _RELATION.sub("\u00a0\\1\u00a0", text)
-    end = 0
+    text = _SIGN.sub("\u00a0\\1\u00a0", _TIMES.sub("\u00a0×\u00a0", text))
+    end, after = 0, -1
     for found in _RAISED.finditer(text):
         yield "", text[end : found.start()]
         index, exponent = found.groups()
-        yield ("sub", index) if index else ("sup", exponent.replace("-", "−"))
+        if index:
+            after = found.end()
+            yield "sub", index
+        else:
+            yield "over" if found.start() == after else "sup", exponent.replace("-", "−")
         end = found.end()
     yield "", text[end:]
 

@@ -219,6 +219,8 @@ def test_dask_matrix(X, rng):
     assert np.abs(dask_operator(K) @ V - whole @ V).max() <= size(whole, V)
     with pytest.raises(ValueError, match="K must be square"):
         dask_operator(K[:5])
+    with pytest.raises(TypeError, match="K must be a Dask array, got ndarray"):
+        dask_operator(whole)
     with pytest.raises(ValueError, match="dtype must be float32 or float64"):
         dask_gram(relu_ntk, X, dtype=np.int8)
 

@@ -32,7 +32,7 @@ _HALF = slice(0, _POINTS // 2 + 1)
 _PATHS = 3
 _DEPTHS = np.unique(np.geomspace(1, 256, 20).round().astype(int))
 _ANGLES = np.deg2rad([45.0, 90.0, 180.0])
-_STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 3)))
+_STYLES = ("-", "--", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (2, 1)), (0, (8, 3)))
 
 
 def scales(activation: str | Activation, depth: int) -> tuple[float, ...]:
@@ -145,7 +145,9 @@ def staircase(activation: str) -> Figure:
         ax.plot(*_stairs(activation, start), ls=style, color=COLOR[role], lw=1.4)
         ax.plot(start, start, "o", color=COLOR[role], label=f"from {start}")
     end = fixed_point(activation)
-    ax.plot(end, end, "X", color=COLOR["forbidden"], ms=9, label="fixed point", zorder=5)
+    ax.plot(
+        end, end, "X", color=COLOR["theory"], ms=10, clip_on=False, zorder=5, label="fixed point"
+    )
     ax.set(xlabel="correlation before a layer", ylabel="after it", xlim=(-1.03, 1.03))
     ax.set(xticks=[-1, -0.5, 0, 0.5, 1], yticks=[-1, -0.5, 0, 0.5, 1])
     ax.set(ylim=(-1.08, 1.08), title=f"{activation}: slope at 1 is {slope_at_one(activation):.3f}")
@@ -198,7 +200,7 @@ def deep(depth: int) -> Figure:
     lower.set(title="three angles, all depths")
     fig.legend(loc="outside lower center", ncols=4, columnspacing=1, handlelength=1.6)
     for ax in (upper, lower):
-        ax.axhline(0.25, color=COLOR["forbidden"], lw=1.2, ls="--")
+        ax.axhline(0.25, color=INK, lw=0.9, ls=_STYLES[5])
     upper.annotate("1/4", (0.05, 0.08))
     return fig
 
@@ -226,7 +228,7 @@ def layers(depth: int) -> Figure:
         ax.plot(
             angle,
             row,
-            ls=_STYLES[(layer - 1) % len(_STYLES)],
+            ls="-." if last else _STYLES[layer - 1],
             color=COLOR["network" if last else "theory"],
             lw=2.5 if last else 1.8,
             label="readout\n(NNGP)" if last else f"layer {layer}",
@@ -235,7 +237,7 @@ def layers(depth: int) -> Figure:
     ax.set(xlabel="angle θ", ylabel="kernel", ylim=(-0.25, 1.05))
     ax.set(title=f"ReLU, {_layers(depth)}")
     ax.set_xticks([0, np.pi / 4, np.pi / 2, 3 * np.pi / 4, np.pi], ["0", "π/4", "π/2", "3π/4", "π"])
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="trained alone")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="trained alone", handlelength=3)
     return fig
 
 

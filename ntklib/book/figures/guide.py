@@ -45,9 +45,9 @@ def preparation(how: str) -> Figure:
     """Angles between the rows of a table after a preparation, and what a classifier makes of it."""
     between, wrong, count = _prepared(how)
     fig, ax = new_axes(height=3.0)
-    ax.hist(between, bins=np.arange(0, 181, 3), color=COLOR["theory"], density=True)
+    ax.hist(between, bins=np.arange(0, 181, 3), color=COLOR["theory"])
     ax.set(xlabel="angle between two wines, degrees", xlim=(0, 180), xticks=range(0, 181, 30))
-    ax.set(yticks=[], title=f"{how}: {wrong} of {count} held-out wines wrong")
+    ax.set(ylabel="pairs", yticks=[], title=f"{how}: {wrong} of {count} held-out wines wrong")
     return fig
 
 
@@ -86,8 +86,8 @@ def bias(beta: float, alpha: float) -> Figure:
     x, y = _body_mass()
     grid, curve, _ = _curve(beta, alpha)
     fig, ax = new_axes(height=3.2)
-    ax.plot(x[::3, 0], y[::3], ".", color=COLOR["sample"], ms=4, label="patients (every third)")
-    ax.plot(grid, curve, color=COLOR["linear"], lw=2.5, label="fit")
+    ax.plot(x[::3, 0], y[::3], ".", color=COLOR["data"], ms=4, label="patients (every third)")
+    ax.plot(grid, curve, color=COLOR["theory"], lw=2.5, label="fit")
     ax.axvline(0, color=INK, lw=0.6)
     ax.set(xlabel="body mass index, standardized", ylabel="progression", ylim=(-60, 370))
     ax.set(xlim=(-3, 4.5), title=f"bias {beta:g}, ridge {alpha:g}")

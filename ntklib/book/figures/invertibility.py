@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ntklib import kappa, relu_ntk
 from ntklib._validate import Array
-from ntklib.book.figures.style import COLOR, INK, new_axes
+from ntklib.book.figures.style import COLOR, new_axes
 
 # Two antipodal pairs and a fifth point without partner, in degrees.
 FIXED = np.array([10.0, 190.0, 50.0, 230.0, 80.0])
@@ -38,10 +38,25 @@ def _circle(ax: Axes) -> None:
     ax.axis("off")
 
 
-def traveller(degrees: float) -> Figure:
+def _degrees(ax: Axes) -> None:
+    """Marks at the four quarters of the circle."""
+    for quarter, ha, va in (
+        (0, "left", "center"),
+        (90, "center", "bottom"),
+        (180, "right", "center"),
+        (270, "center", "top"),
+    ):
+        x, y = _on_circle(quarter)[0]
+        ax.plot([0.94 * x, 1.06 * x], [0.94 * y, 1.06 * y], color=COLOR["muted"], lw=1)
+        ax.text(1.17 * x, 1.17 * y, f"{quarter}°", ha=ha, va=va, fontsize=10)
+
+
+def traveler(degrees: float) -> Figure:
     """Smallest eigenvalue of six points on the circle as one of them moves."""
-    fig, (upper, lower) = new_axes(2, height=4.4, height_ratios=(1, 1))
+    fig, (upper, lower) = new_axes(2, height=4.6, height_ratios=(6, 5))
     _circle(upper)
+    _degrees(upper)
+    upper.set(xlim=(-1.7, 1.7), ylim=(-1.5, 1.5))
     for a, b in ((0, 1), (2, 3)):
         upper.plot(*_on_circle(FIXED[[a, b]]).T, color=COLOR["muted"], lw=1, ls=":")
     upper.plot(*_on_circle(FIXED).T, "o", color=COLOR["data"])
@@ -49,14 +64,14 @@ def traveller(degrees: float) -> Figure:
     grid = np.arange(0.0, 360.5, 1.0)
     lower.plot(grid, [_smallest(g) for g in grid], color=COLOR["theory"])
     lower.plot(degrees, _smallest(degrees), "D", color=COLOR["forbidden"], ms=9)
-    lower.set(xlabel="sixth point, degrees", ylabel=r"$\lambda_{\min}(K)$")
+    lower.set(xlabel="sixth point (degrees)", ylabel=r"$\lambda_{\min}(K)$")
     lower.set(xlim=(-5, 365), ylim=(-0.003, None))
     lower.set_xticks([0, 90, 180, 270, 360])
     return fig
 
 
-def traveller_alt(degrees: float) -> str:
-    """What a frame of `traveller` shows, in words."""
+def traveler_alt(degrees: float) -> str:
+    """What a frame of `traveler` shows, in words."""
     value = _smallest(degrees)
     where = "is singular" if value < 1e-9 else f"has smallest eigenvalue {value:.4f}"
     return (
@@ -111,9 +126,8 @@ def polygon(n: int) -> Figure:
     null = values < 1e-10
     index = np.arange(1, n + 1)
     right.bar(index[~null], values[~null], color=COLOR["theory"])
-    right.plot(index[null], np.zeros(null.sum()), "X", color=COLOR["forbidden"], ms=9)
-    right.axhline(0, color=INK, lw=0.8)
-    right.set(xlabel="index", ylabel="eigenvalue", ylim=(-0.08, 1.9), xlim=(0.3, 14.7))
+    right.plot(index[null], np.full(null.sum(), 0.07), "X", color=COLOR["forbidden"], ms=9)
+    right.set(xlabel="index", ylabel="eigenvalue", ylim=(0, 1.9), xlim=(0.3, 14.7))
     right.set_xticks([1, 5, 10, 14])
     right.set_title(f"{n} corners, nullity {int(null.sum())}")
     return fig

@@ -20,7 +20,8 @@ ALT = {
         "12, on a logarithmic axis. The singular value decomposition of J starts near 15 digits "
         "and loses one digit for each factor of ten. The two Gram forms start there too and lose "
         "two digits for each factor of ten; they run out near ten to the seven. Two thin straight "
-        "lines of slopes minus one and minus two show what the proposition predicts."
+        "lines of slopes minus one and minus two, the second down to zero at ten to the eight, "
+        "show what the proposition predicts."
     ),
 }
 # The plane of the first figure: orthonormal directions, and where L is least.
@@ -107,11 +108,12 @@ def descent(step: float) -> Figure:
     upper.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     upper.set_title(rf"step = {step:g} / $\lambda_{{\max}}$")
     t = np.arange(STEPS + 1)
-    for direction, size, style in ((V1, 1.0, "-"), (V2, second, "--")):
-        label = rf"$\sigma$ = {size:g}"
+    for name, direction, size, style in (("steep", V1, 1.0, "-"), ("flat", V2, second, "--")):
+        label = rf"{name}," "\n" rf"$\sigma$ = {size:g}"
         lower.semilogy(t, np.abs((walk - CENTER) @ direction) + 1e-12, style, label=label)
         lower.lines[-1].set_color(COLOR["theory"] if style == "-" else COLOR["gate"])
-    lower.set(xlabel="steps", title="gap by direction", ylim=(1e-4, 1e3))
+    lower.set(xlabel="steps $t$", ylabel=r"$|\langle v_k,\,w_t-\hat w\rangle|$", ylim=(1e-4, 1e3))
+    lower.set_title("gap by direction")
     lower.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
@@ -119,12 +121,14 @@ def descent(step: float) -> Figure:
 def descent_alt(step: float) -> str:
     """What a frame of `descent` shows, in words."""
     rates = [abs(1 - step), abs(1 - step * 0.35**2)]
-    steep = "shrinks" if rates[0] < 1 - 1e-9 else "stays" if rates[0] < 1 + 1e-9 else "grows"
+    steep = f"it {'shrinks' if rates[0] < 1 else 'grows'} by the factor {rates[0]:.2f} each step"
+    if abs(rates[0] - 1) < 1e-9:
+        steep = "it keeps its size"
     return (
         f"Above: a path of gradient descent with step {step:g} over the largest eigenvalue, on "
         f"elliptic level lines. Below: the gap to the minimizer on a logarithmic axis, along the "
-        f"steep direction, where it {steep} by the factor {rates[0]:.2f} each step, and along the "
-        f"flat one, where it shrinks by the factor {rates[1]:.2f}."
+        f"steep direction, where {steep}, and along the flat one, where it shrinks by the factor "
+        f"{rates[1]:.2f} each step."
     )
 
 
@@ -138,7 +142,7 @@ def _circle(phi: Array) -> Array:
 
 
 def _twins(gap: float) -> tuple[Array, Array, float]:
-    """Angles, predictions on the circle, and distance travelled."""
+    """Angles, predictions on the circle, and distance traveled."""
     net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5), doubled=True)
     phi = np.concatenate([OTHERS, [TWIN_ANGLE - gap / 2, TWIN_ANGLE + gap / 2]])
     fit = net.linearize(W0).fit(_circle(phi), _twin_labels())
@@ -158,7 +162,7 @@ def twins(gap: float) -> Figure:
     ax.plot(phi[-2:], _twin_labels()[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbors")
     ax.set(xlabel="position on the circle", ylim=(-4.5, 6.8))
     ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
-    ax.set_title(rf"gap {gap:g}: distance travelled {distance:.2f}")
+    ax.set_title(rf"gap {gap:g}: distance traveled {distance:.2f}")
     fig.legend(loc="outside lower center", ncols=3)
     return fig
 
@@ -277,15 +281,14 @@ def digits_lost() -> Figure:
     digits = _digits()
     fig, ax = new_axes(height=3.4)
     logs = np.log10(CONDITIONS)
-    for slope in (1, 2):
-        name = "slopes −1 and −2" if slope == 1 else None
-        ax.plot(
-            CONDITIONS, np.maximum(16 - slope * logs, 0), color=COLOR["muted"], lw=1, label=name
-        )
+    for slope, name in ((1, "slopes −1 and −2"), (2, None)):
+        left = 16 - slope * logs
+        left[left < 0] = np.nan  # there are no digits left to lose
+        ax.plot(CONDITIONS, left, color=COLOR["muted"], lw=1, label=name)
     series = (
         (r"SVD of $J$", "o-", COLOR["theory"]),
-        (r"$(J^\top\!J)^{+}J^\top r$", "s--", COLOR["linear"]),
-        (r"$J^\top(JJ^\top)^{+}r$", "x-", COLOR["gate"]),
+        (r"$(J^{\mathsf{T}}J)^{+}J^{\mathsf{T}}r$", "s--", COLOR["linear"]),
+        (r"$J^{\mathsf{T}}(JJ^{\mathsf{T}})^{+}r$", "x-", COLOR["gate"]),
     )
     for column, (label, style, color) in enumerate(series):
         ax.semilogx(CONDITIONS, digits[:, column], style, color=color, ms=5, lw=1.3, label=label)

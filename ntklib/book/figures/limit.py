@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 from scipy import stats
 
 from ntklib import ShallowNetwork, gate_kernel, relu_ntk, with_bias
@@ -26,9 +27,9 @@ ALT = {
     "means": (
         "Three jagged curves against the width from 1 to 16384 on a logarithmic axis. Each is the "
         "fraction of neurons active on both points of a pair. They jump at small widths, calm "
-        "down, and end on three horizontal lines, the limits, one of them at one half. A funnel "
-        "around each line narrows like one over the square root of the width and contains its "
-        "curve."
+        "down, and end on three dashed horizontal lines, the limits, one of them at one half. A "
+        "shaded funnel around each line narrows like one over the square root of the width and "
+        "contains its curve."
     ),
     "errors": (
         "Log-log plot of the Frobenius error against the width from 2 to 4096. Twenty dots at each "
@@ -40,16 +41,16 @@ ALT = {
         "orthonormal points: the exact probability is a sawtooth that falls almost twice as "
         "steeply as the straight line of the bound above it. Below, 20 random points in ten "
         "dimensions, width on a logarithmic axis: the measured probability drops from one at "
-        "width 4 to less than one in a hundred at width 24, and triangles on the lower edge mark "
+        "width 4 to less than one in a hundred at width 24, and triangles on the axis mark "
         "the two larger widths at which no network failed; the bound stays at one up to several "
         "hundred neurons, and then drops."
     ),
     "laziness": (
-        "Two log-log panels of the gap between the network and its linearization against the "
-        "width. Above, at the fit: four falling lines, doubled tanh the lowest and steepest with "
-        "slope about minus one, the others above it with slopes between minus 0.7 and minus one. "
-        "Below, the ReLU at the worst weights in a ball of radius one: dots along a line of slope "
-        "minus one sixth, and the bound above them, three to four times as high."
+        "Two log-log panels of the largest gap between the network and its linearization against "
+        "the width. Above, at the fit: four falling lines, doubled tanh the lowest and steepest, "
+        "with slope about minus one, the others above it with slopes between minus 0.7 and minus "
+        "one. Below, the ReLU at the worst weights in a ball of radius one: dots along a line of "
+        "slope minus one sixth, and the bound above them, three to four times as high."
     ),
 }
 POINTS = 40
@@ -126,18 +127,25 @@ def gram_and_limit_alt(m: int) -> str:
 
 
 def running_means(
-    widths: np.ndarray, paths: Sequence[np.ndarray], limits: Sequence[float]
+    widths: np.ndarray,
+    paths: Sequence[np.ndarray],
+    limits: Sequence[float],
+    pairs: Sequence[tuple[int, int]],
 ) -> Figure:
-    """Averages over the first m neurons against m, each in its funnel."""
-    fig, ax = new_axes(height=3.6)
+    """Averages over the first m neurons against m, each in its funnel; pairs count from 0."""
+    fig, ax = new_axes(height=3.8)
     kept = np.unique(np.geomspace(1, len(widths), 300).astype(int)) - 1
     m = widths[kept]
     funnel = np.array([hoeffding_deviation(5, int(w), 0.05) for w in m])
     colors = (COLOR["network"], COLOR["linear"], COLOR["gate"])
-    for path, limit, color in zip(paths, limits, colors, strict=True):
+    for path, limit, (i, k), color in zip(paths, limits, pairs, colors, strict=True):
         low, high = np.clip(limit - funnel, 0, 1), np.clip(limit + funnel, 0, 1)
-        ax.fill_between(m, low, high, color=color, alpha=0.12, lw=0)
-        ax.plot(m, path[kept], color=color, lw=1.2)
+        ax.fill_between(m, low, high, color=color, alpha=0.05, lw=0)
+        # Where the funnel is wider than [0, 1] it has no edge.
+        for edge, inside in ((low, low > 0), (high, high < 1)):
+            ax.plot(m[inside], edge[inside], color=color, alpha=0.5, lw=0.8)
+        name = f"$x_{i + 1}$ and itself" if i == k else f"$x_{i + 1}$ and $x_{k + 1}$"
+        ax.plot(m, path[kept], color=color, lw=1.4, label=name)
         ax.axhline(limit, color=color, ls="--", lw=1)
         ax.annotate(
             f"{limit:.3f}",
@@ -149,6 +157,8 @@ def running_means(
         )
     ax.set(xscale="log", xlim=(1, widths[-1]), ylim=(-0.02, 1.02))
     ax.set(xlabel="width $m$", ylabel=r"average of $Z_1,\ldots,Z_m$")
+    _plain_ticks(ax)
+    fig.legend(loc="outside upper center", ncols=3, handlelength=1.4, columnspacing=1.6)
     return fig
 
 
@@ -170,15 +180,15 @@ def coins(theta: int, m: int) -> Figure:
     """Exact law of the fraction of neurons active on two points, and what networks show."""
     q, law, seen = _coins(theta, m)
     fraction = np.arange(m + 1) / m
-    fig, ax = new_axes(height=3.2)
+    fig, ax = new_axes(height=3.5)
     drawn = law > 1e-4
     ax.bar(fraction[drawn], law[drawn], 0.8 / m, color=COLOR["theory"], alpha=0.5, label="binomial")
     drawn = seen > 0
     ax.plot(fraction[drawn], seen[drawn], "o", ms=4, color=COLOR["sample"], label="1000 networks")
-    ax.axvline(q, color=COLOR["theory"], ls="--", lw=1.2)
-    ax.set(xlim=(-0.12, 1.12), ylim=(0, None), title=f"θ = {theta}°, m = {m}, q = {q:.3f}")
-    ax.set(xlabel=r"$k_m(x,x')\,/\,(\varepsilon^2\langle x,x'\rangle)=N/m$", ylabel="probability")
-    ax.legend(loc="upper right", fontsize="small")
+    ax.axvline(q, color=COLOR["theory"], ls="--", lw=1.2, label="mean $q$")
+    ax.set(xlim=(-0.15, 1.15), ylim=(0, None), title=f"θ = {theta}°, m = {m}, q = {q:.3f}")
+    ax.set(xlabel="share of common open gates, $N/m$", ylabel="probability")
+    fig.legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1.6)
     return fig
 
 
@@ -232,8 +242,18 @@ def chernoff(
     lower.loglog(trial[some], measured[some], "o-", color=COLOR["sample"], label="measured")
     if not some.all():
         none = trial[~some]
-        low = np.full(len(none), 1.5e-3)
-        lower.plot(none, low, "v", mfc="none", mew=1.4, color=COLOR["sample"], label="none failed")
+        # Half a marker above the axis, so that its tip is on it.
+        tip = lower.get_xaxis_transform() + ScaledTranslation(0, 4 / 72, fig.dpi_scale_trans)
+        lower.plot(
+            none,
+            np.zeros(len(none)),
+            "v",
+            mfc="none",
+            mew=1.4,
+            color=COLOR["sample"],
+            label="none failed",
+            transform=tip,
+        )
     wide = np.unique(np.geomspace(3, 3000, 60).astype(int))
     line = [chernoff_failure(points, int(m)) for m in wide]
     lower.plot(wide, line, color=COLOR["forbidden"], ls="--", label="Chernoff")
@@ -297,16 +317,17 @@ def laziness(
     fig, (upper, lower) = new_axes(2, height=5.2)
     for (activation, doubled), values in gaps.items():
         color = COLOR["network"] if activation == "tanh" else COLOR["gate"]
-        name = f"{activation}, doubled" if doubled else activation
+        name = {"relu": "ReLU"}.get(activation, activation) + (", doubled" if doubled else "")
         style, marker = "-" if doubled else ":", "o" if activation == "tanh" else "s"
         upper.loglog(widths_fit, values, style, marker=marker, ms=4, color=color, label=name)
-    upper.set(title="at the fit", xlabel="width $m$", ylabel="$|F-F_0|$")
+    upper.set(title="at the fit", xlabel="width $m$", ylabel="largest $|F-F_0|$")
     upper.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     lower.loglog(widths, worst, "o", ms=5, color=COLOR["gate"], label="worst weights")
     limit = worst[-1] * (widths / widths[-1]) ** (-1 / 6)
     lower.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="slope −1/6")
     lower.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound")
-    lower.set(title="worst in a ball", xlabel="width $m$", ylabel="$|F-F_0|$", ylim=(1e-2, 1))
+    lower.set(title="worst in a ball", xlabel="width $m$", ylabel="largest $|F-F_0|$")
+    lower.set_ylim(1e-2, 1)
     lower.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     _plain_ticks(upper, lower)
     return fig

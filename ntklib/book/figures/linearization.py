@@ -365,8 +365,9 @@ def fan(spread: float) -> Figure:
     upper.set_title(f"{count} pattern{'s' * (count > 1)}")
     ranks = [_fan(float(s))[2] for s in SPREADS]
     bounds = [2 * (_fan(float(s))[1].max() + 1) for s in SPREADS]
-    lower.plot(SPREADS, bounds, "--", color=COLOR["forbidden"], label="2 × patterns")
-    lower.plot(SPREADS, ranks, color=COLOR["theory"], label="rank J")
+    step = {"drawstyle": "steps-mid"}  # whole numbers jump
+    lower.plot(SPREADS, bounds, "--", color=COLOR["forbidden"], label="2 × patterns", **step)
+    lower.plot(SPREADS, ranks, color=COLOR["theory"], label="rank J", **step)
     lower.plot(spread, rank, "o", color=COLOR["data"], zorder=3)
     lower.set(xlabel="opening of the fan", ylim=(0, 26), title=f"rank J = {rank}")
     lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])

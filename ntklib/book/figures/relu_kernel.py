@@ -16,7 +16,7 @@ from ntklib import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_b
 from ntklib._validate import Array
 from ntklib.book.figures.style import COLOR, INK, new_axes
 
-DRAWS = 80
+DRAWS = 40
 # The fixed point of the figure `upstairs`, and the range that both points share.
 FIXED = 0.6
 UNIT_ROUNDOFF = 2.0**-53
@@ -68,7 +68,7 @@ def wedge(degrees: int) -> Figure:
     theta = math.radians(degrees)
     share = (180 - degrees) / 360
     inside = _both_open(theta)
-    fig, (upper, lower) = new_axes(2, height=5.6, height_ratios=(9, 4))
+    fig, (upper, lower) = new_axes(2, height=5.6, height_ratios=(8, 5))
     # At a small angle the two names would sit on each other.
     names = ("$x$", "$x'$") if degrees > 12 else ("$x, x'$", "")
     _half_plane(upper, 0.0, COLOR["network"], "-", names[0])
@@ -91,10 +91,20 @@ def wedge(degrees: int) -> Figure:
     lower.axhline(0, color=COLOR["muted"], lw=0.7)
     lower.plot(grid, kappa(grid), color=COLOR["theory"], label=r"$\kappa(t)$")
     estimate, error = t * inside.mean(), abs(t) * math.sqrt(share * (1 - share) / DRAWS)
-    lower.plot([t, t], [estimate - error, estimate + error], color=COLOR["sample"])
-    lower.plot([t], [estimate], "s", mfc="none", mec=COLOR["sample"], ms=9, label="from the dots")
     lower.plot([t], [t * share], "D", color=COLOR["theory"], ms=6, label="at this angle")
-    lower.set(xlabel=r"$t=\cos\theta$", xlim=(-1.1, 1.1), ylim=(-0.16, 0.62))
+    lower.errorbar(
+        [t + 0.06],  # beside the other, which would cover it
+        [estimate],
+        [error],
+        fmt="s",
+        color=INK,
+        mfc="none",
+        ms=5,
+        elinewidth=1.2,
+        capsize=3,
+        label="from the dots",
+    )
+    lower.set(xlabel=r"$t=\cos\theta$", xlim=(-1.1, 1.16), ylim=(-0.2, 0.7))
     lower.set_xticks([-1, 0, 1])
     lower.set_title(rf"$\kappa$ = {_decimals(t * share)}")
     lower.legend(loc="upper left", handlelength=1.4)
@@ -187,7 +197,7 @@ def angle_errors() -> Figure:
         ax.loglog(theta, np.maximum(ours, _FLOOR), "x", ms=5, color=blue)
         ax.axhline(math.acos(1 - 2 * (d + 2) * UNIT_ROUNDOFF), ls="--", color=red, lw=1.4)
         ax.axhline(_angles_bound(d), ls=":", color=blue, lw=1.8)
-        ax.set(ylim=(3e-18, 1e-6), xlabel=name, xticks=[1e-15, 1e-10, 1e-5, 1])
+        ax.set(ylim=(3e-18, 1e-6), xlabel=name, xticks=[1e-15, 1e-10, 1e-5])
     axes[0].set_ylabel("absolute error")
     axes[1].set_yticklabels([])
     names = ["arccos", "angles", "bound for arccos", "bound for angles"]
@@ -212,39 +222,43 @@ def upstairs(x: float, beta: float) -> Figure:
     """Two numbers, their lift to the circle and their bias line; three kernels along the line."""
     pair = np.array([[FIXED], [x]])
     grid = np.linspace(-1, 1, 201)[:, None]
-    fig, (left, right) = new_axes(ncols=2, height=3.1)
-    left.plot(*_on_circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
-    left.plot([-1.25, 1.25], [beta, beta], "--", color=COLOR["linear"], lw=1.4)
-    left.axhline(0, color=INK, lw=0.8)
+    fig, (upper, lower) = new_axes(2, height=5.3, height_ratios=(3, 2))
+    upper.plot(*_on_circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
+    upper.plot([-1.25, 1.25], [beta, beta], "--", color=COLOR["linear"], lw=1.4)
+    upper.axhline(0, color=INK, lw=0.8)
     for (point,), marker in zip(pair, ("o", "D"), strict=True):
         up = lift([[point]])[0]
-        left.plot([point, point], [0, max(up[1], beta)], color=COLOR["muted"], lw=0.8)
-        left.plot([0, up[0]], [0, up[1]], color=COLOR["truth"], lw=1.6)
-        left.plot([0, point], [0, beta], "--", color=COLOR["linear"], lw=1.6)
-        left.plot(*up, marker, color=COLOR["truth"], ms=7)
-        left.plot(point, beta, marker, color=COLOR["linear"], ms=7)
-        left.plot(point, 0, marker, color=INK, ms=7)
+        upper.plot([point, point], [0, max(up[1], beta)], color=COLOR["muted"], lw=0.8)
+        upper.plot([0, up[0]], [0, up[1]], color=COLOR["truth"], lw=1.6)
+        upper.plot([0, point], [0, beta], "--", color=COLOR["linear"], lw=1.6)
+        upper.plot(*up, marker, color=COLOR["truth"], ms=7)
+        upper.plot(point, beta, marker, color=COLOR["linear"], ms=7)
+        upper.plot(point, 0, marker, color=INK, ms=7)
+    # The line of the largest bias needs more room.
+    top = max(1.12, beta + 0.12)
     # One name where the two points are one.
     names = {FIXED: "$x_0$", x: "$x$"} if x != FIXED else {FIXED: "$x=x_0$"}
     for point, name in names.items():
-        left.text(point, -0.36, name, ha="center", va="baseline")
-    left.set(xlim=(-1.3, 1.3), ylim=(-0.55, 2.12), aspect="equal")
-    left.axis("off")
+        upper.text(point, -0.16 * (top + 0.27), name, ha="center", va="baseline")
+    upper.set(xlim=(-1.3, 1.3), ylim=(-0.27, top), aspect="equal", title="lift and bias")
+    upper.axis("off")
     curves = (
         (lambda p: p, ":", INK, "plain"),
         (lift, "-", COLOR["truth"], "lift"),
         (lambda p: with_bias(p, beta), "--", COLOR["linear"], "bias"),
     )
     for up_map, style, color, name in curves:
-        right.plot(
+        lower.plot(
             grid[:, 0], relu_ntk(up_map(grid), up_map(pair[:1])), style, color=color, label=name
         )
-        right.plot(x, relu_ntk(up_map(pair))[0, 1], "D", color=color, ms=6)
-    right.axvline(FIXED, color=COLOR["muted"], lw=0.8)
-    right.set(xlabel="position $x$", title="$k(x, x_0)$", xlim=(-1.08, 1.08))
-    right.set_xticks([-1, 0, FIXED, 1], ["\N{MINUS SIGN}1", "0", "$x_0$", "1"])
-    right.set_ylim(*{0.5: (-0.1, 0.72), 1.0: (-0.1, 1.0), 2.0: (-0.1, 2.6)}.get(beta, (None, None)))
-    right.legend(loc="upper left")
+        # The plain one is a ring, which shows where it meets the lift.
+        ring = {"ms": 10, "mfc": "none", "mew": 1.4} if name == "plain" else {"ms": 6}
+        lower.plot(x, relu_ntk(up_map(pair))[0, 1], "D", color=color, **ring)
+    lower.axvline(FIXED, color=COLOR["muted"], lw=0.8)
+    lower.set(xlabel="position $x$", title="$k(x, x_0)$", xlim=(-1.08, 1.08))
+    lower.set_xticks([-1, 0, FIXED, 1], ["\N{MINUS SIGN}1", "0", "$x_0$", "1"])
+    lower.set_ylim(*{0.5: (-0.1, 0.72), 1.0: (-0.1, 1.0), 2.0: (-0.1, 3.4)}.get(beta, (None, None)))
+    lower.legend(loc="upper left")
     return fig
 
 
@@ -254,9 +268,9 @@ def upstairs_alt(x: float, beta: float) -> str:
     plain, lifted, biased = (relu_ntk(up)[0, 1] for up in (pair, lift(pair), with_bias(pair, beta)))
     here = f"{x:g}".replace("-", "\N{MINUS SIGN}")
     return (
-        f"Left: the numbers x_0 = {FIXED} and x = {here} on a line, each carried straight up to "
+        f"Above: the numbers x_0 = {FIXED} and x = {here} on a line, each carried straight up to "
         f"the unit circle by the lift and up to the line at height {beta:g} by the bias, with the "
-        "rays from the origin through the carried points. Right: three kernels between x_0 and x "
+        "rays from the origin through the carried points. Below: three kernels between x_0 and x "
         f"along the line, with a thin vertical line at x_0. Here the plain kernel is "
         f"{_decimals(plain)}, with the lift {_decimals(lifted)}, with the bias {_decimals(biased)}."
     )

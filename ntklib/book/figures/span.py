@@ -170,7 +170,7 @@ def fibre(m: int) -> Figure:
     ax.plot([], [], color=COLOR["linear"], ls="--", label=r"$F_0(x_i;\cdot)$")
     ax.plot([], [], color=COLOR["network"], label=r"$F(x_i;\cdot)$")
     ax.set(xlabel="distance moved in a direction of ker $J$", ylabel="value at five inputs")
-    ax.set(title=f"width m = {m}", ylim=(-4, 4), xlim=(-3, 3))
+    ax.set(title=f"width {m}", ylim=(-4, 4), xlim=(-3, 3))
     ax.legend(loc="upper center", ncols=2)
     return fig
 
@@ -250,19 +250,22 @@ def descent(start_at: float) -> Figure:
     fig, (upper, lower) = new_axes(2, height=5.4, height_ratios=(3, 2))
     _plane(upper)
     _segment(upper, _point(SEEN, -3), _point(SEEN, 3), color=COLOR["muted"], ls="--", lw=1.2)
-    upper.plot(*network.T, "^-", ms=3.5, lw=1, color=COLOR["network"], label="on $F$")
     upper.plot(*linear[0], "o", ms=10, mfc="none", color=INK, label="start")
-    upper.plot(*linear.T, "o-", ms=4.5, lw=1, color=COLOR["linear"], label="on $F_0$")
+    upper.plot(*network.T, "^-", ms=3.5, lw=1, color=COLOR["network"], label="path on $F$")
+    upper.plot(*linear.T, "o--", ms=4.5, lw=1, color=COLOR["linear"], label="path on $F_0$")
     upper.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small",
                 columnspacing=0.8, handletextpad=0.4)  # fmt: skip
     x = LINE[:, 0]
     end = _tiny()[0](LINE, linear[-1][:, None])
-    lower.plot(x, end, color=COLOR["linear"], label="end, on $F_0$")
-    lower.plot(x, TINY(LINE, network[-1][:, None]), color=COLOR["network"], ls="--", label="on $F$")
-    lower.plot(TRAIN[:, 0], _values(SEEN, 0, TRAIN), "o", color=COLOR["data"], zorder=4)
+    lower.plot(x, TINY(LINE, network[-1][:, None]), color=COLOR["network"], label="trained $F$")
+    lower.plot(x, end, color=COLOR["linear"], ls="--", label="trained $F_0$")
+    lower.plot(
+        TRAIN[:, 0], _values(SEEN, 0, TRAIN), "o", color=COLOR["data"], zorder=4, label="$y_1$"
+    )
+    lower.axvline(TEST[0, 0], ymax=0.8, color=COLOR["muted"], ls=":", lw=1.2)
     lower.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
     lower.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
-    lower.legend(loc="upper left")
+    lower.legend(loc="upper left", ncols=3, fontsize="small")
     return fig
 
 
@@ -271,12 +274,14 @@ def descent_alt(start_at: float) -> str:
     linear, network = _descent(start_at)
     test = _tiny()[0](TEST, linear[-1][:, None])[0]
     across = _tiny()[2]
+    short = (_values(SEEN, 0, TRAIN) - TINY(TRAIN, network[-1][:, None]))[0]
     drift = float((network[-1] - network[0]) @ across)
     return (
         f"Descent starts {start_at:g} beside w_0 in the unseen direction. On the linearized "
         "network it runs straight, parallel to S, to the dashed line where the training value is "
         f"right, and ends with test value {test:.2f}. On the network itself the path drifts by "
-        f"{drift:.2f} in the unseen direction."
+        f"{drift:.2f} in the unseen direction. Below: the functions at the ends of the two paths. "
+        f"The linearized network has the training value, the network is {short:.2f} below it."
     )
 
 
@@ -286,14 +291,15 @@ def features(x: float) -> Figure:
     wide = np.linspace(-3.0, 3.0, 121)[:, None]
     curve, here = lin.jacobian(wide), lin.jacobian([[x]])[0]
     others, places = lin.jacobian(FIXED), ((5, 8), (-14, 5), (-4, 5))
-    fig, (upper, lower) = new_axes(2, height=4.6, height_ratios=(3, 4))
+    fig, (upper, lower) = new_axes(2, height=5.0, height_ratios=(3, 4))
     upper.plot(*curve.T, color=COLOR["muted"], lw=1.2)
     arrow = {"arrowstyle": "->", "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
     for i, (g, place) in enumerate(zip(others, places, strict=True)):
         upper.annotate("", g, (0, 0), arrowprops={**arrow, "color": INK})
         upper.annotate(f"$z_{i + 1}$", g, place, textcoords="offset points")
     upper.annotate("", here, (0, 0), arrowprops={**arrow, "lw": 2.8, "color": COLOR["accent"]})
-    upper.set(xlim=(-1.7, 1.7), ylim=(-0.8, 0.8), title="gradients in weight space")
+    upper.set(xlim=(-1.7, 1.7), ylim=(-0.8, 0.8), title="gradients in weight space",
+              xlabel="$w_1$", ylabel="$w_2$")  # fmt: skip
     upper.set_aspect("equal")
     upper.set_xticks([-1, 0, 1])
     upper.set_yticks([-0.5, 0, 0.5])
@@ -339,7 +345,9 @@ def expansion(second: float) -> Figure:
     ax.plot(ARC, sections @ alpha, color=COLOR["linear"], lw=2.2, label="their sum")
     ax.plot(CENTERS, K @ alpha, "o", color=COLOR["data"], zorder=4)
     ax.set(xlabel="position on the circle", ylim=(-1.5, 1.9), xlim=(0, 2 * np.pi))
-    ax.set(title=rf"$\alpha=({alpha[0]:g},\ {alpha[1]:g},\ {alpha[2]:g})$")
+    # In braces a minus is a sign, without the room of a difference.
+    entries = r",\ ".join(f"{a:g}".replace("-", "{-}") for a in alpha)
+    ax.set(title=rf"$\alpha=({entries})$")
     ax.set_xticks([0, *CENTERS, 2 * np.pi], ["0", "$x_1$", "$x_2$", "$x_3$", "2π"])
     ax.legend(loc="upper right", ncols=2, fontsize="small")
     return fig

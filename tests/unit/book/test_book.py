@@ -52,7 +52,8 @@ def test_fmt_refuses_what_it_cannot_round():
     ("text", "parts"),
     [
         ("rank-deficient, 40 000", "rank-deficient, 40\u00a0000"),
-        ("K_m^+ u, K_mm, w_0", "K_{m}^{+} u, K_mm, w_{0}"),
+        ("K_m^+ u, K_mm, w_0^2", "K_{m}^{+} u, K_mm, w_{0}^{2}"),
+        ("w_0 is u^2, 6 x 6 - 1", "w_{0} is u^{2}, 6\u00a0×\u00a06\u00a0−\u00a01"),
         ("1e-10, -2.5e-09, 1e5", "10^{−10}, −2.5\u00a0·\u00a010^{−9}, 10^{5}"),
         ("eps^2 <x, x'> <= sqrt(2), alphas", "ε^{2} ⟨x, x′⟩\u00a0≤\u00a0√2, alphas"),
         ("y_c' of Euler's, sigma'(0), points' w'", "y_{c}′ of Euler’s, σ′(0), points’ w′"),
@@ -60,8 +61,13 @@ def test_fmt_refuses_what_it_cannot_round():
     ],
 )
 def test_typeset(text, parts):
-    marks = {"": "{}", "sub": "_{{{}}}", "sup": "^{{{}}}"}
+    marks = {"": "{}", "sub": "_{{{}}}", "sup": "^{{{}}}", "over": "^{{{}}}"}
     assert "".join(marks[place].format(part) for place, part in typeset(text)) == parts
+
+
+def test_an_exponent_stands_over_its_own_index_only():
+    places = [place for place, part in typeset("w_0 is u^2, w_0^2") if part]
+    assert places == ["", "sub", "", "sup", "", "sub", "over"]
 
 
 def test_show_prints_one_line(capsys):
