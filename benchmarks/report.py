@@ -78,10 +78,10 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         "### Time",
         "",
         f"Measured {results['date']} on {results['processor'].replace('(R)', '')}, "
-        f"{results['threads']} threads, {kinds}; load average before: "
-        f"{results['load_before']}. Standard Gaussian points in 784 dimensions. Entries: ratio "
-        "of the smallest times to that of `syrk`, and in parentheses the median of the ratios, round by round. *Lecture* is the kernel of {prf:ref}"
-        "`prp-relu-ntk`; *depth 3* has three hidden layers, all layers trained.",
+        f"{results['threads']} threads, {kinds}; load average before: {results['load_before']}. "
+        "Standard Gaussian points in 784 dimensions. Entries: ratio of the smallest times to that "
+        "of `syrk`, and in parentheses the median of the ratios, round by round. *Lecture* is the "
+        "kernel of {prf:ref}`prp-relu-ntk`; *depth 3* has three hidden layers, all layers trained.",
         "",
         *_speed(results["table"], names),
     ]
