@@ -137,10 +137,15 @@ NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?(?: \([\d.]+\))?")
 
 
 def straighten(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """In descriptions of names, take back quotes that were bent: "mean" is code, n' has a prime."""
+    """In descriptions of names, take back quotes that were bent: "mean" is code, n' has a prime.
+
+    What the extension for docstrings calls variables are attributes.
+    """
     for description in doctree.findall(addnodes.desc_content):
         for text in list(description.findall(nodes.Text)):
             straight = QUOTED.sub(r'"\1"', text)
+            if text == "Variables" and isinstance(text.parent, nodes.field_name):
+                straight = "Attributes"
             text.parent.replace(text, nodes.Text(PRIMED.sub("′", straight)))
 
 
@@ -244,7 +249,7 @@ RANGE = re.compile(r"(?<=\d)–(?=\d)")
 NAME = re.compile(r'(?<=<span class="pre">)ntklib\.[\w.]{27,}')
 
 # A name with a hyphen at the head of a column.
-HEAD = re.compile(r"(<th[^>]*><p>)(\w+-\w+)(</p>)")
+HEAD = re.compile(r"(<th[^>]*><p>)(\w{1,6}-\w{1,4})(</p>)")
 
 ET_AL = re.compile(r"\s+<em>et al\.</em>")
 

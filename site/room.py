@@ -33,17 +33,19 @@ _NAMED = _table(
     "alpha .64 beta .57 gamma .54 delta .44 epsilon .47 varepsilon .47 theta .47 kappa .58 "
     "lambda .58 mu .60 nu .53 pi .57 rho .52 sigma .57 tau .52 phi .60 varphi .65 psi .65 chi .63 "
     "omega .62 Sigma .72 Pi .75 Omega .72 Phi .72 Delta .83 Gamma .63 Lambda .69 Theta .78 "
-    "infty 1.0 partial .57 ell .42 top .78 dots 1.17 ldots 1.17 cdots 1.17 langle .39 rangle .39 "
-    "lVert .28 rVert .28 lvert .28 rvert .28 | .50 { .50 } .50 lceil .44 rceil .44 lfloor .44 "
-    "rfloor .44 exists .56 forall .56 nabla .83 prime .28 sum 1.22 prod 1.11 int .73 bigcup 1.0 "
+    "infty 1.0 partial .57 ell .42 top .78 dots 1.40 ldots 1.40 cdots 1.40 langle .39 rangle .39 "
+    "lVert .50 rVert .50 lvert .28 rvert .28 | .50 { .50 } .50 lceil .44 rceil .44 lfloor .44 "
+    "rfloor .44 exists .56 forall .56 nabla .83 prime .28 % .83 sum 1.22 prod 1.11 int .73 bigcup 1.0 "
     "bigcap 1.0 quad 1.0 qquad 2.0 , .17 ; .28 : .22 ! -.17"
 )
 _NAMED[" "] = 0.25
 _RELATIONS = _words(
-    "= < > le ge leq geq ne neq in notin approx sim simeq equiv to mapsto subset subseteq supset "
-    "mid perp propto rightarrow Rightarrow iff implies coloneqq prec succ preceq succeq"
+    "= < > le ge leq geq ne neq in notin approx sim simeq equiv subset subseteq supset mid perp "
+    "propto coloneqq prec succ preceq succeq"
 )
-_LONG = _words("ll gg longrightarrow xrightarrow iff implies")
+_LONG = _words("ll gg to mapsto rightarrow Rightarrow longrightarrow xrightarrow iff implies")
+# After these a sign is that of a number, and has no room around it.
+_BEFORE = _RELATIONS | _LONG | _words("( [ , ; { langle lvert quad qquad")
 _BINARY = _words("+ - times pm mp cup cap setminus oplus otimes")
 _DOTS = _words("cdot circ")
 _SILENT = _words(
@@ -109,7 +111,7 @@ def _natural(tex: str, *, script: bool = False) -> float:
             below, tex = _argument(tex)
             size = 1.0 if command == "dfrac" else 0.707
             parts = (_natural(part, script=size < 1) for part in (above, below))
-            total += size * max(parts) + (0.94 if command == "binom" else 0.24)
+            total += size * max(parts) + (0.94 if command == "binom" else 0.36)
         elif command == "sqrt":
             inside, tex = _argument(tex)
             total += _natural(inside, script=script) + 0.9
@@ -117,8 +119,11 @@ def _natural(tex: str, *, script: bool = False) -> float:
             _, tex = _argument(tex)
         elif command in ("text", "operatorname", "operatorname*", "mathrm", "textbf"):
             inside, tex = _argument(tex)
-            total += 0.49 * len(inside) + (0.17 if command.startswith("operator") else 0)
-        elif command in ("mathbb", "mathbf", "mathcal", "mathsf"):
+            total += _upright(inside) + (0.17 if command.startswith("operator") else 0)
+        elif command == "mathcal":
+            inside, tex = _argument(tex)
+            total += 0.98 * len(inside)
+        elif command in ("mathbb", "mathbf", "mathsf"):
             inside, tex = _argument(tex)
             total += 0.72 * len(inside)
         elif char is not None and char in "_^":
@@ -131,8 +136,13 @@ def _natural(tex: str, *, script: bool = False) -> float:
         else:
             widths = _LETTERS if command is None else _NAMED
             total += _one(command or char, widths, tight=script or first)
-        first = False
+        first = (command or char) in _BEFORE or (first and (command or char) in "{ &")
     return total
+
+
+def _upright(text: str) -> float:
+    narrow = {"f": 0.31, "i": 0.28, "j": 0.31, "l": 0.28, "t": 0.39, "r": 0.39, " ": 0.25}
+    return sum(0.74 if letter.isupper() else narrow.get(letter, 0.48) for letter in text)
 
 
 def _one(name: str, widths: dict[str, float], *, tight: bool) -> float:
