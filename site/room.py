@@ -35,8 +35,8 @@ _NAMED = _table(
     "omega .62 Sigma .72 Pi .75 Omega .72 Phi .72 Delta .83 Gamma .63 Lambda .69 Theta .78 "
     "infty 1.0 partial .57 ell .42 top .78 dots 1.40 ldots 1.40 cdots 1.40 langle .39 rangle .39 "
     "lVert .50 rVert .50 lvert .28 rvert .28 | .50 { .50 } .50 lceil .44 rceil .44 lfloor .44 "
-    "rfloor .44 exists .56 forall .56 nabla .83 prime .28 % .83 sum 1.22 prod 1.11 int .73 bigcup 1.0 "
-    "bigcap 1.0 quad 1.0 qquad 2.0 , .17 ; .28 : .22 ! -.17"
+    "rfloor .44 exists .56 forall .56 nabla .83 prime .28 % .83 sum 1.22 prod 1.11 int .73 "
+    "bigcup 1.0 bigcap 1.0 quad 1.0 qquad 2.0 , .17 ; .28 : .22 ! -.17"
 )
 _NAMED[" "] = 0.25
 _RELATIONS = _words(
