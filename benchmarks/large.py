@@ -138,7 +138,7 @@ def _digits(value: float) -> str:
 def table(results: dict[str, Any]) -> str:
     """The results in words and tables, for the book."""
     columns = {
-        "n": "$n$",
+        "n": "*n*",
         "build": "blocks,\u00a0s",
         "product": "product,\u00a0s",
         "recomputed": "recomputed,\u00a0s",

@@ -46,7 +46,7 @@ def _grid(header: list[str], rows: list[list[str]]) -> list[str]:
 
 def _speed(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
     return _grid(
-        ["kernel", "$n$", "dtype", f"syrk,{_}s", *names],
+        ["kernel", "*n*", "dtype", f"syrk,{_}s", *names],
         [
             [
                 row["kernel"],
@@ -156,7 +156,7 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         "",
     ]
     text += _grid(
-        ["kernel", "$n$", "$d$", f"ntklib,{_}s", "ratio"],
+        ["kernel", "*n*", "*d*", f"ntklib,{_}s", "ratio"],
         [
             [
                 r["kernel"],

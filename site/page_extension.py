@@ -139,8 +139,13 @@ NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?(?: \([\d.]+\))?")
 def straighten(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """In descriptions of names, take back quotes that were bent: "mean" is code, n' has a prime.
 
-    What the extension for docstrings calls variables are attributes.
+    What the extension for docstrings calls variables are attributes. And citations in docstrings
+    have the same ids over and over, which nothing links to.
     """
+    if next(doctree.findall(addnodes.desc_content), None):
+        for citation in doctree.findall(nodes.inline):
+            if "bibtex-citation" in citation["classes"]:
+                citation["ids"] = []
     for description in doctree.findall(addnodes.desc_content):
         for text in list(description.findall(nodes.Text)):
             straight = QUOTED.sub(r'"\1"', text)

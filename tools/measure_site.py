@@ -98,7 +98,8 @@ def settle(page: Page) -> None:
     page.evaluate(
         """async () => {
             const formulas = window.MathJax?.startup?.promise;
-            if (!formulas && document.querySelector(".math"))
+            const set = document.documentElement.dataset.maths === "ready";
+            if (!formulas && !set && document.querySelector(".math"))
                 throw new Error("MathJax is not there");
             const late = new Promise((_, reject) =>
                 setTimeout(() => reject(new Error("formulas are not set after a minute")), 60000));
