@@ -139,14 +139,14 @@ def table(results: dict[str, Any]) -> str:
     """The results in words and tables, for the book."""
     columns = {
         "n": "*n*",
-        "build": "blocks,\u00a0s",
-        "product": "product,\u00a0s",
-        "recomputed": "recomputed,\u00a0s",
-        "preconditioner": "preconditioner,\u00a0s",
-        "solve": "solve,\u00a0s",
+        "build": "blocks",
+        "product": "product",
+        "recomputed": "recomputed",
+        "preconditioner": "preconditioner",
+        "solve": "solve",
         "iterations": "steps",
         "test_rmse": "test error",
-        "memory_gib": "memory,\u00a0GB",
+        "memory_gib": "GB",
     }
     lines = [
         f"Measured {results['date']} on {results['machine']}. Unit points in 64 dimensions, ridge "
@@ -155,8 +155,9 @@ def table(results: dict[str, Any]) -> str:
         "",
         "The blocks of the triangle are computed once and kept in single precision. A product "
         "with a vector reads them; recomputed, it computes them anew. The preconditioner is made "
-        "of columns that are computed for it. The last step is the solver's, by conjugate "
-        "gradients with kept blocks.",
+        "of columns that are computed for it. *Solve* is conjugate gradients with the kept blocks, "
+        "*steps* their number, *test error* the root mean square on new noisy targets. Times are "
+        "in seconds; the last column is the peak of memory.",
         "",
         "| " + " | ".join(columns.values()) + " |",
         "|" + "|".join(["---"] * len(columns)) + "|",

@@ -34,7 +34,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
-from report import write_figure, write_table
+from report import LARGE, write_figure, write_table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -61,8 +61,6 @@ PYTHONS = {
 KERNELS = ("lecture", "depth 3")
 D = 784
 PAUSE = 0.1
-# From here on the matrices of all contenders together do not fit a laptop.
-LARGE = 8000
 
 
 class Contender:
@@ -429,7 +427,6 @@ def main() -> None:
         "date": date.today().isoformat(),
         "processor": processor(),
         "threads": len(os.sched_getaffinity(0)),
-        "load_before": round(os.getloadavg()[2], 2),
         "about": {name: a for name, a in about.items() if "error" not in a},
         "missing": missing,
         "table": table,

@@ -6,9 +6,9 @@ by convention, :math:`\sigma'(0)=1` for the ReLU.
 An activation can be given by name wherever this package asks for one. The names are ``relu``,
 ``leaky_relu`` (of slope 0.01), ``absolute``, ``identity``, ``square``, ``tanh``, ``erf``, ``exp``,
 ``sin``, ``cos``, ``gelu`` (:math:`\frac z2(1+\operatorname{erf}(z/\sqrt2))`), ``gaussian``
-(:math:`e^{-z^2}`) and ``rbf`` (:math:`\sin z+\cos z`). Under all of them but ``leaky_relu`` the
-module also holds the :class:`Activation` itself; :func:`leaky_relu`, :func:`monomial` and
-:func:`rectified_monomial` make one for each slope or degree.
+(:math:`e^{-z^2}`) and ``rbf`` (:math:`\sin z+\cos z`). Each name but
+``leaky_relu`` is also that of the :class:`Activation` itself in this module; :func:`leaky_relu`,
+:func:`monomial` and :func:`rectified_monomial` make one for each slope or degree.
 """
 
 from __future__ import annotations

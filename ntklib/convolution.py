@@ -10,7 +10,8 @@ the readout is one dense layer. In the NTK parameterization, with :math:`\mathca
     y^l &= \text{mean over windows of } \sigma(h^l),
 
 where :math:`y^0=x` and :math:`m_0=1`: the sum over the channels of the input is not divided by
-their number, as in :mod:`ntklib.deep`, to which all this comes down for one pixel. The readout is
+their number, as in :mod:`ntklib.deep`, to which all this comes down for one pixel and a window of
+one. The readout is
 :math:`F(x)=W_{L+1}\,\omega\cdot y^L/\sqrt{Pm_L}+b_{L+1}\beta` on all :math:`P` pixels
 (``"flatten"``), or the same on the mean over pixels, with :math:`P=1` (``"mean"``).
 

@@ -20,7 +20,7 @@ from layer to layer :cite:p:`jacot2018ntk,lee2019wide,arora2019exact`:
 where :math:`(u,v)` is centered Gaussian with the covariance :math:`K^l` of the two points,
 :math:`\Theta^1=t_1K^1`, and :math:`t_l` is 1 when layer :math:`l` is trained and 0 when it is not.
 
-What is computed. Let :math:`a` and :math:`a'` be the standard deviations of :math:`u` and
+To compute this, let :math:`a` and :math:`a'` be the standard deviations of :math:`u` and
 :math:`v`, and divide by them: :math:`\rho=K^l/(aa')` and :math:`T=\Theta^l/(aa')`. Let
 :math:`e^2=\mathbb E[\sigma(u)^2]` and :math:`e'^2=\mathbb E[\sigma(v)^2]`. The activation takes
 :math:`\rho` to the correlation :math:`r(\rho)=\mathbb E[\sigma(u)\sigma(v)]/(ee')`, and :math:`T`

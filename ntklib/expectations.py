@@ -17,7 +17,7 @@ standard Gaussian :math:`\xi,\xi'` of correlation :math:`\rho`, Mehler's formula
 integration by parts gives the coefficients :math:`\sqrt{k+1}\,f_{k+1}` of :math:`a\sigma'(a\xi)`,
 so :math:`ab\,\mathbb E[\sigma'(u)\sigma'(v)]=\sum_k k f_kg_k\rho^{k-1}`. This holds when
 :math:`\sigma` is absolutely continuous and :math:`\sigma,\sigma'` are square integrable under every
-Gaussian, as every activation here is.
+Gaussian; this holds for every activation here.
 
 So a layer is a map of correlations, and its derivative carries the tangent kernel. A correlation
 is passed on as the two numbers :math:`1-\rho` and :math:`1+\rho`, each with its own relative

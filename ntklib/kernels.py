@@ -3,7 +3,7 @@ r"""The limit of infinite width in closed form.
 Implements :prf:ref:`lem-wedge`, :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`,
 :prf:ref:`prp-nngp`, :prf:ref:`prp-angle`, :prf:ref:`prp-lift` and :prf:ref:`prp-bias`.
 
-The matrices come tile by tile (``ntklib._tiles``). The angle between two rows comes from the inner
+The matrices come tile by tile. The angle between two rows comes from the inner
 product of their unit vectors where that is safe, and from their difference or sum where it is close
 to :math:`\pm1`: there arccos loses half of the digits. (Between float32 rows the inner product,
 computed once more in float64, is enough.)

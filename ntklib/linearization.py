@@ -128,8 +128,8 @@ class Linearization:
         Statement: :prf:ref:`thm-minimum-norm`. The decomposition is that of :math:`J`. Only where
         :math:`J` in float64 would be larger than 400 MB is it that of the Gram matrix :math:`K`,
         whose condition number is the square (:prf:ref:`prp-conditioning`). Then ``rcond`` applies
-        to the square roots of its eigenvalues, and is raised to the square root of :math:`n` times
-        the machine epsilon where it is less.
+        to the square roots of its eigenvalues, and is at least
+        :math:`\sqrt{n\epsilon}` with the machine epsilon :math:`\epsilon`.
         """
         X = matrix("X", X, columns=self.W0.shape[1])
         y = real_array("y", y, ndim=(1, 2))

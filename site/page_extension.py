@@ -55,6 +55,10 @@ UNUSED_FILES = (
 MATHJAX = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
 
 
+# Between the word and the number of an exercise.
+NUMBERED = re.compile(r"(?<=Exercise) (?=\d)")
+
+
 class fold_node(nodes.General, nodes.Element):
     """A part of the page that the reader can fold: a proof, a solution."""
 
@@ -86,7 +90,13 @@ def fold(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for part in content:
             part["ids"] = []
         solution.replace_self(
-            _fold(title.astext(), content, open=False, classes=["solution"], ids=solution["ids"])
+            _fold(
+                NUMBERED.sub("\u00a0", title.astext()),
+                content,
+                open=False,
+                classes=["solution"],
+                ids=solution["ids"],
+            )
         )
     # The extension gives every statement's content the same id.
     for section in doctree.findall(nodes.section):

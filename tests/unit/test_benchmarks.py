@@ -65,7 +65,6 @@ def test_rounds_and_report(run, contenders, tmp_path):
         "date": "2024-01-01",
         "processor": "a processor",
         "threads": 2,
-        "load_before": 0.0,
         "about": {c.name: c.ask(do="about") for c in contenders},
         "missing": {"PyTorch": "not installed in this environment"},
         "table": [row, row | {"dtype": "float32"}],

@@ -316,7 +316,7 @@ def widths(rows: Array, n: int) -> Figure:
     )
     for ax, (values, name, style, color) in zip(axes, series, strict=True):
         ax.semilogx(p, values, style, color=color, ms=4.5)
-        ax.axvline(n, color=COLOR["muted"], lw=1, ls="--", label="$p=n$")
+        ax.axvline(n, color=COLOR["muted"], lw=1, ls=":", label="$p=n$")
         ax.set(ylabel=name, xticks=[100, 1000])
         ax.minorticks_off()
     axes[2].set(xlabel="weights $p$")
@@ -335,7 +335,7 @@ def widths_alt(rows: Array, n: int) -> str:
     full = int(p[rank == n].min())
     return (
         f"Three panels against the number of weights, from {p[0]:.0f} to {p[-1]:.0f}, with a "
-        f"dashed line at {n}, where there are as many weights as points. "
+        f"dotted line at {n}, where there are as many weights as points. "
         f"First: the rank of J grows and is {n} from {full} weights on. "
         f"Second: the distance has its peak, {distance[far]:.3g}, at {p[far]:.0f} weights, and "
         f"falls to {distance[-1]:.3g}. Third: the test accuracy is {accuracy[1]:.2f} at {p[1]:.0f} "

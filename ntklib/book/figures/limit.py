@@ -49,8 +49,9 @@ ALT = {
         "Two log-log panels of the largest gap between the network and its linearization against "
         "the width. Above, at the fit: four falling lines, doubled tanh the lowest and steepest, "
         "with slope about minus one, the others above it with slopes between minus 0.7 and minus "
-        "one. Below, the ReLU at the worst weights in a ball of radius one: dots along a line of "
-        "slope minus one sixth, and the bound above them, three to four times as high."
+        "one. Below, the ReLU at the worst weights in a ball of radius one: dots along the solid "
+        "line of their limit, of slope minus one sixth, and the dashed bound above them, three to "
+        "four times as high."
     ),
 }
 POINTS = 40
@@ -136,14 +137,17 @@ def running_means(
     fig, ax = new_axes(height=3.8)
     kept = np.unique(np.geomspace(1, len(widths), 300).astype(int)) - 1
     m = widths[kept]
-    funnel = np.array([hoeffding_deviation(5, int(w), 0.05) for w in m])
+    at_one = hoeffding_deviation(5, 1, 0.05)  # it falls like one over the root of m
     colors = (COLOR["network"], COLOR["linear"], COLOR["gate"])
     for path, limit, (i, k), color in zip(paths, limits, pairs, colors, strict=True):
+        # Where the funnel is wider than [0, 1] it has no edge; each edge starts at 0 or 1.
+        starts = [max(1.0, (at_one / room) ** 2) for room in (limit, 1 - limit)]
+        real = np.unique([*np.geomspace(1, widths[-1], 400), *starts])
+        funnel = at_one / np.sqrt(real)
         low, high = np.clip(limit - funnel, 0, 1), np.clip(limit + funnel, 0, 1)
-        ax.fill_between(m, low, high, color=color, alpha=0.05, lw=0)
-        # Where the funnel is wider than [0, 1] it has no edge.
-        for edge, inside in ((low, low > 0), (high, high < 1)):
-            ax.plot(m[inside], edge[inside], color=color, alpha=0.5, lw=0.8)
+        ax.fill_between(real, low, high, color=color, alpha=0.1, lw=0)
+        for edge, start in zip((low, high), starts, strict=True):
+            ax.plot(real[real >= start], edge[real >= start], color=color, alpha=0.5, lw=0.8)
         name = f"$x_{i + 1}$ and itself" if i == k else f"$x_{i + 1}$ and $x_{k + 1}$"
         ax.plot(m, path[kept], color=color, lw=1.4, label=name)
         ax.axhline(limit, color=color, ls="--", lw=1)
@@ -186,7 +190,9 @@ def coins(theta: int, m: int) -> Figure:
     drawn = seen > 0
     ax.plot(fraction[drawn], seen[drawn], "o", ms=4, color=COLOR["sample"], label="1000 networks")
     ax.axvline(q, color=COLOR["theory"], ls="--", lw=1.2, label="mean $q$")
-    ax.set(xlim=(-0.15, 1.15), ylim=(0, None), title=f"θ = {theta}°, m = {m}, q = {q:.3f}")
+    ax.set(
+        xlim=(-0.15, 1.15), ylim=(0, None), title=rf"$\theta$ = {theta}°, $m$ = {m}, $q$ = {q:.3f}"
+    )
     ax.set(xlabel="share of common open gates, $N/m$", ylabel="probability")
     fig.legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1.6)
     return fig
@@ -217,7 +223,7 @@ def error_against_width(
     spread = np.repeat(widths, errors.shape[1])
     ax.loglog(spread, errors.ravel(), ".", ms=4, color=COLOR["sample"], label="random networks")
     ax.plot(widths, exact, color=COLOR["theory"], label="exact root mean square")
-    ax.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="Hoeffding, δ = 5 %")
+    ax.plot(widths, bound, color=COLOR["forbidden"], ls="--", label=r"Hoeffding, $\delta$ = 5 %")
     ax.set(xlabel="width $m$", ylabel=r"$\|K_m-K\|_F$")
     ax.legend(loc="lower left")
     _plain_ticks(ax)
@@ -235,11 +241,15 @@ def chernoff(
     """Probability of losing half of the smallest eigenvalue: orthonormal and general points."""
     fig, (upper, lower) = new_axes(2, height=4.8)
     shown = widths <= 160
-    upper.semilogy(widths[shown], truth[shown], color=COLOR["theory"], label="exact")
+    # Up to where the sawtooth first leaves the axis; later a lone tooth or two would come back.
+    drawn = shown & np.logical_and.accumulate(truth > 1e-7)
+    upper.semilogy(widths[drawn], truth[drawn], color=COLOR["theory"], label="exact")
     upper.plot(widths[shown], bound[shown], color=COLOR["forbidden"], ls="--", label="Chernoff")
     upper.set(title="orthonormal points", xlabel="width $m$", ylabel="probability", ylim=(1e-7, 2))
     some = measured > 0
-    lower.loglog(trial[some], measured[some], "o-", color=COLOR["sample"], label="measured")
+    lower.loglog(
+        trial[some], measured[some], "o-", color=COLOR["sample"], label="measured", zorder=3
+    )
     if not some.all():
         none = trial[~some]
         # Half a marker above the axis, so that its tip is on it.
@@ -289,7 +299,8 @@ def lazy_fit(rho: float) -> Figure:
     ax.plot(phi, linear, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(phi, network, color=COLOR["network"], ls="--", label=r"$F(x;\hat w)$")
     ax.plot(data, LABELS, "o", color=COLOR["data"], label="labels")
-    ax.set(ylim=(-2.6, 2.6), xlabel="position on the circle", title=f"ε√m = {rho:g}")
+    ax.set(ylim=(-2.6, 2.6), xlabel="position on the circle", ylabel="output")
+    ax.set_title(rf"$\varepsilon\sqrt{{m}}$ = {rho:g}")
     ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     fig.legend(loc="outside lower center", ncols=3)
     return fig
@@ -311,9 +322,13 @@ def laziness(
     gaps: Mapping[tuple[str, bool], Sequence[float]],
     widths: np.ndarray,
     worst: np.ndarray,
+    limit: np.ndarray,
     bound: Sequence[float],
 ) -> Figure:
-    """The gap between network and linearization: at the fit, and at the worst weights."""
+    """The gap between network and linearization: at the fit, and at the worst weights.
+
+    The latter with what `worst` tends to, and the bound that holds with probability 1 - delta.
+    """
     fig, (upper, lower) = new_axes(2, height=5.2)
     for (activation, doubled), values in gaps.items():
         color = COLOR["network"] if activation == "tanh" else COLOR["gate"]
@@ -323,9 +338,8 @@ def laziness(
     upper.set(title="at the fit", xlabel="width $m$", ylabel="largest $|F-F_0|$")
     upper.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     lower.loglog(widths, worst, "o", ms=5, color=COLOR["gate"], label="worst weights")
-    limit = worst[-1] * (widths / widths[-1]) ** (-1 / 6)
-    lower.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="slope −1/6")
-    lower.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound")
+    lower.plot(widths, limit, color=COLOR["theory"], lw=1.2, label="limit, part 3")
+    lower.plot(widths, bound, color=COLOR["forbidden"], ls="--", label="bound, part 2")
     lower.set(title="worst in a ball", xlabel="width $m$", ylabel="largest $|F-F_0|$")
     lower.set_ylim(1e-2, 1)
     lower.legend(loc="center left", bbox_to_anchor=(1, 0.5))

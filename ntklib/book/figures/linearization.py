@@ -296,7 +296,8 @@ def starts(start_at: str) -> Figure:
             label="linear fit to the dots")  # fmt: skip
     ax.plot(*_broken(lin, FINE, lin(grid, W)), "--", color=COLOR["linear"], label="$F_0(x;w)$")
     ax.plot(QUADRANT, lin(data, W), "o", color=COLOR["data"], label="$F_0$ at the data", zorder=3)
-    ax.set(ylim=(-4.2, 4.2), ylabel="value", title=f"{start_at}: rank J = {rank}, 5 points in R²")
+    title = rf"{start_at}: rank $J={rank}$, 5 points in $\mathrm{{\mathbb{{R}}}}^2$"
+    ax.set(ylim=(-4.2, 4.2), ylabel="value", title=title)
     _circle_axis(ax)
     fig.legend(loc="outside lower center", ncols=2, fontsize="small")
     return fig
@@ -367,9 +368,9 @@ def fan(spread: float) -> Figure:
     bounds = [2 * (_fan(float(s))[1].max() + 1) for s in SPREADS]
     step = {"drawstyle": "steps-mid"}  # whole numbers jump
     lower.plot(SPREADS, bounds, "--", color=COLOR["forbidden"], label="2 × patterns", **step)
-    lower.plot(SPREADS, ranks, color=COLOR["theory"], label="rank J", **step)
+    lower.plot(SPREADS, ranks, color=COLOR["theory"], label="rank $J$", **step)
     lower.plot(spread, rank, "o", color=COLOR["data"], zorder=3)
-    lower.set(xlabel="opening of the fan", ylim=(0, 26), title=f"rank J = {rank}")
+    lower.set(xlabel="opening of the fan", ylim=(0, 26), title=f"rank $J={rank}$")
     lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     lower.legend(loc="upper left")
     return fig

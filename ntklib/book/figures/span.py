@@ -213,7 +213,7 @@ def band(n: int) -> Figure:
     ax.plot(ARC, middle, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(PLACES[:n], values, "o", color=COLOR["data"], label="training values", zorder=4)
     ax.set(xlabel="position on the circle", ylim=(-3, 3), xlim=(0, 2 * np.pi))
-    ax.set_title(f"n = {n}, dimension of S = {rank} of {2 * NEURONS}")
+    ax.set_title(f"$n={n}$, dimension of $S$ = {rank} of {2 * NEURONS}")
     ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
     ax.legend(loc="lower left", ncols=3, fontsize="small")
     return fig
@@ -262,10 +262,11 @@ def descent(start_at: float) -> Figure:
     lower.plot(
         TRAIN[:, 0], _values(SEEN, 0, TRAIN), "o", color=COLOR["data"], zorder=4, label="$y_1$"
     )
-    lower.axvline(TEST[0, 0], ymax=0.8, color=COLOR["muted"], ls=":", lw=1.2)
+    lower.axvline(TEST[0, 0], color=COLOR["muted"], ls=":", lw=1.2)
     lower.set(xlim=(0, 3), ylim=(-0.6, 4.2), xlabel="input $x$")
     lower.set_xticks([0, 1, 2, 3], ["0", "$x_1$", "test", "3"])
-    lower.legend(loc="upper left", ncols=3, fontsize="small")
+    lower.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small",
+                columnspacing=0.8, handletextpad=0.4)  # fmt: skip
     return fig
 
 

@@ -57,7 +57,7 @@ def test_fmt_refuses_what_it_cannot_round():
         ("1e-10, -2.5e-09, 1e5", "10^{−10}, −2.5\u00a0·\u00a010^{−9}, 10^{5}"),
         ("eps^2 <x, x'> <= sqrt(2), alphas", "ε^{2} ⟨x, x′⟩\u00a0≤\u00a0√2, alphas"),
         ("y_c' of Euler's, sigma'(0), points' w'", "y_{c}′ of Euler’s, σ′(0), points’ w′"),
-        ("P(false alarm) < 6e-7", "P(false alarm)\u00a0<\u00a06\u00a0·\u00a010^{−7}"),
+        ("P(false alarm) < 6e-7", "P(false\u00a0alarm)\u00a0<\u00a06\u00a0·\u00a010^{−7}"),
     ],
 )
 def test_typeset(text, parts):

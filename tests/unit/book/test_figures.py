@@ -35,7 +35,7 @@ STILL = {
     "limit.error_against_width": (WIDTHS, np.outer(DOWN, [1, 2]), DOWN, 4 * DOWN),
     "limit.chernoff": (WIDTHS, DOWN, DOWN, WIDTHS[:3], DOWN[:3], np.eye(3)),
     "limit.laziness": (WIDTHS, dict.fromkeys(itertools.product(("tanh", "relu"), (True, False)),
-                                             DOWN), WIDTHS, DOWN, 3 * DOWN),
+                                             DOWN), WIDTHS, DOWN, DOWN, 3 * DOWN),
     "relu_kernel.angle_errors": (),
     "relu_kernel.profiles": (),
     "relu_kernel.folds": ({"linear": 0.9 + DOWN / 20, "Gaussian SVM": 0.9 + DOWN / 20},),
