@@ -406,10 +406,13 @@ def _fill(block: nodes.literal_block, text: str) -> None:
     block.rawsource = text  # else the writer takes it for marked up
 
 
+_BOUND = re.compile(r"\bbound [≤≥] |\bexpected ")
+
+
 def _wrapped(text: str) -> Iterator[str]:
     """Lines that fit the page, broken at spaces and not before a bound."""
     for line in text.split("\n"):
-        tied = re.sub(r"(bound|expected) ([≤≥]?) ?(?=\S)", "\\1\u00a0\\2\u00a0", line)
+        tied = _BOUND.sub(lambda found: found[0].replace(" ", "\u00a0"), line)
         short = textwrap.wrap(
             tied, _CODE, subsequent_indent="       ", break_long_words=False, break_on_hyphens=False
         )

@@ -23,7 +23,8 @@ _PRODUCT = re.compile(r"<([^<>=]+,[^<>=]+)>")
 _MINUS = re.compile(r"(?<![\w.)])-(?=[\w.])|(?<= )-(?= )")
 _PRIME = re.compile(r"(?<![^\W_])([^\W_])'")  # x', but not Euler's
 _TIMES = re.compile(r"(?<=\d) x (?=\d)")
-_CALL = re.compile(r"(?<=\b[b-z]) (?=[a-z]+\()|(?<=\(\w{5}) (?=\w+\))")  # n cond(K), P(false alarm)
+_PROBABILITY = re.compile(r"(?<=P\()(\w+) ")  # P(false alarm), on one line
+_FACTOR = re.compile(r"(?<=\b[b-z]) (?=[a-z]+\()")  # u cond(K), too
 _SIGN = re.compile(r"(?<=\S) ([=≤≥<>+−]) (?=\S)")  # a line does not break beside it
 # An index of one letter or a number; an exponent of a word, a number, or of the pseudoinverse.
 _RAISED = re.compile(r"(?<=[\w)])(?:_(\d+|[A-Za-z])(?!\w)|\^([-−]?\d+|[A-Za-z]+|\+))")
@@ -77,7 +78,7 @@ def typeset(text: str) -> Iterator[tuple[str, str]]:
     text = _PRODUCT.sub(r"⟨\1⟩", _MINUS.sub("−", text))
     text = _PRIME.sub(r"\1′", text).replace("'", "’")
     text = _SIGN.sub("\u00a0\\1\u00a0", _TIMES.sub("\u00a0×\u00a0", text))
-    text = _CALL.sub("\u00a0", text)
+    text = _FACTOR.sub("\u00a0", _PROBABILITY.sub("\\1\u00a0", text))
     end, after = 0, -1
     for found in _RAISED.finditer(text):
         yield "", text[end : found.start()]

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.site import checks, sound
 from tools.browser import serve
-from tools.measure_site import Measured, measure
+from tools.measure_site import Measured, line, measure, medians
 
 
 @dataclass(frozen=True)
@@ -209,3 +209,10 @@ def test_a_page_that_moves_is_seen(page, tmp_path):
     sound.write(tmp_path, "</main>", '<script src="late.js"></script></main>')
     with serve(tmp_path) as address:
         assert measure(page, f"{address}/page.html").shift > 0.05
+
+
+def test_two_sites_stand_in_one_line():
+    visits = [Measured(2000.0 * k, 0, 900, 0.1, 0) for k in (1, 5, 2)]
+    before, after = medians(visits), Measured(1000, 0, 450.4, 0.0, 3)
+    assert line("a.html", [before, after]).split()[:4] == ["a.html", "4", ">", "1"]
+    assert "900 > 450" in line("a.html", [before, after])

@@ -1,4 +1,4 @@
-"""What the pages beside the lecture say of the package: how to install it, and code that fits."""
+"""What the pages say of the package is true of it, and their code fits beside the text."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def test_the_wheel_of_the_page_is_that_of_this_version():
     assert wheels == {f"ntklib-{PROJECT['version']}-py3-none-any.whl"}
 
 
-@pytest.mark.parametrize("name", ["gallery", "guide"])
-def test_lines_of_code_fit_beside_the_text(name):
-    cells = json.loads((ROOT / "chapters" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+@pytest.mark.parametrize("path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_lines_of_code_fit_beside_the_text(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     lines = "".join("".join(c["source"]) + "\n" for c in cells if c["cell_type"] == "code")
     assert [line for line in lines.splitlines() if len(line) > FITS] == []
