@@ -197,7 +197,7 @@ def systems(job: Job) -> dict[str, Any]:
     import scipy.linalg
 
     from ntklib import relu_ntk
-    from ntklib.solve import solve
+    from ntklib.systems import solve
 
     X = points(job)
     K = relu_ntk(X) + 0.1 * np.eye(len(X))

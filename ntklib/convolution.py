@@ -49,7 +49,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ntklib._validate import Array, positive_int, real_array
-from ntklib.deep import ActivationLike, Architecture, Trained, architecture
+from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
 from ntklib.expectations import Rows
 
 _PADDINGS = ("same", "valid", "circular")

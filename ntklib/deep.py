@@ -46,24 +46,23 @@ the arccos of a rounded cosine has lost half of the digits at the first layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ntklib import array_api
-from ntklib._relu import Fused, ReluLayers
-from ntklib._tiles import Index, Points, Scratch, matrix_of
-from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
-from ntklib.activations import Activation
-from ntklib.array_api import Side, Values, is_foreign, moved, namespace
-from ntklib.expectations import Dual, Homogeneous, Rows, _hypot, dual
-from ntklib.kernels import _sides
-
-ActivationLike = str | Activation | Dual | Callable[[Array], Array]
-Trained = str | Iterable[int]
+from ntklib._engine import portable
+from ntklib._engine.angular import Fused
+from ntklib._engine.blocks import Scratch, matrix_of
+from ntklib._engine.layers import ReluLayers
+from ntklib._engine.points import Index, Points, sides
+from ntklib._engine.portable import Side, Values, is_foreign, moved, namespace
+from ntklib._validate import Array
+from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
+from ntklib.expectations import Homogeneous, Rows
+from ntklib.expectations.base import hypot
 
 # Pairs done at once: the temporaries of a layer, of 64 KiB each, stay in the cache.
 _BLOCK = 1 << 13
@@ -74,21 +73,6 @@ _STEP = 1e-30
 # Standard deviations up to which pairs of points may be done in float32, where their square and
 # the products of two must be representable.
 _LARGEST_SINGLE = 1e18
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Activation and, for each layer, the scales and whether it is trained."""
-
-    law: Dual
-    weights: tuple[Any, ...]
-    biases: tuple[Any, ...]
-    trained: tuple[bool, ...]
-
-    @property
-    def homogeneous(self) -> bool:
-        """:math:`F(cx)=cF(x)` in law for :math:`c>0`: norms may be factored out."""
-        return self.law.homogeneous and not any(self.biases)
 
 
 class _Lengths(Protocol):
@@ -109,58 +93,11 @@ class _Mixed(NamedTuple):
     rows: Rows
 
 
-def per_layer(
-    name: str, value: object, layers: int, check: Callable[[str, object], float]
-) -> tuple[float, ...]:
-    """A number for all layers, or one for each."""
-    if np.ndim(value) == 0:  # type: ignore[arg-type]
-        return (check(name, value),) * layers
-    values = real_array(name, value, ndim=1)
-    if len(values) != layers:
-        raise ValueError(
-            f"{name} must be one number or {layers}, one a layer, got {len(values)} numbers"
-        )
-    return tuple(check(f"{name}[{i}]", v) for i, v in enumerate(values))
-
-
-def trained_layers(trained: Trained, layers: int) -> tuple[bool, ...]:
-    """Which of the layers 1, ..., ``layers`` are trained."""
-    if isinstance(trained, str):
-        names = {"all": range(1, layers + 1), "inner": range(1, layers), "readout": (layers,)}
-        if trained not in names:
-            raise ValueError(
-                f"trained must be one of {sorted(names)} or layer numbers, got {trained!r}"
-            )
-        chosen: set[int] = set(names[trained])
-    else:
-        if not isinstance(trained, Iterable):
-            raise TypeError(f"trained must be a name or layer numbers, got {trained!r}")
-        chosen = {positive_int("each layer in trained", layer) for layer in trained}
-        if not chosen or max(chosen) > layers:
-            raise ValueError(
-                f"trained must name layers from 1 to {layers}, at least one, got {sorted(chosen)}"
-            )
-    return tuple(layer in chosen for layer in range(1, layers + 1))
-
-
-def architecture(
-    depth: object, activation: ActivationLike, W_std: object, b_std: object, trained: Trained
-) -> Architecture:
-    """The arguments of :func:`ntk`, checked."""
-    layers = positive_int("depth", depth) + 1
-    return Architecture(
-        dual(activation),
-        per_layer("W_std", W_std, layers, positive),
-        per_layer("b_std", b_std, layers, nonnegative),
-        trained_layers(trained, layers),
-    )
-
-
 def _mix_rows(size: Array, weight: Any, bias: Any) -> tuple[Array, Array, Array]:
     """Standard deviation after a layer, and the shares of weights and bias in it."""
     if bias == 0:
         return size * weight, np.ones_like(size), np.zeros_like(size)
-    std = _hypot(weight * size, bias)
+    std = hypot(weight * size, bias)
     return std, weight * size / std, bias / std
 
 
@@ -218,7 +155,7 @@ def _at(layers: list[_Mixed], index: Any) -> list[_Mixed]:
 
 
 class _Deep:
-    """The kernel of a network between two sets of points, for :func:`ntklib._tiles.matrix_of`."""
+    """The kernel of a network between two sets of points, as the engine's tiles take it."""
 
     def __init__(
         self, net: Architecture, left: _Lengths, right: _Lengths | None, tangent: bool
@@ -377,20 +314,20 @@ def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool)
             return kernel.values, kernel.diagonal
 
         numpy = partial(kernel_matrix, net, tangent=tangent)
-        return array_api.evaluate(numpy, build, X, Z)  # type: ignore[no-any-return]
-    left, right, dtype = _sides(X, Z)
+        return portable.evaluate(numpy, build, X, Z)  # type: ignore[no-any-return]
+    left, right, dtype = sides(X, Z)
     return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
 
 
 def kernel_slope(net: Architecture, X: object, tangent: bool, scale: str) -> Array:
     """Its derivative in the logarithm of the scale of all "weights" or all "biases"."""
-    left, _, dtype = _sides(X, None)
+    left, _, dtype = sides(X, None)
     return matrix_of(_Slope(net, left, None, tangent, scale), left, None, dtype)
 
 
 def kernel_diagonal(net: Architecture, X: object, tangent: bool) -> Array:
     """Its values at equal points, shape ``(n,)``."""
-    left, _, dtype = _sides(X, None)
+    left, _, dtype = sides(X, None)
     mantissa, exponent = _Deep(net, left, None, tangent).diagonal
     with np.errstate(over="ignore"):
         values: Array = np.ldexp(mantissa, exponent).astype(dtype)
@@ -449,7 +386,7 @@ def ntk(
     ----------
     X : array_like, shape (n, d)
         Points, one a row. Also a torch, JAX, CuPy or Dask array of float32 or float64
-        (:mod:`ntklib.array_api`).
+        (:ref:`other-arrays`).
     Z : array_like, shape (n', d), optional
         Other points; ``X`` itself when left out, and then the result is exactly symmetric.
     depth : int

@@ -12,15 +12,8 @@ from typing import Any
 import numpy as np
 
 from ntklib._validate import Array
-from ntklib.deep import (
-    ActivationLike,
-    Architecture,
-    Trained,
-    architecture,
-    kernel_diagonal,
-    kernel_matrix,
-    kernel_slope,
-)
+from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
+from ntklib.deep import kernel_diagonal, kernel_matrix, kernel_slope
 
 try:
     from sklearn.gaussian_process.kernels import Hyperparameter, Kernel

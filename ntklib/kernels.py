@@ -18,154 +18,49 @@ from typing import Any
 
 import numpy as np
 
-from ntklib import array_api
-from ntklib._relu import Fused, ReluLayers
-from ntklib._tiles import Index, Points, Scaled, Scratch, matrix_of, points
+from ntklib._engine import portable
+from ntklib._engine.angular import ANGLE, GATE, NNGP, NTK, Angular, Profile, angular
+from ntklib._engine.blocks import matrix_of
+from ntklib._engine.points import Points, sides
+from ntklib._engine.portable import Side, Values, is_foreign, namespace
 from ntklib._validate import Array, matrix, positive, real_array
-from ntklib.array_api import Side, Values, is_foreign, namespace
 
 
-def _sides(X: object, Z: object | None) -> tuple[Points, Points | None, np.dtype[Any]]:
-    X = matrix("X", X)
-    if Z is None:
-        return points(X), None, X.dtype
-    Z = matrix("Z", Z, columns=X.shape[1])
-    dtype = np.result_type(X, Z)
-    return points(X.astype(dtype, copy=False)), points(Z.astype(dtype, copy=False)), dtype
+def _lecture(
+    profile: Profile, X: object, Z: object | None, eps: object, kernel: Callable[..., Array]
+) -> Array:
+    """eps^2 |x| |x'| / (2 pi) times a profile."""
+    eps = positive("eps", eps)
+    if is_foreign(X) or is_foreign(Z):
+        return portable.evaluate(  # type: ignore[no-any-return]
+            partial(kernel, eps=eps), partial(_on_sides, profile, eps * eps), X, Z
+        )
+    mantissa, power = math.frexp(eps)
+    left, right, dtype = sides(X, Z)
+    found = angular(profile, left, right, mantissa * mantissa, 2 * power)
+    return matrix_of(found, left, right, dtype)
 
 
-# Functions of the angle, from 1 - cos and 1 + cos, for arrays of any library.
+def _on_sides(profile: Profile, factor: float, left: Side, right: Side) -> tuple[Values, Any]:
+    """The same for arrays of another library: values of pairs, and those at equal points."""
+
+    def values(minus: Any, plus: Any, rows: slice) -> Any:
+        value = profile.of_defects(minus, plus) / (2 * math.pi)
+        value = value * (left.norm[rows, None] * right.norm[None, :]) * factor
+        return value * left.largest[rows, None] * right.largest[None, :]
+
+    return values, profile.start * left.norm * left.norm * factor * left.largest * left.largest
 
 
-def _cos(minus: Any, plus: Any) -> Any:
-    return namespace(minus).where(minus < plus, 1 - minus, plus - 1)
+def _of_directions(
+    profile: Profile, left: Points, right: Points | None, factor: float = 1.0
+) -> Angular:
+    """A profile over 2 pi for which norms do not matter, times a factor."""
+    other = None if right is None else right.of_length_one()
+    return angular(profile, left.of_length_one(), other, factor)
 
 
-def _supplement(minus: Any, plus: Any) -> Any:
-    """Pi less the angle."""
-    xp = namespace(minus)
-    half = xp.asin(xp.sqrt(xp.minimum(minus, plus) / 2))
-    return xp.where(minus < plus, math.pi - 2 * half, 2 * half)
-
-
-def _ntk_profile(minus: Any, plus: Any) -> Any:
-    return _cos(minus, plus) * _supplement(minus, plus)
-
-
-def _nngp_profile(minus: Any, plus: Any) -> Any:
-    return namespace(minus).sqrt(minus * plus) + _ntk_profile(minus, plus)
-
-
-class _Angular:
-    """What the kernels of this module share: the factors, ones unless set."""
-
-    def __init__(self, left: Points, right: Points | None) -> None:
-        self.left = _ones(left)
-        self.right = self.left if right is None else _ones(right)
-        self.diagonal = self.left
-
-
-def _ones(side: Points) -> Scaled:
-    return np.ones(len(side)), np.zeros(len(side), dtype=np.intc)
-
-
-class _Homogeneous(_Angular):
-    """eps^2 |x| |x'| times a profile that is 1/2 at angle zero."""
-
-    layers: ReluLayers
-
-    def __init__(self, left: Points, right: Points | None, eps: object) -> None:
-        scale, power = math.frexp(positive("eps", eps))
-        square = scale * scale
-        other = left if right is None else right
-        # The factor 1 / (2 pi) of the profiles rides with the norms.
-        self.left = square / (2 * math.pi) * left.norm, left.exponent + 2 * power
-        self.right = other.norm, other.exponent
-        # Equal points: half the squared norm, without the detour over its square root.
-        self.diagonal = square * left.square / 2, 2 * (left.exponent + power)
-
-    def fused(self, left: Array, right: Array) -> Fused | None:
-        # The compiled profiles are 1 at angle zero.
-        return self.layers.fused(left * left.dtype.type(math.pi), right)
-
-
-class _Ntk(_Homogeneous):
-    layers = ReluLayers(trained=(True, False))
-
-    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
-        supplement = np.arcsin(cos, out=scratch(1, cos.shape))
-        supplement += math.pi / 2
-        cos *= supplement
-
-    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        result: Array = _ntk_profile(minus, plus)
-        return result
-
-
-class _Nngp(_Homogeneous):
-    layers = ReluLayers(trained=(False, True), tangent=False)
-
-    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
-        supplement = np.arcsin(cos, out=scratch(1, cos.shape))
-        supplement += math.pi / 2
-        supplement *= cos
-        np.multiply(cos, cos, out=cos)
-        np.subtract(1, cos, out=cos)
-        np.sqrt(cos, out=cos)
-        cos += supplement
-
-    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        result: Array = _nngp_profile(minus, plus)
-        return result
-
-
-class _Gate(_Angular):
-    def __init__(self, left: Points, right: Points | None) -> None:
-        super().__init__(left, right)
-        self.diagonal = self.left[0] / 2, self.left[1]
-
-    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
-        np.arcsin(cos, out=cos)
-        cos += math.pi / 2
-        cos *= 1 / (2 * math.pi)
-
-    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        result: Array = _supplement(minus, plus) / (2 * math.pi)
-        return result
-
-
-class _Angle(_Angular):
-    def __init__(self, left: Points, right: Points | None) -> None:
-        super().__init__(left, right)
-        self.diagonal = self.left[0] * 0, self.left[1]
-
-    def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
-        np.arccos(cos, out=cos)
-
-    def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        result: Array = _supplement(plus, minus)
-        return result
-
-
-def _foreign(
-    kernel: Callable[..., Array], profile: Callable[[Any, Any], Any], X: Any, Z: Any, eps: float
-) -> Any:
-    """eps^2 |x| |x'| / (2 pi) times a profile, on arrays of another library."""
-    scale = positive("eps", eps) ** 2
-
-    def build(left: Side, right: Side) -> tuple[Values, Any]:
-        def values(minus: Any, plus: Any, rows: slice) -> Any:
-            value = profile(minus, plus) / (2 * math.pi)
-            value = value * (left.norm[rows, None] * right.norm[None, :]) * scale
-            return value * left.largest[rows, None] * right.largest[None, :]
-
-        diagonal = 0.5 * left.norm * left.norm * scale * left.largest * left.largest
-        return values, diagonal
-
-    return array_api.evaluate(partial(kernel, eps=eps), build, X, Z)
-
-
-def _foreign_gates(left: Side, right: Side) -> tuple[Values, None]:
+def _gates_on_sides(left: Side, right: Side) -> tuple[Values, None]:
     def values(minus: Any, plus: Any, rows: slice) -> Any:
         xp = namespace(minus)
         zeros = [
@@ -174,7 +69,7 @@ def _foreign_gates(left: Side, right: Side) -> tuple[Values, None]:
         ]
         # One zero point: 1/2; two: 1; none: the angle decides.
         at_zero = (zeros[0] + zeros[1]) / 2
-        return xp.where(at_zero > 0, at_zero, _supplement(minus, plus) / (2 * math.pi))
+        return xp.where(at_zero > 0, at_zero, GATE.of_defects(minus, plus) / (2 * math.pi))
 
     return values, None
 
@@ -191,7 +86,7 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     ----------
     X : array_like, shape (n, d)
         Points, one a row. Also a torch, JAX, CuPy or Dask array of floating-point numbers
-        (:mod:`ntklib.array_api`); the result is then of its kind and dtype.
+        (:ref:`other-arrays`); the result is then of its kind and dtype.
     Z : array_like, shape (n', d), optional
         Other points; ``X`` itself when left out, and then the result is exactly symmetric.
     eps : float
@@ -219,10 +114,7 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     -----
     Statements: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`.
     """
-    if is_foreign(X) or is_foreign(Z):
-        return _foreign(relu_ntk, _ntk_profile, X, Z, eps)  # type: ignore[no-any-return]
-    left, right, dtype = _sides(X, Z)
-    return matrix_of(_Ntk(left, right, eps), left, right, dtype)
+    return _lecture(NTK, X, Z, eps, relu_ntk)
 
 
 def relu_nngp(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
@@ -239,10 +131,7 @@ def relu_nngp(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     -----
     Statement: :prf:ref:`prp-nngp`.
     """
-    if is_foreign(X) or is_foreign(Z):
-        return _foreign(relu_nngp, _nngp_profile, X, Z, eps)  # type: ignore[no-any-return]
-    left, right, dtype = _sides(X, Z)
-    return matrix_of(_Nngp(left, right, eps), left, right, dtype)
+    return _lecture(NNGP, X, Z, eps, relu_nngp)
 
 
 def gate_kernel(X: object, Z: object | None = None) -> Array:
@@ -261,9 +150,9 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
     Statement: :prf:ref:`lem-wedge`.
     """
     if is_foreign(X) or is_foreign(Z):
-        return array_api.evaluate(gate_kernel, _foreign_gates, X, Z)  # type: ignore[no-any-return]
-    left, right, dtype = _sides(X, Z)
-    K = matrix_of(_Gate(left, right), left, right, dtype)
+        return portable.evaluate(gate_kernel, _gates_on_sides, X, Z)  # type: ignore[no-any-return]
+    left, right, dtype = sides(X, Z)
+    K = matrix_of(_of_directions(GATE, left, right), left, right, dtype)
     zero_left = left.norm == 0
     zero_right = zero_left if right is None else right.norm == 0
     K[zero_left, :] = 0.5
@@ -284,12 +173,12 @@ def angles(X: object, Z: object | None = None) -> Array:
     :math:`2\arcsin(\lVert u-v\rVert/2)`, for nearly opposite ones
     :math:`\pi-2\arcsin(\lVert u+v\rVert/2)`, else the arccosine.
     """
-    left, right, dtype = _sides(X, Z)
+    left, right, dtype = sides(X, Z)
     for name, side in (("X", left), ("Z", right)):
         if side is not None and (side.norm == 0).any():
             row = int(np.argmin(side.norm))
             raise ValueError(f"{name} must have no zero row, row {row} is zero")
-    return matrix_of(_Angle(left, right), left, right, dtype)
+    return matrix_of(_of_directions(ANGLE, left, right, 2 * math.pi), left, right, dtype)
 
 
 def kappa(t: object) -> Array:
@@ -305,7 +194,7 @@ def kappa(t: object) -> Array:
     values = real_array("t", t, ndim=(0, 1, 2))
     if (np.abs(values) > 1).any():
         raise ValueError(f"t must lie in [-1, 1], got {values[np.abs(values) > 1].flat[0]}")
-    result: Array = values * np.arccos(-values) / (2 * math.pi)
+    result: Array = NTK.of_defects(1 - values, 1 + values) / (2 * math.pi)
     return result
 
 

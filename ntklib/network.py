@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ntklib._tiles import in_threads
+from ntklib._engine.threads import in_threads
 from ntklib._validate import Array, matrix, positive, positive_int, real_array
 from ntklib.activations import Activation, get, relu
 

@@ -16,7 +16,7 @@ import numpy as np
 from ntklib._validate import Array
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.least_squares import dual_coefficients
-from ntklib.solve import solve
+from ntklib.systems import solve
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin

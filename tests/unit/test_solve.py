@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ntklib import relu_ntk
-from ntklib.solve import SingularError, solve
+from ntklib.systems import SingularError, solve
 
 EPS = np.finfo(float).eps
 

@@ -13,17 +13,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from ntklib import (
-    ShallowNetwork,
-    _compiled,
-    _relu,
-    _tiles,
-    angles,
-    gate_kernel,
-    relu_nngp,
-    relu_ntk,
-)
-from ntklib.deep import nngp, ntk
+from ntklib import ShallowNetwork, angles, gate_kernel, nngp, ntk, relu_nngp, relu_ntk
+from ntklib._engine import angular, blocks, compiled, layers, near, threads
+from ntklib._engine import points as rows
 
 # As in test_kernels: what the functions promise relative to eps^2 |x| |x'|.
 TOLERANCE = 4e-15
@@ -34,8 +26,8 @@ KERNELS = [relu_ntk, relu_nngp, gate_kernel]
 @pytest.fixture
 def small_tiles(monkeypatch):
     """Tiles of a few rows, so that small matrices have many, with an odd edge."""
-    monkeypatch.setattr(_tiles, "_SIDE", 16)
-    monkeypatch.setattr(_tiles, "_BLOCK_SHAPE", (24, 40))
+    monkeypatch.setattr(blocks, "_SIDE", 16)
+    monkeypatch.setattr(blocks, "_BLOCK_SHAPE", (24, 40))
 
 
 @pytest.fixture
@@ -47,15 +39,15 @@ def four_threads(monkeypatch):
     def four():
         yield 4
 
-    def watched(run, tasks, *, alone, share=_tiles.in_threads):
+    def watched(run, tasks, *, alone, share=threads.in_threads):
         def observed(part):
             seen.add(threading.get_ident())
             run(part)
 
         share(observed, tasks, alone=False)
 
-    monkeypatch.setattr(_tiles, "_one_blas_thread", four)
-    monkeypatch.setattr(_tiles, "in_threads", watched)
+    monkeypatch.setattr(threads, "_one_blas_thread", four)
+    monkeypatch.setattr(blocks, "in_threads", watched)
     return seen
 
 
@@ -69,8 +61,8 @@ def points(n, d, seed=0, dtype=np.float64):
 def test_tiles_make_the_same_matrix(kernel, n, monkeypatch):
     X, Z = points(n, 7), points(61, 7, 1)
     whole, between = kernel(X), kernel(X, Z)
-    monkeypatch.setattr(_tiles, "_SIDE", 16)
-    monkeypatch.setattr(_tiles, "_BLOCK_SHAPE", (24, 40))
+    monkeypatch.setattr(blocks, "_SIDE", 16)
+    monkeypatch.setattr(blocks, "_BLOCK_SHAPE", (24, 40))
     scale = np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(X, axis=1)) + 4
     assert (np.abs(kernel(X) - whole) <= TOLERANCE * scale).all()
     assert (kernel(X) == kernel(X).T).all()
@@ -82,8 +74,8 @@ def test_threads_change_nothing(small_tiles, four_threads, monkeypatch):
     parallel = [k(X) for k in KERNELS] + [k(X, Z) for k in KERNELS]
     assert len(four_threads) >= 2
     monkeypatch.undo()
-    monkeypatch.setattr(_tiles, "_SIDE", 16)
-    monkeypatch.setattr(_tiles, "_BLOCK_SHAPE", (24, 40))
+    monkeypatch.setattr(blocks, "_SIDE", 16)
+    monkeypatch.setattr(blocks, "_BLOCK_SHAPE", (24, 40))
     alone = [k(X) for k in KERNELS] + [k(X, Z) for k in KERNELS]
     for a, b in zip(parallel, alone, strict=True):
         assert np.array_equal(a, b)
@@ -99,7 +91,7 @@ def test_an_error_in_a_thread_arrives_and_stops_the_others(four_threads):
                 raise OverflowError("from a tile")
 
     with pytest.raises(OverflowError, match="from a tile"):
-        _tiles.in_threads(run, list(range(100_000)), alone=False)
+        threads.in_threads(run, list(range(100_000)), alone=False)
     assert len(done) < 100_000
 
 
@@ -114,25 +106,25 @@ def test_blas_gets_its_threads_back():
 
     with threadpool_limits(2, user_api="blas"):
         before, others = blas_threads(), []
-        with _tiles._one_blas_thread() as threads:
-            assert (threads, blas_threads()) == (2, [1] * len(before))
+        with threads._one_blas_thread() as count:
+            assert (count, blas_threads()) == (2, [1] * len(before))
             other = threading.Thread(target=lambda: others.append(relu_ntk(points(300, 40))))
             other.start()
             other.join()
             assert blas_threads() == [1] * len(before)
         assert np.array_equal(others[0], others[0].T)
         assert blas_threads() == before
-        with pytest.raises(ValueError, match="on the way out"), _tiles._one_blas_thread():
+        with pytest.raises(ValueError, match="on the way out"), threads._one_blas_thread():
             raise ValueError("on the way out")
         assert blas_threads() == before
-        with _tiles._one_blas_thread() as threads:
-            assert threads == 2
-    with threadpool_limits(1, user_api="blas"), _tiles._one_blas_thread() as threads:
-        assert threads == 1
+        with threads._one_blas_thread() as count:
+            assert count == 2
+    with threadpool_limits(1, user_api="blas"), threads._one_blas_thread() as count:
+        assert count == 1
 
 
 def test_callers_in_threads_of_their_own(small_tiles, monkeypatch):
-    monkeypatch.setattr(_tiles, "_SMALL", 0)
+    monkeypatch.setattr(blocks, "SMALL", 0)
     X = points(120, 10)
     alone, results = relu_ntk(X), []
     callers = [threading.Thread(target=lambda: results.append(relu_ntk(X))) for _ in range(8)]
@@ -147,10 +139,11 @@ def test_callers_in_threads_of_their_own(small_tiles, monkeypatch):
 def test_without_threadpoolctl_and_numba():
     code = (
         "import sys; sys.modules['threadpoolctl'] = None; sys.modules['numba'] = None\n"
-        "import numpy as np; from ntklib import _relu, _tiles, relu_ntk\n"
-        "_tiles._SMALL = 0; _relu.COMPILED_FROM = 0\n"
+        "import numpy as np; from ntklib import relu_ntk\n"
+        "from ntklib._engine import angular, blocks, threads\n"
+        "blocks.SMALL = 0; angular.COMPILED_FROM = 0\n"
         "X = np.random.default_rng(0).standard_normal((300, 5)); K = relu_ntk(X)\n"
-        "assert _tiles._controller() is None and _relu._load() is None\n"
+        "assert threads._controller() is None and angular._load() is None\n"
         "print(float(abs(K - relu_ntk(X, X)).max()) < 1e-13, bool((K == K.T).all()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -221,12 +214,12 @@ def test_crowded_data_go_by_products(monkeypatch):
         return einsum(how, *arrays)
 
     rng = np.random.default_rng(0)
-    left = _tiles.points(crowd("cones", 400, 50, rng))
+    left = rows.points(crowd("cones", 400, 50, rng))
     i, j = np.indices((400, 400)).reshape(2, -1)
     cos = np.sum(left.unit[i] * left.unit[j], axis=1)
     monkeypatch.setattr(np, "einsum", counted)
     every = slice(0, 400)
-    found = _tiles._defects_by_differences(left, left, every, every, i, j, cos < 0)
+    found = near.defects_by_differences(left, left, every, every, i, j, cos < 0)
     # Beside the pairs, the lengths of 400 rows and as many columns.
     assert sum(pairs) < 0.01 * len(i)
     assert np.abs(found - (1 - np.abs(cos))).max() < 1e-14
@@ -235,7 +228,7 @@ def test_crowded_data_go_by_products(monkeypatch):
 def warm_up(monkeypatch, dtype):
     """Load the compiled arithmetic: numba's own memory is not the matrix's."""
     with monkeypatch.context() as patch:
-        patch.setattr(_relu, "COMPILED_FROM", 0)
+        patch.setattr(angular, "COMPILED_FROM", 0)
         relu_ntk(np.eye(4, dtype=dtype))
 
 
@@ -340,40 +333,41 @@ def test_fast_paths_are_as_exact_as_the_plain_one(name, dtype, monkeypatch):
     X = points(150, 6, dtype=dtype)
     X[7], X[8] = X[6], -X[6]
     calls = []
-    tile = _compiled.relu_tile
-    monkeypatch.setattr(_compiled, "relu_tile", lambda *a: calls.append(1) or tile(*a))
+    for tile in ("profile_tile", "relu_tile"):
+        call = getattr(compiled, tile)
+        monkeypatch.setattr(compiled, tile, lambda *a, call=call: calls.append(1) or call(*a))
 
-    def value(X, compiled_from, depth=_relu.DEPTH):
-        monkeypatch.setattr(_relu, "COMPILED_FROM", compiled_from)
-        monkeypatch.setattr(_relu, "DEPTH", depth)
+    def value(X, compiled_from, depth=layers.DEPTH):
+        monkeypatch.setattr(angular, "COMPILED_FROM", compiled_from)
+        monkeypatch.setattr(layers, "DEPTH", depth)
         return kernel(X)
 
     numpy = value(X, 10**18)
     assert not calls
-    compiled = value(X, 0)
+    fused = value(X, 0)
     if not (name == "deep" and dtype == np.float32):  # too deep for single precision
         assert calls
     # Layers from 1 - cos and 1 + cos, and the kernels of this depth in plain ufuncs.
-    plain = value(X.astype(np.float64), 10**18, dict.fromkeys(_relu.DEPTH, 0))
+    plain = value(X.astype(np.float64), 10**18, dict.fromkeys(layers.DEPTH, 0))
     scale = np.sqrt(np.outer(np.diag(plain), np.diag(plain)))
     bound = (4e-14 if dtype == np.float64 else SINGLE) * scale
-    for fast in (numpy, compiled):
+    for fast in (numpy, fused):
         assert fast.dtype == dtype
         assert (fast == fast.T).all()
         assert (np.abs(fast - plain) <= bound).all()
 
 
 def test_the_compiled_path_can_be_turned_off(monkeypatch):
-    monkeypatch.setattr(_relu, "COMPILED_FROM", 0)
-    layers = _relu.ReluLayers((True, False))
-    assert layers.fused(np.ones(2), np.ones(2)) is not None
+    monkeypatch.setattr(angular, "COMPILED_FROM", 0)
+    network = layers.ReluLayers((True, False))
+    assert network.fused(np.ones(2), np.ones(2)) is not None
     monkeypatch.setenv("NTKLIB_NUMBA", "0")
-    assert layers.fused(np.ones(2), np.ones(2)) is None
+    assert network.fused(np.ones(2), np.ones(2)) is None
 
 
 def test_a_tangent_kernel_needs_a_trained_layer():
     with pytest.raises(ValueError, match="needs a trained layer"):
-        _relu.ReluLayers((False, False))
+        layers.ReluLayers((False, False))
 
 
 def test_polynomials_of_the_compiled_path():
@@ -387,9 +381,9 @@ def test_polynomials_of_the_compiled_path():
                 "root": (mpmath.sqrt(1 - s * s) - 1) / s**2,
             }
         for name, value in right.items():
-            double = getattr(_compiled, f"_{name}_double").py_func(z)
+            double = getattr(compiled, f"_{name}_double").py_func(z)
             worst[name] = max(worst[name], abs(double - float(value)))
-            half = getattr(_compiled, f"_{name}_single").py_func(float(z))
+            half = getattr(compiled, f"_{name}_single").py_func(float(z))
             single[name] = max(single[name], abs(half - float(value)))
     # The stated errors, and some ulps of the values, at most 0.6, for Horner's rule.
     assert worst["arcsin"] <= 2.4e-16 + 2e-16

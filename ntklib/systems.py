@@ -80,7 +80,7 @@ class SingularError(np.linalg.LinAlgError):
         Dimension of the numerical null space.
     rows : list of int
         Rows that depend on the others; without them the matrix is regular.
-    dependences : list of :class:`ntklib.solve.Dependence`
+    dependences : list of :class:`ntklib.systems.Dependence`
         How each of these rows depends on the others.
     """
 
@@ -130,7 +130,7 @@ def solve(
 
     Returns
     -------
-    :class:`ntklib.solve.Solution`
+    :class:`ntklib.systems.Solution`
 
     Raises
     ------

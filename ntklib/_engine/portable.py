@@ -1,23 +1,8 @@
-r"""The kernels on arrays of other libraries: torch (CPU, CUDA), JAX, CuPy, Dask, array-api-strict.
+"""Matrices of kernels on arrays of other libraries: torch, JAX, CuPy, Dask, array-api-strict.
 
-:func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp`, :func:`ntklib.gate_kernel`, :func:`ntklib.ntk`
-and :func:`ntklib.nngp` come here by themselves when they are given such an array; there is no need
-to call this module. The result is of the caller's own kind, on its device. The arithmetic for pairs
-of points is in the dtype of the input, so a float32 tensor gives float32 accuracy: an error of
-some ulps times the scale of the kernel, for deep kernels times the depth.
-
-The work for each pair of points is done on the array's device, by the formulas that NumPy's arrays
-go through. The work for each point is small: deep kernels take the norms to NumPy, follow them
-through the layers in float64, and bring back what the pairs need. Of a Dask array each pair of
-chunks is a task of its own, which takes the path of what the chunks are, NumPy arrays as a rule.
-
-Where two points are close to one direction or to opposite ones, the matrix product does not know
-the angle; those few entries are computed again from differences. Their number depends on the
-data, so the functions do not run inside ``jax.jit``. Derivatives in the points do not pass through
-deep kernels: torch refuses tensors that require them.
-
-Needs array-api-compat. Statements: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`,
-:prf:ref:`prp-nngp`, :prf:ref:`prp-angle`.
+The public kernels come here by themselves when they are given such an array. The formulas for pairs
+of points are those of NumPy's arrays, from 1 - cos and 1 + cos; what is known of each point is
+moved to the array's device.
 """
 
 from __future__ import annotations

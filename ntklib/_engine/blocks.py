@@ -19,106 +19,28 @@ threads and the arithmetic runs on one.
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products, entries
+from ntklib._engine.points import Index, Mask, Points, Scaled
+from ntklib._engine.threads import SMALL, in_threads
 from ntklib._validate import Array
 
-Index = np.ndarray[Any, np.dtype[np.integer[Any]]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Scaled = tuple[Array, Index]
+Tile = tuple[slice, slice]
 
 # Rows and columns of a block, which is one product: from here on it is near its best rate.
 _BLOCK_SHAPE = (512, 2048)
+
 # Rows and columns of a tile: 512 KiB in float64, so that it and the buffers of the arithmetic stay
 # in the second-level cache.
 _SIDE = 256
-# Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
-# ulps, times 1/2 + 1 / (2 pi sin(angle)).
-NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
-# Share of the entries that is worth a second product instead of work pair by pair.
-_DENSE = 1 / 32
-# Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
-_BLOCK = 1 << 15
-# Multiplications below which threads cost more than they save.
-_SMALL = 1 << 24
-# Sums of squares in this range have not overflowed, nor lost digits to underflow.
-_RANGE = (1e-240, 1e240)
-# Numbers in a block of rows that is normalized at once: 2 MiB, so that memory sets the pace.
-_ROWS = 1 << 18
+
 # Norms within these binary exponents can be multiplied without overflow or underflow.
 _SAFE = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}
-
-
-@dataclass(frozen=True)
-class Points:
-    """Rows of a matrix by direction and length.
-
-    Lengths are mantissa times two to the exponent: no overflow, no underflow. `square` is the
-    mantissa squared, before the rounding of the root. `unit` has the dtype of `X`.
-    """
-
-    X: Array
-    unit: Array
-    norm: Array
-    exponent: Index
-    square: Array
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def directions(self, rows: slice | Index) -> Array:
-        """Unit rows in float64."""
-        if self.unit.dtype == np.float64:
-            return self.unit[rows]
-        X = self.X[rows]
-        unit = np.empty(X.shape)
-        _normalize(X, unit)
-        return unit
-
-
-def points(X: Array) -> Points:
-    """Directions and lengths of the rows of X, float32 or float64, shape (n, d)."""
-    n, d = X.shape
-    unit = np.empty((n, d), X.dtype)
-    side = Points(X, unit, np.empty(n), np.empty(n, dtype=np.intc), np.empty(n))
-
-    def run(tasks: Iterator[slice]) -> None:
-        for rows in tasks:
-            side.norm[rows], side.exponent[rows], side.square[rows] = _normalize(
-                X[rows], unit[rows]
-            )
-
-    step = max(1, _ROWS // d)
-    tasks = [slice(start, start + step) for start in range(0, n, step)]
-    in_threads(run, tasks, alone=n * d < _SMALL // 16)
-    return side
-
-
-def _normalize(X: Array, unit: Array) -> tuple[Array, Index, Array]:
-    """Write unit rows; return norms as mantissa and exponent, and the mantissa squared."""
-    X = X.astype(np.float64, copy=False)
-    exponent = np.zeros(len(X), dtype=np.intc)
-    with np.errstate(over="ignore", under="ignore"):
-        square = np.einsum("ij,ij->i", X, X)
-    if not (square.min() > _RANGE[0] and square.max() < _RANGE[1]):
-        exponent = np.frexp(np.maximum(X.max(axis=1), -X.min(axis=1)))[1]
-        # In two steps: 2**-exponent itself overflows for subnormal rows.
-        half = exponent // 2
-        X = np.ldexp(np.ldexp(X, -half[:, None]), (half - exponent)[:, None])
-        square = np.einsum("ij,ij->i", X, X)
-    norm = np.sqrt(square)
-    inverse = 1 / np.where(norm > 0, norm, 1)
-    np.multiply(X, inverse[:, None], out=unit, casting="same_kind")
-    return norm, exponent, square
 
 
 class Scratch:
@@ -138,7 +60,7 @@ class Scratch:
         return self._buffers[index][: shape[0] * shape[1]].reshape(shape)
 
 
-class Kernel(Protocol):
+class TileKernel(Protocol):
     """A kernel as a function of the angle between rows i and j, times factors of i and of j.
 
     It may have a method `fused`, which is given the factors of rows and columns as plain numbers
@@ -149,9 +71,14 @@ class Kernel(Protocol):
     `diagonal` the values at i = j, likewise; `left` is `right` when the matrix is symmetric.
     """
 
-    left: Scaled
-    right: Scaled
-    diagonal: Scaled
+    @property
+    def left(self) -> Scaled: ...
+
+    @property
+    def right(self) -> Scaled: ...
+
+    @property
+    def diagonal(self) -> Scaled: ...
 
     def bulk(self, cos: Array, rows: slice, columns: slice, scratch: Scratch) -> None:
         """Overwrite cosines away from -1 and 1 by values; buffer 0 of the scratch is taken."""
@@ -160,7 +87,7 @@ class Kernel(Protocol):
         """Values at pairs, from 1 - cos and 1 + cos, each accurate where it is small."""
 
 
-def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtype[Any]) -> Array:
+def matrix_of(kernel: TileKernel, left: Points, right: Points | None, dtype: np.dtype[Any]) -> Array:
     """The matrix of a kernel between rows of `left` and `right`, or of `left` with itself.
 
     Returns
@@ -179,7 +106,7 @@ def matrix_of(kernel: Kernel, left: Points, right: Points | None, dtype: np.dtyp
     K = np.empty((len(left), len(right)), dtype)
     job = _Job(kernel, left, right, symmetric, K)
     work = len(left) * len(right) * (left.X.shape[1] + 64) // (2 if symmetric else 1)
-    in_threads(job.run, job.tasks(), alone=work < _SMALL)
+    in_threads(job.run, job.tasks(), alone=work < SMALL)
     return K
 
 
@@ -192,7 +119,7 @@ class _Near(NamedTuple):
 
 
 class _Job:
-    def __init__(self, kernel: Kernel, left: Points, right: Points, symmetric: bool, K: Array):
+    def __init__(self, kernel: TileKernel, left: Points, right: Points, symmetric: bool, K: Array):
         self.kernel, self.left, self.right, self.symmetric, self.K = (
             kernel, left, right, symmetric, K,
         )  # fmt: skip
@@ -213,21 +140,21 @@ class _Job:
         """Rows and columns of the blocks; of the lower triangle when symmetric. Small ones last."""
         n, p = self.K.shape
         found = []
-        for rows in _slices(0, n, _BLOCK_SHAPE[0]):
+        for rows in slices(0, n, _BLOCK_SHAPE[0]):
             end = rows.start if self.symmetric else p
-            found += [(rows, columns) for columns in _slices(0, end, _BLOCK_SHAPE[1])]
+            found += [(rows, columns) for columns in slices(0, end, _BLOCK_SHAPE[1])]
             if self.symmetric:
                 found.append((rows, rows))
-        return sorted(found, key=_entries, reverse=True)
+        return sorted(found, key=entries, reverse=True)
 
     def run(self, tasks: Iterator[tuple[slice, slice]]) -> None:
         scratch = Scratch(self.K.dtype)
         for rows, columns in tasks:
             # On the diagonal this is one row set by itself, of which BLAS computes one half.
             np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=self.K[rows, columns])
-            for part in _slices(rows.start, rows.stop, _SIDE):
+            for part in slices(rows.start, rows.stop, _SIDE):
                 end = part.stop if self.symmetric and rows == columns else columns.stop
-                for other in _slices(columns.start, end, _SIDE):
+                for other in slices(columns.start, end, _SIDE):
                     self.tile(part, other, scratch)
 
     def tile(self, rows: slice, columns: slice, scratch: Scratch) -> None:
@@ -279,7 +206,7 @@ class _Job:
         i, j = np.divmod(np.flatnonzero(np.abs(cos) > self.limit), cos.shape[1])
         negative = cos[i, j] < 0
         cos[i, j] = 0
-        by = _defects_by_products if cos.dtype == np.float32 else _defects_by_differences
+        by = defects_by_products if cos.dtype == np.float32 else defects_by_differences
         small = by(self.left, self.right, rows, columns, i, j, negative)
         minus, plus = np.where(negative, 2 - small, small), np.where(negative, small, 2 - small)
         i, j = i + rows.start, j + columns.start
@@ -288,8 +215,15 @@ class _Job:
         return _Near(i, j, _scaled(values, ea[i] + eb[j], cos.dtype))
 
 
-def _slices(start: int, stop: int, step: int) -> list[slice]:
+def slices(start: int, stop: int, step: int) -> list[slice]:
+    """Consecutive slices of at most `step` that cover the range."""
     return [slice(k, min(stop, k + step)) for k in range(start, stop, step)]
+
+
+def lower_tiles(n: int, step: int) -> list[Tile]:
+    """Pairs of slices that cover the lower triangle of a matrix, row by row."""
+    ranges = slices(0, n, step)
+    return [(rows, columns) for i, rows in enumerate(ranges) for columns in ranges[: i + 1]]
 
 
 @cache
@@ -299,7 +233,7 @@ def _upper(n: int) -> Mask:
     return np.logical_not(mask, out=mask)
 
 
-def _factors(kernel: Kernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:
+def _factors(kernel: TileKernel, dtype: np.dtype[Any]) -> tuple[Array | None, Array | None] | None:
     """Factors as plain numbers (None for all ones), or None if their products could overflow."""
     for mantissa, exponent in (kernel.left, kernel.right):
         fraction, power = np.frexp(mantissa)
@@ -318,138 +252,3 @@ def _scaled(mantissa: Array, exponent: Index, dtype: np.dtype[Any]) -> Array:
             f"the kernel has values beyond {np.finfo(dtype).max:.1e}, the largest {dtype}"
         )
     return values
-
-
-def _defects_by_products(
-    left: Points, right: Points, rows: slice, columns: slice, i: Index, j: Index, negative: Mask
-) -> Array:
-    """1 - |cos| at pairs i, j of these rows and columns, with an absolute error of some ulps."""
-    if len(i) > _DENSE * _entries((rows, columns)):
-        cos = (left.directions(rows) @ right.directions(columns).T)[i, j]
-    else:
-        cos = np.empty(len(i))
-        for part in _parts(i, left):
-            u = left.directions(i[part] + rows.start)
-            v = right.directions(j[part] + columns.start)
-            cos[part] = np.einsum("ij,ij->i", u, v)
-    defect: Array = np.maximum(0.0, 1 - np.where(negative, -cos, cos))
-    return defect
-
-
-def _defects_by_differences(
-    left: Points, right: Points, rows: slice, columns: slice, i: Index, j: Index, negative: Mask
-) -> Array:
-    """1 - |cos| at pairs i, j of these rows and columns, to the last digits of its square root.
-
-    |u - v|^2 / 2, or |u + v|^2 / 2 for a negative cosine. Where many rows crowd around one
-    direction c, their differences from c are short, and the product of those gives most of
-    the distances: its error is an ulp of |u - c|^2 + |v - c|^2.
-    """
-    A, B = left.directions(rows), right.directions(columns)
-    defect = np.full(len(i), np.nan)
-    if len(i) > _DENSE * _entries((rows, columns)):
-        center = B[j[len(j) // 2]]
-        sign, other = _signs(A @ center), _signs(B @ center)
-        P, Q = A * sign[:, None] - center, B * other[:, None] - center
-        p, q = np.einsum("ij,ij->i", P, P)[i], np.einsum("ij,ij->i", Q, Q)[j]
-        square = np.maximum(0.0, p + q - 2 * (P @ Q.T)[i, j])
-        # An ulp of (p + q) in the square is one of (p + q) / (2 distance) in the angle.
-        good = np.sqrt(square) >= p + q
-        good &= (sign[i] * other[j] < 0) == negative
-        defect[good] = square[good] / 2
-    (rest,) = np.nonzero(np.isnan(defect))
-    for part in _parts(rest, left):
-        k = rest[part]
-        gap = B[j[k]]
-        np.negative(gap, out=gap, where=~negative[k, None])
-        gap += A[i[k]]
-        defect[k] = np.einsum("ij,ij->i", gap, gap) / 2
-    return defect
-
-
-def _entries(tile: tuple[slice, slice]) -> int:
-    rows, columns = tile
-    return int((rows.stop - rows.start) * (columns.stop - columns.start))
-
-
-def _parts(pairs: Index, side: Points) -> Iterator[slice]:
-    """Slices of the pairs whose gathered rows stay small."""
-    step = max(1, _BLOCK // side.X.shape[1])
-    for start in range(0, len(pairs), step):
-        yield slice(start, start + step)
-
-
-def _signs(x: Array) -> Array:
-    return np.where(x < 0, -1.0, 1.0)
-
-
-# -- threads --------------------------------------------------------------------------------------
-
-
-def in_threads(run: Callable[[Iterator[Any]], None], tasks: list[Any], *, alone: bool) -> None:
-    """Call `run` on iterators that share out the tasks, in one thread or as many as BLAS has."""
-    if alone or len(tasks) == 1:
-        run(iter(tasks))
-        return
-    with _one_blas_thread() as threads:
-        waiting = deque(tasks)
-
-        def worker() -> None:
-            try:
-                run(_drain(waiting))
-            except BaseException:
-                waiting.clear()  # the others stop at their next tile
-                raise
-
-        threads = min(threads, len(tasks))
-        if threads == 1:
-            worker()
-            return
-        # A pool for this call alone: one that is kept does not survive a fork.
-        with ThreadPoolExecutor(threads - 1) as pool:
-            others = [pool.submit(worker) for _ in range(threads - 1)]
-            worker()
-            for other in others:
-                other.result()
-
-
-def _drain(waiting: deque[Any]) -> Iterator[Any]:
-    while True:
-        try:
-            task = waiting.popleft()
-        except IndexError:
-            return
-        yield task
-
-
-@cache
-def _controller() -> Any | None:
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController().select(user_api="blas")
-
-
-# BLAS's number of threads belongs to the whole process: one caller at a time sets it.
-_setting = threading.Lock()
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[int]:
-    """Set BLAS to one thread; gives the number of threads it had.
-
-    That is 1 where nothing can be gained or set: without threadpoolctl, with BLAS on one thread,
-    and for callers who come while another is inside and has the cores.
-    """
-    controller = _controller()
-    libraries = [] if controller is None else controller.lib_controllers
-    threads = max((library.num_threads for library in libraries), default=1)
-    if controller is None or threads == 1 or not _setting.acquire(blocking=False):
-        yield 1
-        return
-    try:
-        with controller.limit(limits=1):
-            yield threads
-    finally:
-        _setting.release()

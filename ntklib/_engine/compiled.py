@@ -1,4 +1,4 @@
-"""The arithmetic of ReLU kernels compiled with numba (the extra ``fast``).
+"""Profiles and ReLU layers compiled with numba (the extra ``fast``).
 
 A row of cosines is read once, taken through all layers while it is in the first-level cache,
 multiplied by its factors and written back.
@@ -113,6 +113,39 @@ def _arc(x: Any, T: Any) -> Any:
     sine = T(1) + z * _root(z)
     sine = (s + s) * sine if large else sine
     return T(math.pi / 2) + (arc if x > 0 else -arc), sine
+
+
+@njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def profile_tile(
+    tile: Any, shift: Any, slope: Any, height: Any, mirrored: Any, left: Any, right: Any
+) -> None:
+    """Values of a profile in the place of cosines away from -1 and 1.
+
+    Parameters
+    ----------
+    tile : ndarray, shape (p, q)
+        Cosines; overwritten by values.
+    shift, slope, height, mirrored
+        The profile (:class:`ntklib._engine.angular.Profile`).
+    left, right : ndarray, shapes (p,), (q,)
+        Factors.
+    """
+    T = tile.dtype.type
+    a, b, c = T(shift), T(slope), T(height)
+    sign = T(-1) if mirrored else T(1)
+    p, q = tile.shape
+    for i in range(p):
+        factor = left[i]
+        if c == 0:  # no need of the sine
+            for j in range(q):
+                x = sign * tile[i, j]
+                w, _ = _arc(x, T)
+                tile[i, j] = (a + b * x) * w * factor * right[j]
+        else:
+            for j in range(q):
+                x = sign * tile[i, j]
+                w, s = _arc(x, T)
+                tile[i, j] = ((a + b * x) * w + c * s) * factor * right[j]
 
 
 @njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]

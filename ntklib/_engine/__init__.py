@@ -1,0 +1,1 @@
+"""How matrices of kernels are made: nothing here is public, nothing here knows a statement."""

@@ -1,0 +1,80 @@
+"""What every dual activation is: work for each point, and work for each pair of points."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ntklib._engine.portable import namespace
+from ntklib._validate import Array
+
+# Standard deviations outside are taken as these where only the correlation is meant. At the lower
+# one it has reached its limit up to 1e-20, its square, and products of two stay representable, in
+# float32 too; at the upper one in float64.
+SMALLEST, LARGEST = 1e-10, 1e153
+
+
+class Rows(NamedTuple):
+    """What a layer needs to know of each point.
+
+    :math:`a`, :math:`e(a)`, and terms of the closed form.
+    ``largest`` has bounds of the terms at all points, where the pairs need them.
+    """
+
+    std: Array
+    size: Array
+    terms: tuple[Array, ...] = ()
+    largest: tuple[float, ...] = ()
+
+    def map(self, change: Callable[[Array], Any]) -> Rows:
+        """The rows with all arrays changed."""
+        terms = tuple(change(t) for t in self.terms)
+        return Rows(change(self.std), change(self.size), terms, self.largest)
+
+    def at(self, index: Any) -> Rows:
+        """The rows indexed, for example ``[:, None]`` to stand against others."""
+        return self.map(lambda values: values[index])
+
+
+class Layer(NamedTuple):
+    """:math:`1-r`, :math:`1+r` and :math:`r'` of each pair."""
+
+    minus: Array
+    plus: Array
+    slope: Array
+
+
+class Dual(ABC):
+    """The dual of an activation: what the activation does to a kernel.
+
+    Its method ``rows`` does the work for each point, on NumPy arrays. Its method ``pairs`` does the
+    work for each pair of points, on arrays of any library with the names of the array API standard
+    (:ref:`other-arrays`), all of one kind and dtype.
+    """
+
+    #: Whether :math:`\sigma(cz)=c\sigma(z)` for :math:`c>0`. Norms then pass through untouched.
+    homogeneous: bool = False
+
+    @abstractmethod
+    def rows(self, std: Array) -> Rows:
+        """What ``pairs`` needs of points whose preactivations have these standard deviations."""
+
+    @abstractmethod
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        r"""The layer at correlations given as :math:`1-\rho`, :math:`1+\rho`; arrays broadcast."""
+
+
+def hypot(x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2), also for the complex numbers of a complex-step derivative."""
+    xp = namespace(x)
+    if xp is np and (np.iscomplexobj(x) or np.iscomplexobj(y)):
+        return np.sqrt(x * x + y * y)
+    return xp.hypot(x, y)
+
+
+def clipped(std: Array) -> Array:
+    inside = np.where(std.real < SMALLEST, std.dtype.type(SMALLEST), std)
+    return np.where(inside.real > LARGEST, std.dtype.type(LARGEST), inside)

@@ -1,0 +1,34 @@
+r"""Kernel matrices past memory, and past one machine.
+
+Implements :prf:ref:`prp-predictor` with a ridge when the Gram matrix does not fit, or takes too
+long to factor: products :math:`Kv` without :math:`K` (:func:`gram_operator`), a solver that needs
+nothing but such products (:func:`ridge_solve`) and a preconditioner for it
+(:func:`pivoted_cholesky`, :func:`low_rank_preconditioner`). The functions that compute entries take
+the kernel as a callable of ``(X, Z)``, with ``Z`` left out for ``X`` against itself: any kernel of
+this package, or your own.
+
+:func:`dask_gram` spreads the blocks of the matrix over the workers of a Dask cluster, for
+:func:`dask_operator` to multiply with, and :func:`store_gram` writes them to disk and takes up
+again where it was stopped. These three and the bars of ``progress=True`` need the extra ``large``;
+the rest needs nothing beyond NumPy and SciPy.
+"""
+
+from __future__ import annotations
+
+from ntklib.large.cluster import dask_gram, dask_operator
+from ntklib.large.conjugate_gradients import ConvergenceWarning, RidgeSolution, ridge_solve
+from ntklib.large.operators import gram_operator
+from ntklib.large.preconditioner import low_rank_preconditioner, pivoted_cholesky
+from ntklib.large.store import store_gram
+
+__all__ = [
+    "ConvergenceWarning",
+    "RidgeSolution",
+    "dask_gram",
+    "dask_operator",
+    "gram_operator",
+    "low_rank_preconditioner",
+    "pivoted_cholesky",
+    "ridge_solve",
+    "store_gram",
+]

@@ -1,0 +1,177 @@
+"""Ridge regression by conjugate gradients, from products alone."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
+
+# By how much one run of products in float32 may be asked to lower the residual.
+_INNER = 1e-3
+
+
+class ConvergenceWarning(UserWarning):
+    """An iteration stopped before it reached the residual that was asked for."""
+
+
+class RidgeSolution(NamedTuple):
+    r"""What :func:`ridge_solve` found.
+
+    Attributes
+    ----------
+    coef : ndarray, shape (n,) or (n, k)
+        :math:`(K+\lambda I)^{-1}y`, float64.
+    residual : float
+        Largest :math:`\lVert y-(K+\lambda I)c\rVert/\lVert y\rVert` over the columns, computed
+        from the coefficients :math:`c` and in float64, not carried along by the recurrence.
+    iterations : int
+        Steps of conjugate gradients.
+    converged : bool
+        The residual is at most ``rtol``.
+    """
+
+    coef: Array
+    residual: float
+    iterations: int
+    converged: bool
+
+
+def ridge_solve(
+    K: Any,
+    y: object,
+    ridge: float,
+    *,
+    preconditioner: Any = None,
+    rtol: float = 1e-8,
+    maxiter: int = 1000,
+    progress: bool = False,
+) -> RidgeSolution:
+    r"""Solve :math:`(K+\lambda I)c=y` by conjugate gradients, with products ``K @ v`` only.
+
+    Parameters
+    ----------
+    K : operator or ndarray, shape (n, n)
+        Anything with ``shape`` and ``@``, symmetric positive semidefinite: a matrix,
+        :func:`gram_operator`, or :func:`dask_gram` through :func:`dask_operator`.
+    y : array_like, shape (n,) or (n, k)
+        Right-hand sides. Columns are solved side by side, with one product a step for all of them.
+    ridge : float
+        :math:`\lambda\ge0`. With 0 and a singular :math:`K` the equation may have no solution; then
+        the result says that it has not converged.
+    preconditioner : operator, optional
+        Approximates the inverse of :math:`K+\lambda I`.
+    rtol : float
+        Wanted :math:`\lVert y-(K+\lambda I)c\rVert/\lVert y\rVert`, for every column.
+    maxiter : int
+        Steps of conjugate gradients at most.
+    progress : bool
+        Show a bar with the residual (needs tqdm).
+
+    Returns
+    -------
+    :class:`ntklib.large.RidgeSolution`
+
+    Raises
+    ------
+    ValueError, TypeError
+        Shapes that do not fit, ``ridge`` below 0, ``rtol`` not positive, ``maxiter`` below 1, a
+        ``K`` that is seen not to be positive semidefinite.
+    ImportError
+        ``progress`` without tqdm.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The residual that was asked for was not reached; the message says what was.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`, with :math:`K+\lambda I` for :math:`K`. Where products with
+    ``K`` are inexact and those with ``K.accurate`` are not, conjugate gradients only find a
+    correction, whose residual is then computed accurately, and so on: the result solves the
+    equation to the residual that was asked for all the same.
+    """
+    y = real_array("y", y, ndim=(1, 2)).astype(np.float64)
+    ridge, rtol = nonnegative("ridge", ridge), positive("rtol", rtol)
+    maxiter = positive_int("maxiter", maxiter)
+    if tuple(K.shape) != (len(y), len(y)):
+        raise ValueError(f"K must have shape {(len(y), len(y))} as y has, got {tuple(K.shape)}")
+    if preconditioner is not None and tuple(preconditioner.shape) != tuple(K.shape):
+        raise ValueError(f"preconditioner must have shape {tuple(K.shape)}")
+    Y = y.reshape(len(y), -1)
+    size = np.linalg.norm(Y, axis=0)
+    size[size == 0] = 1.0  # a zero column is solved by zero
+
+    # Residuals in float64; what is inexact may be used for the way there.
+    accurate = getattr(K, "accurate", K)
+    inner = rtol if accurate is K else max(rtol, _INNER)
+    bar = progress_bar(maxiter) if progress else None
+    C, R, iterations = np.zeros_like(Y), Y.copy(), 0
+    worst = previous = float(np.max(np.linalg.norm(R, axis=0) / size))
+    while worst > rtol and iterations < maxiter:
+        target = np.maximum(inner * np.linalg.norm(R, axis=0), 0.9 * rtol * size)
+        change, steps = _descend(K, R, ridge, preconditioner, target, maxiter - iterations, bar)
+        C += change
+        iterations += steps
+        R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
+        worst = float(np.max(np.linalg.norm(R, axis=0) / size))
+        if bar is not None:
+            bar.set_postfix_str(f"residual {worst:.1e}")
+        if worst > previous / 2:  # rounding is all that is left
+            break
+        previous = worst
+    if bar is not None:
+        bar.close()
+    if worst > rtol:
+        warnings.warn(
+            f"the residual is {worst:.1e} after {iterations} iterations, asked for was {rtol:.1e}",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return RidgeSolution(C.reshape(y.shape), worst, iterations, worst <= rtol)
+
+
+def _descend(
+    K: Any, R: Array, ridge: float, preconditioner: Any, target: Array, maxiter: int, bar: Any
+) -> tuple[Array, int]:
+    """Preconditioned conjugate gradients from zero, until every column is below its target."""
+
+    def improve(R: Array) -> Array:
+        return R if preconditioner is None else np.asarray(preconditioner @ R)
+
+    C, R = np.zeros_like(R), R.copy()
+    Z = improve(R)
+    D, rz = Z.copy(), np.sum(R * Z, axis=0)
+    steps = 0
+    while steps < maxiter and (np.linalg.norm(R, axis=0) > target).any():
+        KD = np.asarray(K @ D, dtype=np.float64) + ridge * D
+        curvature = np.sum(D * KD, axis=0)
+        if (curvature < -1e-6 * np.linalg.norm(D, axis=0) * np.linalg.norm(KD, axis=0)).any():
+            raise ValueError("K must be positive semidefinite, but v'Kv is negative for some v")
+        # A column that is solved has nothing left to divide.
+        step = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
+        C += step * D
+        R -= step * KD
+        steps += 1
+        Z = improve(R)
+        new = np.sum(R * Z, axis=0)
+        D = Z + np.divide(new, rz, out=np.zeros_like(rz), where=rz > 0) * D
+        rz = new
+        if bar is not None:
+            bar.update()
+    return C, steps
+
+
+def needs(name: str) -> ImportError:
+    return ImportError(f"this needs {name}: pip install 'ntklib[large]'")
+
+
+def progress_bar(total: int) -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise needs("tqdm") from error
+    return tqdm(total=total, unit="step", leave=False)

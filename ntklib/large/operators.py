@@ -1,0 +1,110 @@
+"""Products with a Gram matrix that is not formed, or kept as blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from ntklib._engine.blocks import lower_tiles
+from ntklib._validate import Array, matrix, positive_int
+
+
+class Kernel(Protocol):
+    """What every kernel of the package is: ``(X, Z)`` to the matrix of :math:`k(x_i,z_j)`."""
+
+    def __call__(self, X: Any, Z: Any = None, /) -> Array: ...
+
+
+def block_of(kernel: Kernel, X: Array, rows: slice, columns: slice) -> Array:
+    value = kernel(X[rows]) if rows == columns else kernel(X[rows], X[columns])
+    wanted = (rows.stop - rows.start, columns.stop - columns.start)
+    if np.shape(value) != wanted:
+        raise ValueError(f"kernel must return shape {wanted} here, got {np.shape(value)}")
+    return value
+
+
+def gram_operator(
+    kernel: Kernel, X: object, *, block: int = 2048, dtype: object = None
+) -> LinearOperator:
+    r"""The Gram matrix as an operator: ``K @ v`` for vectors and matrices ``v``.
+
+    Without ``dtype`` the matrix is never formed: each product computes the blocks of its lower
+    triangle again, uses each of them twice (those on the diagonal once), and forgets them. With
+    ``dtype`` the blocks of the lower triangle are computed once and kept in that precision, in
+    about half of the memory of the matrix.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes ``(X, Z)``, or ``X`` alone, to the matrix of a symmetric kernel.
+    X : array_like, shape (n, d)
+        Points, one a row.
+    block : int
+        Rows and columns of a block; a product needs memory for one block, beside ``v`` and the
+        result.
+    dtype : {None, numpy.float32, numpy.float64}
+        Precision in which the blocks are kept and multiplied. With None they are not kept, and are
+        multiplied in float64. The sum over the blocks is in float64 in every case.
+
+    Returns
+    -------
+    scipy.sparse.linalg.LinearOperator, shape (n, n), dtype float64
+
+    Raises
+    ------
+    ValueError, TypeError
+        ``X`` not a finite real array of shape ``(n, d)``, ``block`` below 1, another ``dtype``, a
+        kernel that returns the wrong shape.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-predictor`. With float32 the entries are rounded, by up to
+    :math:`6\cdot10^{-8}` of themselves, and a block is multiplied in float32. The operator has an
+    attribute ``accurate``, an operator that multiplies the same entries in float64, more slowly;
+    :func:`ridge_solve` uses it for residuals.
+    """
+    X = matrix("X", X)
+    n, block = len(X), positive_int("block", block)
+    if dtype is not None and np.dtype(dtype) not in (np.float32, np.float64):  # type: ignore[call-overload]
+        raise ValueError(f"dtype must be None, float32 or float64, got {dtype!r}")
+    pairs = lower_tiles(n, block)
+    kept: list[Array] | None = None
+    if dtype is not None:
+        kept = [block_of(kernel, X, *pair).astype(dtype) for pair in pairs]  # type: ignore[call-overload]
+
+    def product(V: Array, precision: Any) -> Array:
+        result = np.zeros((n, V.shape[1]))
+        narrow = V.astype(precision, copy=False)
+        for index, (rows, columns) in enumerate(pairs):
+            K = kept[index] if kept is not None else block_of(kernel, X, rows, columns)
+            K = K.astype(precision, copy=False)
+            result[rows] += K @ narrow[columns]
+            if rows != columns:
+                result[columns] += K.T @ narrow[rows]
+        return result
+
+    return as_operator(n, product, np.float64 if kept is None else kept[0].dtype)
+
+
+def as_operator(
+    n: int, product: Callable[[Array, Any], Array], precision: Any = np.float64
+) -> LinearOperator:
+    """An operator whose products are made in `precision`; its `accurate` makes them in float64."""
+
+    def made(precision: Any) -> LinearOperator:
+        def matmat(V: Array) -> Array:
+            return product(V, precision)
+
+        def matvec(v: Array) -> Array:
+            return product(v.reshape(n, 1), precision)[:, 0]
+
+        return LinearOperator(
+            (n, n), matvec=matvec, rmatvec=matvec, matmat=matmat, rmatmat=matmat, dtype=np.float64
+        )
+
+    operator = made(precision)
+    operator.accurate = operator if precision == np.float64 else made(np.float64)
+    return operator
