@@ -87,7 +87,9 @@ class TileKernel(Protocol):
         """Values at pairs, from 1 - cos and 1 + cos, each accurate where it is small."""
 
 
-def matrix_of(kernel: TileKernel, left: Points, right: Points | None, dtype: np.dtype[Any]) -> Array:
+def matrix_of(
+    kernel: TileKernel, left: Points, right: Points | None, dtype: np.dtype[Any]
+) -> Array:
     """The matrix of a kernel between rows of `left` and `right`, or of `left` with itself.
 
     Returns
