@@ -76,7 +76,11 @@ def test_commands_run_until_a_browser_starts(works_after, monkeypatch, capsys):
 
 
 def test_a_named_browser_that_does_not_start_is_not_replaced(monkeypatch, capsys):
+    def version():
+        raise RuntimeError("it does not start")
+
     monkeypatch.setenv("CHROMIUM", "no/such/browser")
+    monkeypatch.setattr(browser, "version", version)
     monkeypatch.setattr(browser.subprocess, "run", None)
     assert browser.main() == 1
-    assert "no/such/browser" in capsys.readouterr().err
+    assert capsys.readouterr().err == "it does not start\n"
