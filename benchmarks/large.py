@@ -17,13 +17,13 @@ import argparse
 import json
 import os
 import platform
-import resource
 import time
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from worker import peak_bytes
 
 from ntklib import relu_ntk
 from ntklib.large import (
@@ -57,7 +57,7 @@ def timed(function: Any, *args: Any, **keywords: Any) -> tuple[Any, float]:
 
 def memory() -> float:
     """Largest resident memory of this process so far, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return peak_bytes() / 2**30
 
 
 def measure(n: int, *, recompute: bool) -> dict[str, float]:
@@ -197,8 +197,8 @@ def main(argv: list[str] | None = None) -> int:
         "settings": {"rtol": RTOL, "rank": RANK, "dimension": 64},
     }
     results = {**about, "sizes": rows, "dask": dask}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    RESULTS.with_suffix(".md").write_text(table(results))
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    RESULTS.with_suffix(".md").write_text(table(results), encoding="utf-8")
     return 0
 
 

@@ -206,7 +206,7 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         "from a factor in single precision with refinement.",
         "",
     ]
-    path.write_text("\n".join(text))
+    path.write_text("\n".join(text), encoding="utf-8")
 
 
 def write_figure(results: dict[str, Any], *paths: Path) -> None:
@@ -214,7 +214,7 @@ def write_figure(results: dict[str, Any], *paths: Path) -> None:
     for path in paths:
         fig = figure(results)
         if path.suffix == ".svg":
-            path.write_text(svg(fig, in_words(results), "bench") + "\n")
+            path.write_text(svg(fig, in_words(results), "bench") + "\n", encoding="utf-8")
         else:
             path.write_bytes(png(fig))
 

@@ -26,6 +26,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import time
 from datetime import date
 from importlib.util import find_spec
@@ -34,6 +35,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
+from joblib import cpu_count
 from report import LARGE, write_figure, write_table
 
 HERE = Path(__file__).parent
@@ -52,6 +54,8 @@ PINS = {
     "scikit-ntk": ["scikit-ntk==1.2.1", "threadpoolctl"],
     "PyTorch": ["torch", "numpy", "threadpoolctl"],
 }
+# What tells the peak of memory where the system's own library does not.
+PEAK = ["psutil"] if sys.platform == "win32" else []
 # Versions of Python for which these are published.
 PYTHONS = {
     "neural-tangents": ((3, 9), (3, 12)),
@@ -73,7 +77,7 @@ class Contender:
             key: value
             for key, value in os.environ.items()
             # Neither a kernel nor a number of threads chosen for something else.
-            if not key.startswith(("OPENBLAS_", "OMP_", "MKL_", "NTKLIB_"))
+            if not key.startswith(("OPENBLAS_", "OMP_", "MKL_", "VECLIB_", "NTKLIB_"))
         } | settings
         self._process: subprocess.Popen[str] | None = None
 
@@ -84,7 +88,7 @@ class Contender:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                text=True,
+                encoding="utf-8",
                 env=self._environment,
             )
         assert self._process.stdin is not None
@@ -93,7 +97,7 @@ class Contender:
             self._process.stdin.write(json.dumps(job) + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
-        except BrokenPipeError:
+        except OSError:  # the pipe is broken
             line = ""
         if not line:
             return {"error": f"the process ended with status {self.close()}"}
@@ -105,7 +109,7 @@ class Contender:
         if self._process is None:
             return 0
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has ended by itself
+        with contextlib.suppress(OSError):  # it has ended by itself
             self._process.stdin.close()
         status = self._process.wait()
         self._process = None
@@ -133,8 +137,9 @@ def python_for(name: str) -> str | None:
 def environment(name: str) -> tuple[str | None, str]:
     """The Python of a rival's environment, made if need be, or None and why."""
     home = ROOT / f".venv-bench-{name.lower()}"
-    python, stamp = home / "bin" / "python", home / ".stamp"
-    if stamp.exists() and stamp.read_text() == "\n".join(PINS[name]):
+    scripts = sysconfig.get_path("scripts", "venv", {"base": str(home)})
+    python, stamp, pins = Path(scripts, "python"), home / ".stamp", PINS[name] + PEAK
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == "\n".join(pins):
         return str(python), ""
     base = python_for(name)
     if base is None:
@@ -144,7 +149,7 @@ def environment(name: str) -> tuple[str | None, str]:
     made = subprocess.run([base, "-m", "venv", "--clear", str(home)], check=False)
     if made.returncode == 0:
         made = subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", *PINS[name]],
+            [str(python), "-m", "pip", "install", "-q", *pins],
             stderr=subprocess.PIPE,
             text=True,
             check=False,
@@ -152,7 +157,7 @@ def environment(name: str) -> tuple[str | None, str]:
     if made.returncode != 0:
         print(made.stderr or "", flush=True)
         return None, "pip could not install it"
-    stamp.write_text("\n".join(PINS[name]))
+    stamp.write_text("\n".join(pins), encoding="utf-8")
     return str(python), ""
 
 
@@ -274,7 +279,7 @@ def threads(small: bool) -> list[dict[str, Any]]:
     """The same matrix with 1, 2, 4, ... threads."""
     found = []
     count = 1
-    while count <= len(os.sched_getaffinity(0)):
+    while count <= cpu_count():
         setting = {"OPENBLAS_NUM_THREADS": str(count), "OMP_NUM_THREADS": str(count)}
         pair = [Contender(name, sys.executable, **setting) for name in ("syrk", "ntklib")]
         job = {"kernel": "lecture", "n": 1000 if small else 4000, "d": D, "dtype": "float64"}
@@ -366,7 +371,7 @@ def processor() -> str:
     """The kind of processor, and nothing that tells which machine this is."""
     info = Path("/proc/cpuinfo")
     if info.exists():
-        for line in info.read_text().splitlines():
+        for line in info.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
@@ -374,7 +379,7 @@ def processor() -> str:
 
 def has_avx512() -> bool:
     info = Path("/proc/cpuinfo")
-    return info.exists() and " avx512f " in info.read_text()
+    return info.exists() and " avx512f " in info.read_text(encoding="utf-8")
 
 
 def main() -> None:
@@ -426,7 +431,7 @@ def main() -> None:
     results = {
         "date": date.today().isoformat(),
         "processor": processor(),
-        "threads": len(os.sched_getaffinity(0)),
+        "threads": cpu_count(),
         "about": {name: a for name, a in about.items() if "error" not in a},
         "missing": missing,
         "table": table,
@@ -439,7 +444,7 @@ def main() -> None:
         "seconds": round(time.perf_counter() - began),
     }
     if not quick:
-        (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         write_table(results, HERE / "results.md")
         write_figure(results, HERE / "results.svg", HERE / "results.png")
     for name, why in missing.items():

@@ -11,7 +11,6 @@ import ctypes
 import json
 import math
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +30,18 @@ def keep_memory() -> None:
         return
     libc.mallopt(-4, 0)  # M_MMAP_MAX
     libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def points(job: Job) -> np.ndarray:
@@ -254,7 +265,7 @@ def main() -> None:
     contender = sys.argv[1]
     keep_memory()
     # A library that writes to stdout must not spoil the answers.
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     ready: dict[str, Run] = {}
     for line in sys.stdin:
@@ -276,7 +287,7 @@ def main() -> None:
                 answer = systems(job)
         except Exception as error:  # reported, and the contender goes on
             answer = {"error": f"{type(error).__name__}: {error}"}
-        answer["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        answer["peak_bytes"] = peak_bytes()
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -1,4 +1,7 @@
-"""A system Chromium and a small web server, for the tests of the site and for measuring it."""
+"""A browser and a small web server, for the tests of the site and for measuring it.
+
+python tools/browser.py     say which browser there is; get one if there is none
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ import gzip
 import io
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
@@ -27,26 +33,90 @@ ARGUMENTS = [
 ]
 
 
-def chromium() -> str:
-    """Path of a Chromium or Chrome: $CHROMIUM, or the first found on the path.
+class Way(NamedTuple):
+    """How Playwright finds a browser: by its path, by its name, or by neither, its own."""
+
+    path: str | None = None
+    channel: str | None = None
+
+
+def ways() -> list[Way]:
+    """The browser that CHROMIUM names; or those on the path, Chrome, Edge, Playwright's own."""
+    if named := os.environ.get("CHROMIUM"):
+        return [Way(named)]
+    on_path = [Way(path) for path in map(shutil.which, NAMES) if path]
+    return [*on_path, Way(channel="chrome"), Way(channel="msedge"), Way()]
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the first browser that starts, without a window.
 
     Raises
     ------
     RuntimeError
-        None is there; the message says how to get one.
+        None does; the message says why, and how to get one.
     """
-    for candidate in (os.environ.get("CHROMIUM"), *map(shutil.which, NAMES)):
-        if candidate:
-            return candidate
+    refused = []
+    for path, channel in ways():
+        try:
+            return playwright.chromium.launch(executable_path=path, channel=channel, args=ARGUMENTS)
+        except Error as error:
+            refused.append(str(error).splitlines()[0])
     raise RuntimeError(
-        "No Chromium found. Install one (Debian, Ubuntu: apt-get install chromium; "
-        "macOS: brew install --cask chromium) or set CHROMIUM to the path of Chromium or Chrome."
+        "No browser starts. Install Chrome, Chromium or Edge, or set CHROMIUM to the path of one.\n"
+        + "\n".join(refused)
     )
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start the browser without a window."""
-    return playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+def version() -> str:
+    """Version of the browser that starts."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        found = browser.version
+        browser.close()
+    return found
+
+
+def installs(*, root: bool) -> list[list[str]]:
+    """Commands that may bring a browser, best first: the system keeps up to date what is its own.
+
+    Only root may ask the system. Playwright's own browser needs libraries that a desktop has.
+    """
+    own = [sys.executable, "-m", "playwright", "install"]
+    if not root:
+        return [[*own, "chromium"]]
+    apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
+    ask = [["apt-get", "update", "-qq"], [*apt, "chromium", "fonts-dejavu-core"]]
+    return [*(ask if shutil.which("apt-get") else []), [*own, "--with-deps", "chromium"]]
+
+
+def get() -> str:
+    """Version of a browser that is there, or is got.
+
+    Raises
+    ------
+    RuntimeError
+        There is none, and none came.
+    """
+    root = getattr(os, "geteuid", lambda: None)() == 0  # Windows has no such number
+    commands = [] if os.environ.get("CHROMIUM") else installs(root=root)
+    for command in commands:
+        try:
+            return version()
+        except RuntimeError:
+            print(f"No browser yet. Getting one: {' '.join(command)}", flush=True)
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return version()
+
+
+def main() -> int:
+    """Say which browser the tests of the pages get, or why they get none."""
+    try:
+        print(f"Chromium {get()}")
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -86,3 +156,7 @@ def serve(folder: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

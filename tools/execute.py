@@ -31,14 +31,15 @@ def fingerprint() -> str:
     digest = hashlib.sha256(sys.version.encode())
     sources = (path for path in (ROOT / "ntklib").rglob("*") if path.suffix in (".py", ".mplstyle"))
     for path in [ROOT / "requirements.lock", *sorted(sources)]:
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
 def main() -> int:
     """Execute what is not in the cache; name the chapters that failed."""
-    if not STAMP.exists() or STAMP.read_text() != fingerprint():
-        shutil.rmtree(CACHE, ignore_errors=True)
+    fresh = STAMP.exists() and STAMP.read_text(encoding="utf-8") == fingerprint()
+    if CACHE.exists() and not fresh:
+        shutil.rmtree(CACHE)
     cache = get_cache(str(CACHE))
     chapters = [str(path) for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
     for path in chapters:
@@ -46,7 +47,7 @@ def main() -> int:
     os.environ[PRINT] = "1"  # the kernels draw each figure for the PDF, too
     executor = load_executor("local-parallel", cache, logger=logging.getLogger(__name__))
     done = executor.run_and_cache(filter_uris=chapters, timeout=300)
-    STAMP.write_text(fingerprint())
+    STAMP.write_text(fingerprint(), encoding="utf-8")
     failed = [*done.excepted, *done.errored]
     for path in failed:
         record = cache.get_project_record(path)

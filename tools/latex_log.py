@@ -2,8 +2,8 @@
 
     python tools/latex_log.py _build/latex/kernels.log
 
-Reported: characters that no font has, references without a target, labels that occur twice, and
-text that sticks out of its column by more than a few points.
+Reported: errors, with the lines that say where; characters that no font has, references without a
+target, labels that occur twice, and text that sticks out of its column by more than a few points.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _WIDTH = 79
 POINTS = 10.0
 
 _NOTICED = (
+    re.compile(r"^! (?P<what>.*(?:\n.*){0,6})", re.MULTILINE),
     re.compile(r"Missing character: There is no (?P<what>\S+ \(U\+\w+\))"),
     re.compile(r"(?:Reference|Citation|Hyper reference) `(?P<what>[^']+)'.{0,40}undefined"),
     re.compile(r"Label `(?P<what>[^']+)' multiply defined"),

@@ -107,7 +107,8 @@ def main(argv: list[str] | None = None) -> int:
                 stale.append(path.name)
             continue
         print(f"running {path.name}", flush=True)
-        path.write_text(text(normalize(run(notebook, path.parent), path.stem)), encoding="utf-8")
+        written = text(normalize(run(notebook, path.parent), path.stem))
+        path.write_text(written, encoding="utf-8", newline="\n")
     for name in stale:
         print(f"{name} is not as `make notebooks` writes it", file=sys.stderr)
     return bool(stale)

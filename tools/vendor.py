@@ -71,7 +71,8 @@ PACKAGES = (
 def fetch(package: Package, folder: Path) -> Path:
     """The package's archive, verified."""
     address = f"{package.name}@{package.version}"
-    command = ["npm", "pack", "--silent", address]
+    npm = shutil.which("npm") or "npm"  # on Windows its name ends in .cmd
+    command = [npm, "pack", "--silent", address]
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     archive = folder / done.stdout.strip()
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()

@@ -114,7 +114,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault_is_seen(fault: Fault, copy: Path) -> None:
-    with (copy / "ntklib" / f"{fault.module}.py").open("a") as module:
+    with (copy / "ntklib" / f"{fault.module}.py").open("a", encoding="utf-8") as module:
         module.write(fault.lines)
 
     unit = run_pytest(copy, "-x", f"tests/unit/{fault.unit_test}")

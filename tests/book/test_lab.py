@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,19 +15,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import do
+
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-this-test"
 VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-def recipe() -> list[str]:
-    """What `make lab` runs, with this environment's Jupyter, on the notebooks that it copies."""
-    done = subprocess.run(
-        ["make", "--dry-run", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    (line,) = [line for line in done.stdout.splitlines() if "jupyter lab" in line]
-    options = line.split("jupyter lab", 1)[1].replace("_build/lab", "_build/html/notebooks")
-    return [sys.executable, "-m", "jupyterlab", *options.split()]
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +31,11 @@ def server(tmp_path_factory) -> Iterator[str]:
     # Root has to be asked twice, as in a container.
     options = ["--no-browser", "--allow-root", "--port=0", f"--IdentityProvider.token={TOKEN}"]
     process = subprocess.Popen(
-        [*recipe(), *options],
+        [*do.jupyter_lab("_build/html/notebooks"), *options],  # of which `make lab` makes copies
         cwd=ROOT,
         env=environment,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     try:
         yield address(process)

@@ -85,9 +85,9 @@ def small_notebook(tmp_path: Path) -> Path:
 def test_nbval_sees_a_changed_output(tmp_path):
     path = small_notebook(tmp_path)
     assert run_pytest(tmp_path, *NBVAL, path.name).returncode == 0
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert text.count("answer = 42") == 1
-    path.write_text(text.replace("answer = 42", "answer = 43"))
+    path.write_text(text.replace("answer = 42", "answer = 43"), encoding="utf-8")
     done = run_pytest(tmp_path, *NBVAL, path.name)
     assert done.returncode == 1
     assert "43" in done.stdout
@@ -103,4 +103,6 @@ def test_a_stripped_notebook_is_seen(tmp_path):
 
 def test_normalizing_twice_changes_nothing(tmp_path):
     path = small_notebook(tmp_path)
-    assert notebooks.text(notebooks.normalize(read(path), "small")) == path.read_text()
+    assert notebooks.text(notebooks.normalize(read(path), "small")) == path.read_text(
+        encoding="utf-8"
+    )

@@ -7,6 +7,7 @@ log of doing so with `tools/latex_log.py`.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def pages() -> str:
 @pytest.fixture(scope="module")
 def tex() -> str:
     """The book as LaTeX, from the same reading of the chapters as the website."""
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    jupyter_book = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
     options = ["-n", "-W", "--keep-going", "--quiet", "--builder", "latex"]
     done = subprocess.run(
         [jupyter_book, "build", *options, ROOT], capture_output=True, text=True, check=False
@@ -142,6 +143,7 @@ def test_a_wide_display_is_broken_where_its_source_is(formula, expected):
 
 
 PLANTED = {
+    "error": "! Undefined control sequence.\nl.7 \\nothing",
     "missing": "Missing character: There is no ⇒ (U+21D2) in font Latin Modern Roman 10 Regular!",
     "reference": (
         "LaTeX Warning: Hyper reference `chapters/least_squares:thm-minimum-norm' on page 1"

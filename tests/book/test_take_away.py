@@ -268,7 +268,7 @@ def test_the_wheel_holds_the_package(tmp_path):
         names = set(archive.namelist())
         archive.extractall(tmp_path)
     parts = [path for path in (ROOT / "ntklib").rglob("*") if path.suffix in (".py", ".mplstyle")]
-    assert {str(path.relative_to(ROOT)) for path in parts} <= names
+    assert {path.relative_to(ROOT).as_posix() for path in parts} <= names
     code = "import ntklib.book.figures.intro, sys; print(ntklib.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -285,7 +285,7 @@ def test_the_same_source_gives_the_same_bytes(tmp_path):
     again = take_away.build_wheel(ROOT, tmp_path)
     assert again.read_bytes() == wheel().read_bytes()
     for name in ("a.ipynb", "LICENSE"):
-        tmp_path.joinpath(name).write_text(name)
+        tmp_path.joinpath(name).write_text(name, encoding="utf-8")
     packed = []
     for moment in (1, 10**9):
         for path in tmp_path.iterdir():

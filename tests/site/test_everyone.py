@@ -170,7 +170,9 @@ def test_planted_fault_is_seen(planted, page, check, old, new, words):
 
 
 def test_keys_that_do_nothing_are_seen(planted, page, tmp_path):
-    tmp_path.joinpath("keys.js").write_text("onkeydown = (event) => event.preventDefault()")
+    tmp_path.joinpath("keys.js").write_text(
+        "onkeydown = (event) => event.preventDefault()", encoding="utf-8"
+    )
     planted("</main>", '<script src="keys.js"></script></main>')
     assert any("does not move" in fault for fault in checks.reach_faults(page))
 

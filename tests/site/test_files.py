@@ -52,7 +52,7 @@ def test_the_address_of_the_site_leads_to_the_landing_page(site):
 
 
 def test_robots_and_pictures_of_the_site(site):
-    assert "Allow: /" in site.joinpath("robots.txt").read_text()
+    assert "Allow: /" in site.joinpath("robots.txt").read_text(encoding="utf-8")
     for path in ("_static/favicon.svg", "_static/favicon.png", "_static/card.png"):
         assert site.joinpath(path).stat().st_size > 100
     width, height = png_size(site.joinpath("_static/card.png").read_bytes())
@@ -125,9 +125,11 @@ def test_planted_dead_link_is_seen(tmp_path, old, new, words):
     ],
 )
 def test_planted_style_is_seen(tmp_path, css, words):
-    tmp_path.joinpath("a.css").write_text("b { background: url(data:image/png;base64,) }")
+    tmp_path.joinpath("a.css").write_text(
+        "b { background: url(data:image/png;base64,) }", encoding="utf-8"
+    )
     assert checks.style_faults(tmp_path) == []
-    tmp_path.joinpath("b.css").write_text(css)
+    tmp_path.joinpath("b.css").write_text(css, encoding="utf-8")
     assert words in checks.style_faults(tmp_path)[0]
 
 
@@ -139,7 +141,7 @@ def test_site_map_and_card_where_the_address_is_known(tmp_path, monkeypatch):
     import page_extension
 
     tmp_path.joinpath("_static/styles").mkdir(parents=True)
-    tmp_path.joinpath("_static/styles/pydata-sphinx-theme.css").write_text("")
+    tmp_path.joinpath("_static/styles/pydata-sphinx-theme.css").write_text("", encoding="utf-8")
     config = SimpleNamespace(
         html_baseurl="https://example.org/book/", root_doc="intro", html_title="A book"
     )
@@ -151,11 +153,13 @@ def test_site_map_and_card_where_the_address_is_known(tmp_path, monkeypatch):
         env=SimpleNamespace(found_docs={"intro", "chapters/limit"}, get_doctree=lambda doc: None),
     )
     page_extension.finish(app, None)
-    root = ET.fromstring(tmp_path.joinpath("sitemap.xml").read_text())
+    root = ET.fromstring(tmp_path.joinpath("sitemap.xml").read_text(encoding="utf-8"))
     places = [element.text for element in root.iter() if element.tag.endswith("loc")]
     base = "https://example.org/book"
     assert places == [f"{base}/chapters/limit.html", f"{base}/intro.html"]
-    assert f"Sitemap: {base}/sitemap.xml" in tmp_path.joinpath("robots.txt").read_text()
+    assert f"Sitemap: {base}/sitemap.xml" in tmp_path.joinpath("robots.txt").read_text(
+        encoding="utf-8"
+    )
     pairs = dict(page_extension.metadata(app, "intro", {"title": "<em>Start</em>"}, None))
     assert pairs["og:title"] == "Start"
     assert pairs["og:image"] == f"{base}/_static/card.png"
@@ -182,6 +186,6 @@ def test_the_environment_may_say_the_address(monkeypatch):
 
 
 def test_icons_of_the_theme_are_cut_out_of_its_style(site):
-    style = site.joinpath("_static/styles/pydata-sphinx-theme.css").read_text()
+    style = site.joinpath("_static/styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")
     assert not re.search(r"@font-face\s*\{[^}]*Font Awesome", style)
     assert not re.search(r'content:"\\f[0-9a-f]{3}"', style)

@@ -89,7 +89,8 @@ def planted(page, tmp_path):
         def open_with(old="", new="", *more):
             path = sound.write(tmp_path, old, new)
             for before, after in more:
-                path.write_text(path.read_text().replace(before, after, 1))
+                text = path.read_text(encoding="utf-8").replace(before, after, 1)
+                path.write_text(text, encoding="utf-8")
             return checks.visit(page, f"{address}/page.html"), address
 
         yield open_with
@@ -121,7 +122,9 @@ def test_a_missing_file_is_seen(planted):
 
 
 def test_an_error_and_a_warning_are_heard(planted, tmp_path):
-    tmp_path.joinpath("bad.js").write_text("console.warn('careful'); throw new Error('broken')")
+    tmp_path.joinpath("bad.js").write_text(
+        "console.warn('careful'); throw new Error('broken')", encoding="utf-8"
+    )
     witness, _ = planted("</main>", '<script src="bad.js"></script></main>')
     assert witness.complaints == ["warning: careful", "error: broken"]
 
@@ -204,7 +207,8 @@ def test_a_page_that_moves_is_seen(page, tmp_path):
     tmp_path.joinpath("late.js").write_text(
         "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {"
         "const box = document.createElement('div'); box.style.height = '300px';"
-        "document.body.prepend(box); }, 50)))"
+        "document.body.prepend(box); }, 50)))",
+        encoding="utf-8",
     )
     sound.write(tmp_path, "</main>", '<script src="late.js"></script></main>')
     with serve(tmp_path) as address:

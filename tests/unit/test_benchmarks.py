@@ -78,10 +78,10 @@ def test_rounds_and_report(run, contenders, tmp_path):
     }
     run.write_table(json.loads(json.dumps(results)), tmp_path / "table.md")
     run.write_figure(results, tmp_path / "figure.svg", tmp_path / "figure.png")
-    text = (tmp_path / "table.md").read_text()
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert "PyTorch: not installed in this environment." in text
     assert "| lecture | 60 | float64 |" in text
-    drawn = (tmp_path / "figure.svg").read_text()
+    drawn = (tmp_path / "figure.svg").read_text(encoding="utf-8")
     assert drawn.startswith("<svg")
     assert "naive NumPy" in drawn
     assert (tmp_path / "figure.png").stat().st_size > 5000
@@ -99,10 +99,10 @@ def test_what_fails_is_said(run):
 
 def test_committed_results_name_no_machine():
     for name in ("results.json", "results.md"):
-        text = (BENCHMARKS / name).read_text()
+        text = (BENCHMARKS / name).read_text(encoding="utf-8")
         assert "/home" not in text
         assert "://" not in text
-    results = json.loads((BENCHMARKS / "results.json").read_text())
+    results = json.loads((BENCHMARKS / "results.json").read_text(encoding="utf-8"))
     for name in ("neural-tangents", "scikit-ntk", "PyTorch"):
         measured = all(name in r["contenders"] or name in r["errors"] for r in results["table"])
         assert measured or name in results["missing"]

@@ -14,7 +14,9 @@ from ntklib import activations, conv_nngp, conv_ntk, ntk, relu_ntk
 from tests.unit import exact
 
 TOLERANCE = 1e-13
-DATA = json.loads((Path(__file__).parent / "data" / "conv_kernels.json").read_text())
+DATA = json.loads(
+    (Path(__file__).parent / "data" / "conv_kernels.json").read_text(encoding="utf-8")
+)
 
 
 @pytest.mark.parametrize("name", sorted(DATA["cases"]))

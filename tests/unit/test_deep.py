@@ -106,7 +106,9 @@ def test_homogeneous_activations(law, activation):
     assert_exact(law, 2, 0.5, 0.0, NORMS[1:3], activation=activation)
 
 
-DATA = json.loads((Path(__file__).parent / "data" / "deep_kernels.json").read_text())
+DATA = json.loads(
+    (Path(__file__).parent / "data" / "deep_kernels.json").read_text(encoding="utf-8")
+)
 
 
 def stored_cases():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -17,13 +18,13 @@ import ntklib
 
 ROOT = Path(__file__).resolve().parents[2]
 # The schema published with the Citation File Format 1.2.0 (CC BY 4.0, its authors).
-SCHEMA = json.loads((Path(__file__).parent / "cff-1.2.0.schema.json").read_text())
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SCHEMA = json.loads((Path(__file__).parent / "cff-1.2.0.schema.json").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def citation() -> dict:
     # BaseLoader: dates stay strings, as the schema wants them.
-    return yaml.load((ROOT / "CITATION.cff").read_text(), Loader=yaml.BaseLoader)
+    return yaml.load((ROOT / "CITATION.cff").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
 
 
 def test_citation_is_valid():
@@ -39,18 +40,18 @@ def test_an_invalid_citation_is_refused():
 
 def test_one_version_everywhere():
     assert PROJECT["version"] == ntklib.__version__ == citation()["version"]
-    assert f"## {ntklib.__version__} (" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {ntklib.__version__} (" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_every_dependency_says_why():
-    text = (ROOT / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     requirement = r'^  "(?!ntklib\[)[a-z0-9-]+(?:\[[a-z,]+\])?[><=].*$'
     for line in re.findall(requirement, text, flags=re.MULTILINE):
         assert re.search(r'",\s+# \w+', line), line
 
 
 def test_the_lock_is_hashed_and_names_no_address():
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in lock
     pins = re.findall(r"^([a-z0-9._-]+)==\S+(?: ; [^\\\n]+)? \\$", lock, flags=re.MULTILINE)
     assert len(pins) > 50
@@ -58,7 +59,7 @@ def test_the_lock_is_hashed_and_names_no_address():
 
 
 def test_the_lock_has_every_direct_dependency():
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", lock, flags=re.MULTILINE))
     extras = PROJECT["optional-dependencies"].values()
     wanted = [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]
@@ -77,18 +78,46 @@ def test_importing_the_package_loads_no_heavy_framework():
 
 
 def test_every_page_is_in_the_table_of_contents():
-    toc = (ROOT / "_toc.yml").read_text()
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     listed = set(re.findall(r"(?:file|root): (\S+)", toc))
     pages = {
-        str(path.relative_to(ROOT).with_suffix(""))
+        path.relative_to(ROOT).with_suffix("").as_posix()
         for path in (ROOT / "chapters").iterdir()
         if path.suffix in (".md", ".ipynb")
     }
     assert pages == listed
 
 
+def unspoken(source: str) -> list[int]:
+    """Lines that read or write a text and leave its encoding to the machine."""
+    found = []
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        words = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+        text = any(re.fullmatch(r"[rwax]\+?", str(word)) for word in words)
+        opens = name in ("open", "fdopen") and (text or not call.args)
+        said = any(keyword.arg == "encoding" for keyword in call.keywords)
+        if (opens or name in ("read_text", "write_text")) and not said:
+            found.append(call.lineno)
+    return found
+
+
+def test_every_text_names_its_encoding():
+    paths = [*ROOT.glob("*.py"), *ROOT.glob("[!._]*/**/*.py")]
+    assert ROOT / "do.py" in paths
+    assert Path(__file__) in paths
+    found = {str(path): unspoken(path.read_text(encoding="utf-8")) for path in paths}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_a_text_that_does_not_is_found():
+    sound = "p.open('rb')\np.open('a', encoding='utf-8')\nImage.open(p)\n"
+    assert unspoken(sound) == []
+    assert unspoken(sound + "p.open()\np.read_text()\nopen(p, 'w')") == [4, 5, 6]
+
+
 def test_scan_page_accounts_for_every_line():
-    text = (ROOT / "chapters" / "scan.md").read_text()
+    text = (ROOT / "chapters" / "scan.md").read_text(encoding="utf-8")
     rows = [int(n) for n in re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE)]
     # The lines of the machine's text that are not blank.
     expected = [

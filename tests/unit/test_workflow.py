@@ -1,15 +1,16 @@
-"""The workflow of the website: it runs what the Makefile has, pins what it uses, comes weekly."""
+"""The workflow of the website: it runs what do.py has, pins what it uses, comes weekly."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+import do
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / ".github" / "workflows" / "book.yml").read_text(encoding="utf-8")
@@ -27,17 +28,9 @@ def commands(job: dict[str, Any]) -> str:
     return "\n".join(step.get("run", "") for step in steps(job))
 
 
-def targets(text: str) -> set[str]:
-    """What a text asks make for."""
-    return set(re.findall(r"\bmake (?:--silent )?([a-z][\w-]*)", text))
-
-
-def known(target: str) -> bool:
-    """Whether the Makefile has a rule for a target; runs nothing."""
-    done = subprocess.run(
-        ["make", "--dry-run", "--question", target], cwd=ROOT, capture_output=True, check=False
-    )
-    return done.returncode in (0, 1)  # 2: no rule
+def asked(text: str) -> set[str]:
+    """What a text asks do.py for."""
+    return set(re.findall(r"\bpython3? do\.py ([a-z][\w-]*)", text))
 
 
 def faults(workflow: dict[Any, Any]) -> list[str]:
@@ -51,7 +44,7 @@ def faults(workflow: dict[Any, Any]) -> list[str]:
                 found.append(f"{name}: a step must use or run, and not both")
             if "uses" in step and not re.fullmatch(r"[\w.-]+/[\w./-]+@v\d+", step["uses"]):
                 found.append(f"{name}: {step['uses']} is not pinned to a major version")
-        found += [f"{name}: make has no {one}" for one in targets(commands(job)) if not known(one)]
+        found += [f"{name}: there is no {one}" for one in asked(commands(job)) - set(do.COMMANDS)]
         needed = job.get("needs", [])
         for other in [needed] if isinstance(needed, str) else needed:
             if other not in workflow["jobs"]:
@@ -66,9 +59,9 @@ def test_it_is_sound():
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("make test\n", "make tset\n", "make has no tset"),
+        ("do.py test\n", "do.py tset\n", "there is no tset"),
         ("actions/checkout@v4", "actions/checkout@main", "not pinned"),
-        ("needs: test", "needs: tests", "no job"),
+        ("needs: [test,", "needs: [tests,", "no job"),
     ],
 )
 def test_a_planted_fault_is_found(old, new, fault):
@@ -76,9 +69,15 @@ def test_a_planted_fault_is_found(old, new, fault):
     assert any(fault in found for found in faults(yaml.safe_load(TEXT.replace(old, new))))
 
 
+def test_it_tests_on_three_systems():
+    systems = {name.split("-")[0] for name in JOBS["test"]["strategy"]["matrix"]["system"]}
+    assert systems == {"ubuntu", "macos", "windows"}
+    assert asked(commands(JOBS["test"])) == {"test"}
+
+
 def test_it_tests_before_it_deploys():
-    assert targets(commands(JOBS["test"])) == {"test", "pdf", "book", "tex-packages"}
-    assert JOBS["deploy"]["needs"] == JOBS["notebooks"]["needs"] == "test"
+    assert asked(commands(JOBS["pages"])) == {"pdf", "book", "tex-packages"}
+    assert JOBS["deploy"]["needs"] == JOBS["notebooks"]["needs"] == ["test", "pages"]
     for job in ("deploy", "notebooks"):
         assert "pull_request" in JOBS[job]["if"]
     assert JOBS["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
@@ -92,14 +91,21 @@ def test_once_a_week_it_runs_without_lock_and_cache():
     newest = JOBS["newest"]
     assert "schedule" in newest["if"]
     assert "cache" not in str(newest)
-    assert targets(commands(newest)) == {"test-newest"}
-    recipe = subprocess.run(
-        ["make", "--dry-run", "test-newest"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    installs = [line for line in recipe.splitlines() if "pip install" in line]
-    fresh = [line for line in installs if "--no-cache-dir" in line]
-    assert any('-e ".[test]"' in line for line in fresh)
-    assert not any("requirements.lock" in line for line in fresh)
+    assert asked(commands(newest)) == {"test-newest"}
+
+
+def test_the_newest_libraries_come_without_lock_and_cache(monkeypatch, tmp_path):
+    installed = []
+    monkeypatch.setenv("VENV", "")  # what the command sets is undone
+    monkeypatch.setattr(do, "ROOT", tmp_path)
+    for step in ("create", "test", "remove"):
+        monkeypatch.setattr(do, step, lambda *names: None)
+    monkeypatch.setattr(do, "pip", lambda *arguments: installed.append(arguments))
+    (tmp_path / ".venv-newest").mkdir()
+    do.test_newest()
+    assert all("--no-cache-dir" in arguments for arguments in installed)
+    assert installed[-1][-1] == ".[test]"
+    assert "requirements.lock" not in str(installed)
 
 
 def test_the_branch_of_the_launch_buttons_is_the_one_published():
@@ -109,7 +115,7 @@ def test_the_branch_of_the_launch_buttons_is_the_one_published():
     assert branch
     assert folder
     assert f"git push --force origin {branch[1]}" in commands(JOBS["notebooks"])
-    uploads = [step["with"].get("path") for step in steps(JOBS["test"]) if "with" in step]
+    uploads = [step["with"].get("path") for step in steps(JOBS["pages"]) if "with" in step]
     assert f"_build/html/{folder[1]}" in uploads
 
 
@@ -118,7 +124,7 @@ def address_faults(workflow: dict[Any, Any]) -> list[str]:
     source = (ROOT / "site" / "page_extension.py").read_text(encoding="utf-8")
     name = re.search(r'^ADDRESS = "(\w+)"$', source, re.MULTILINE)
     assert name
-    job = workflow["jobs"]["test"]
+    job = workflow["jobs"]["pages"]
     uses = [step.get("uses", "").split("@")[0] for step in steps(job)]
     found = []
     if "actions/configure-pages" not in uses:
@@ -133,7 +139,7 @@ def address_faults(workflow: dict[Any, Any]) -> list[str]:
     built = [
         i
         for i, one in enumerate(job["steps"])
-        if one.get("run") == "make book" and one.get("env", {}).get(name[1]) == wanted
+        if one.get("run") == "python do.py book" and one.get("env", {}).get(name[1]) == wanted
     ]
     upload = uses.index("actions/upload-pages-artifact")
     if not any(asked < i < upload for i in built):

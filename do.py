@@ -1,0 +1,300 @@
+"""Everything this project does, each by one word, on Linux, macOS and Windows.
+
+To begin, only Python is needed: a command that needs more makes the environment .venv from
+requirements.lock first, with plain pip. `make book` is `python do.py book`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+HTML, LATEX = ROOT / "_build" / "html", ROOT / "_build" / "latex"
+# What a Debian or Ubuntu needs to set the book.
+TEX = (
+    "latexmk texlive-xetex texlive-latex-recommended texlive-latex-extra "
+    "texlive-fonts-recommended lmodern"
+)
+DEFAULTS = {
+    # One BLAS thread a process: tests and chapters already run side by side.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    # Figures need no screen.
+    "MPLBACKEND": "agg",
+}
+SETTINGS = {
+    # Jupyter must not prefer the user's own kernels to this environment's.
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    # A debugger's warning is not an output.
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    # Text is UTF-8, also where the system thinks otherwise.
+    "PYTHONUTF8": "1",
+}
+
+COMMANDS: dict[str, Callable[..., None]] = {}
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a function a command; its docstring is the help."""
+    COMMANDS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+# ---- Programs and the environment ----------------------------------------------------------------
+
+
+def say(words: str) -> None:
+    """Print what is being done, before a program prints more."""
+    print(f"== {words}", flush=True)
+
+
+def call(*program: str | Path, folder: Path = ROOT, quiet: bool = False) -> int:
+    """Run a program to its end and give its status; Ctrl-C is for the program to answer."""
+    process = subprocess.Popen(
+        list(map(str, program)),
+        cwd=folder,
+        env=DEFAULTS | dict(os.environ) | SETTINGS,
+        stdout=subprocess.DEVNULL if quiet else None,
+        stderr=subprocess.DEVNULL if quiet else None,
+    )
+    while True:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:  # it has come to the program, too
+            continue
+        return status if status >= 0 else 128 - status  # ended by a signal, as shells say it
+
+
+def run(*program: str | Path) -> None:
+    """Run a program; where it fails, so does this one, with its status."""
+    if status := call(*program):
+        raise SystemExit(status)
+
+
+def remove(*names: str | Path) -> None:
+    """Delete folders of the project that are there."""
+    for folder in (ROOT / name for name in names):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def venv() -> Path:
+    """The folder of the environment; VENV names another."""
+    return ROOT / (os.environ.get("VENV") or ".venv")
+
+
+def scripts(folder: Path, scheme: str = "venv") -> Path:
+    """Where an environment has its programs: bin, or Scripts on Windows."""
+    return Path(sysconfig.get_path("scripts", scheme, {"base": str(folder)}))
+
+
+def tool(name: str) -> str:
+    """A program of the environment."""
+    found = shutil.which(name, path=str(scripts(venv())))
+    return found or sys.exit(f"{name} is not in {venv()}")
+
+
+def pip(*arguments: str) -> None:
+    """Install into the environment."""
+    run(tool("python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments)
+
+
+def up_to_date(stamp: Path, *sources: Path) -> bool:
+    """Whether a file is there and none of its sources is newer."""
+    if not stamp.exists():
+        return False
+    return stamp.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in sources)
+
+
+def set_up() -> None:
+    """Make the environment, unless its stamp says that it is; a failed install leaves no stamp."""
+    stamp = venv() / ".stamp"
+    if up_to_date(stamp, ROOT / "requirements.lock", ROOT / "pyproject.toml"):
+        return
+    say(f"Setting up {venv().name} with Python {platform.python_version()} (about a minute)")
+    stamp.unlink(missing_ok=True)
+    create()
+    pip("--no-deps", "--require-hashes", "-r", "requirements.lock")
+    pip("--no-deps", "--no-build-isolation", "-e", ".")
+    stamp.touch()
+
+
+def create() -> None:
+    """Make the environment, empty but for pip, where there is none yet."""
+    if not shutil.which("pip", path=str(scripts(venv()))):
+        run(sys.executable, "-m", "venv", venv())
+
+
+# ---- Commands ------------------------------------------------------------------------------------
+
+
+@command
+def help() -> None:
+    """Show this list."""
+    parser().print_help()
+
+
+@command
+def book() -> None:
+    """Build the website into _build/html (executes every chapter)."""
+    set_up()
+    say("Building the website (a first build executes every chapter)")
+    run(tool("python"), "tools/execute.py")
+    run(tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
+    say("Done. Open _build/html/index.html")
+
+
+@command
+def pdf() -> None:
+    """Build the whole book into _build/latex/kernels.pdf (needs XeLaTeX)."""
+    set_up()
+    latexmk = shutil.which("latexmk")
+    if not (latexmk and shutil.which("xelatex")):
+        sys.exit(f"pdf needs latexmk and xelatex; on Debian or Ubuntu: apt-get install {TEX}")
+    say("Writing the book for LaTeX (a first build executes every chapter)")
+    build = (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet")
+    run(*build, "--builder", "latex", ".")
+    say("Setting it (a minute or two)")
+    options = ("-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-silent")
+    failed = call(latexmk, *options, "kernels.tex", folder=LATEX, quiet=True)
+    faults = call(tool("python"), "tools/latex_log.py", LATEX / "kernels.log")
+    if failed or faults:
+        sys.exit("XeLaTeX failed; all of it is in _build/latex/kernels.log" if failed else faults)
+    say("Done. Open _build/latex/kernels.pdf")
+
+
+@command
+def tex_packages() -> None:
+    """Print the packages of Debian and Ubuntu that pdf needs."""
+    print(TEX)
+
+
+@command
+def test() -> None:
+    """Do everything CI does: lint, types, unit tests, notebooks, the site in a browser."""
+    lint()
+    say("A browser")
+    browser = call(tool("python"), "tools/browser.py") == 0
+    say("A full build from nothing")
+    remove("_build")
+    book()
+    say("Unit tests, notebooks, ledger, faults, and the site in a browser")
+    side_by_side = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
+    compared = ("--nbval", "--nbval-current-env")
+    parts = ("chapters", "tests", *([] if browser else ["-m", "not browser"]))
+    status = call(tool("pytest"), "-q", *side_by_side, *compared, *parts)
+    sys.exit(status if browser else "== Not run, for want of a browser: the tests of the pages")
+
+
+@command
+def test_newest() -> None:
+    """Do the same with the newest version of every library, in .venv-newest."""
+    os.environ["VENV"] = ".venv-newest"
+    say(f"Setting up {venv().name} with the newest versions of everything")
+    remove(venv(), "_build")
+    create()
+    pip("--no-cache-dir", "--upgrade", "pip", "setuptools>=77")
+    pip("--no-cache-dir", "--no-build-isolation", "-e", ".[test]")
+    (venv() / ".stamp").touch()
+    test()
+
+
+@command
+def serve() -> None:
+    """Build, then serve the website on http://localhost:8000."""
+    book()
+    say("Serving on http://localhost:8000 (Ctrl-C stops)")
+    where = ("--bind", "127.0.0.1", "--directory", HTML)
+    run(tool("python"), "-m", "http.server", "8000", *where)
+
+
+def jupyter_lab(folder: str) -> tuple[str, ...]:
+    """The command that opens a folder in JupyterLab."""
+    return (tool("jupyter"), "lab", "--notebook-dir", folder)
+
+
+@command
+def lab() -> None:
+    """Open the chapters in JupyterLab, with live sliders (your copies: _build/lab)."""
+    book()
+    copy_new(HTML / "notebooks", ROOT / "_build" / "lab")
+    run(*jupyter_lab("_build/lab"))
+
+
+def copy_new(source: Path, target: Path) -> None:
+    """Copy the notebooks that are not there yet: copies stay as the reader leaves them."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.glob("*.ipynb"):
+        if not (target / path.name).exists():
+            shutil.copyfile(path, target / path.name)
+
+
+@command
+def edit() -> None:
+    """Open the sources of the chapters in JupyterLab, with what makes the website."""
+    set_up()
+    run(*jupyter_lab("chapters"))
+
+
+@command
+def notebooks(names: Sequence[str] = ()) -> None:
+    """Run every chapter, or those named, in a fresh kernel and normalize it for git."""
+    set_up()
+    run(tool("python"), "tools/notebooks.py", *names)
+
+
+@command
+def lint() -> None:
+    """Check style and types."""
+    set_up()
+    say("Lint and types")
+    run(tool("ruff"), "check", ".")
+    run(tool("ruff"), "format", "--check", ".")
+    run(tool("mypy"))
+
+
+@command
+def bench() -> None:
+    """Time ntklib against other libraries and the BLAS limit (about ten minutes)."""
+    set_up()
+    run(tool("python"), "benchmarks/run.py")
+
+
+@command
+def clean() -> None:
+    """Remove what was built (not .venv)."""
+    remove("_build", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; its help is made of the docstrings."""
+    whole = argparse.ArgumentParser(prog="do.py", description=__doc__)
+    each = whole.add_subparsers(title="commands", metavar="command")
+    for name, function in COMMANDS.items():
+        one = each.add_parser(name, help=function.__doc__, description=function.__doc__)
+        one.set_defaults(function=function)
+        if function is notebooks:
+            one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
+    whole.set_defaults(function=help)
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line asks."""
+    if sys.version_info < (3, 11):  # noqa: UP036  # an older Python gets as far as here
+        sys.exit("Python 3.11 or newer is needed: python3.11 do.py, or make PYTHON=python3.11")
+    asked = vars(parser().parse_args(arguments))
+    asked.pop("function")(**asked)
+
+
+if __name__ == "__main__":
+    main()

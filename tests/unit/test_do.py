@@ -1,0 +1,172 @@
+"""The commands: one list for do.py, the Makefile and the README; what differs between systems."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import do
+
+README = (do.ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (do.ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_makefile_has_the_same_commands():
+    listed = re.search(r"^COMMANDS := (.*)$", MAKEFILE, re.MULTILINE)
+    assert listed[1].split() == list(do.COMMANDS)
+    assert "$(PYTHON) do.py $@" in MAKEFILE
+
+
+def test_the_readme_names_commands_that_are_there():
+    named = re.findall(r"(?:make|python do\.py) ([a-z][\w-]*)", README)
+    assert len(named) > 10
+    assert set(named) <= set(do.COMMANDS)
+
+
+def test_help_says_what_each_command_does(capsys):
+    do.main(["help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for name, function in do.COMMANDS.items():
+        assert f"{name} {function.__doc__}" in printed
+
+
+def test_what_is_no_command_is_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        do.main(["bok"])
+    assert ended.value.code == 2
+    assert "'book'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("scheme", "name"), [("posix_venv", "bin"), ("nt_venv", "Scripts")])
+def test_programs_stand_where_the_system_has_them(scheme, name):
+    assert do.scripts(Path("a", ".venv"), scheme) == Path("a", ".venv", name)
+
+
+def test_the_tools_are_those_of_this_environment():
+    assert Path(do.tool("pytest")).parent == Path(sys.executable).parent
+
+
+def test_a_stamp_is_good_until_a_source_is_newer(tmp_path):
+    stamp, source = tmp_path / ".stamp", tmp_path / "lock"
+    source.touch()
+    assert not do.up_to_date(stamp, source)
+    stamp.touch()
+    for moment, good in ((10, True), (20, True), (30, False)):
+        os.utime(stamp, (20, 20))
+        os.utime(source, (moment, moment))
+        assert do.up_to_date(stamp, source) is good
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project without an environment, whose installs are only noted."""
+    monkeypatch.setattr(do, "ROOT", tmp_path)
+    monkeypatch.delenv("VENV", raising=False)
+    monkeypatch.setattr(do, "create", lambda: do.venv().mkdir(exist_ok=True))
+    for name in ("requirements.lock", "pyproject.toml"):
+        tmp_path.joinpath(name).touch()
+    return tmp_path
+
+
+def test_what_is_installed_is_not_installed_again(project, monkeypatch):
+    installed = []
+    monkeypatch.setattr(do, "pip", lambda *arguments: installed.append(arguments))
+    do.set_up()
+    assert ["--require-hashes" in arguments for arguments in installed] == [True, False]
+    assert all("--no-deps" in arguments for arguments in installed)
+    do.set_up()
+    assert len(installed) == 2
+
+
+def test_a_failed_install_leaves_no_stamp(project, monkeypatch):
+    stamp = project / ".venv" / ".stamp"
+    stamp.parent.mkdir()
+    stamp.touch()
+    os.utime(stamp, (0, 0))
+    monkeypatch.setattr(do, "pip", lambda *arguments: sys.exit(3))
+    with pytest.raises(SystemExit):
+        do.set_up()
+    assert not stamp.exists()
+
+
+@pytest.mark.parametrize("status", [0, 5])
+def test_a_program_s_status_comes_through(status):
+    program = (sys.executable, "-c", f"raise SystemExit({status})")
+    assert do.call(*program) == status
+    if status:
+        with pytest.raises(SystemExit) as ended:
+            do.run(*program)
+        assert ended.value.code == status
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"), [({}, "1 utf-8"), ({"OMP_NUM_THREADS": "4"}, "4 utf-8")]
+)
+def test_programs_get_one_thread_and_utf8(given, seen, monkeypatch, capfd):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    code = "import os, locale; print(os.environ['OMP_NUM_THREADS'], locale.getpreferredencoding())"
+    do.run(sys.executable, "-c", code)
+    assert capfd.readouterr().out.strip().lower() == seen
+
+
+@pytest.mark.parametrize(("ended", "status"), [(0, 0), (-2, 130)])
+def test_ctrl_c_is_left_to_the_program(ended, status, monkeypatch):
+    answers = iter([KeyboardInterrupt, KeyboardInterrupt, ended])
+
+    class Program:
+        def __init__(self, *command, **options):
+            pass
+
+        def wait(self):
+            answer = next(answers)
+            if answer is KeyboardInterrupt:
+                raise answer
+            return answer
+
+    monkeypatch.setattr(do.subprocess, "Popen", Program)
+    assert do.call("a program that asks twice") == status
+
+
+@pytest.mark.parametrize("place", ["_build", "_build/lab"])
+def test_only_what_is_there_is_removed(project, place):
+    (project / place).mkdir(parents=True)
+    do.clean()
+    do.clean()
+    assert sorted(path.name for path in project.iterdir()) == [
+        "pyproject.toml",
+        "requirements.lock",
+    ]
+
+
+def test_a_readers_copies_stay(tmp_path):
+    source, target = tmp_path / "notebooks", tmp_path / "lab"
+    for folder, text in ((source, "new"), (target, "mine")):
+        folder.mkdir()
+        folder.joinpath("a.ipynb").write_text(text, encoding="utf-8")
+    source.joinpath("b.ipynb").touch()
+    do.copy_new(source, target)
+    assert sorted(path.name for path in target.iterdir()) == ["a.ipynb", "b.ipynb"]
+    assert target.joinpath("a.ipynb").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("browser", [0, 1])
+def test_without_a_browser_the_rest_runs_and_the_end_says_so(browser, monkeypatch):
+    ran = []
+
+    def call(*program, **options):
+        ran.append(program)
+        return browser if "tools/browser.py" in program else 0
+
+    monkeypatch.setattr(do, "call", call)
+    for step in ("set_up", "remove"):
+        monkeypatch.setattr(do, step, lambda *names: None)
+    with pytest.raises(SystemExit) as ended:
+        do.test()
+    assert ("not browser" in ran[-1]) is bool(browser)
+    assert "Not run" in ended.value.code if browser else ended.value.code == 0
