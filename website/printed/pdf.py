@@ -10,11 +10,9 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from book_extension import statements  # this folder is on the path: see _config.yml
 from docutils import nodes
-from room import expand, width
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -22,7 +20,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 from sphinx_proof.nodes import proof_node
-from take_away import project
+
+from website.downloads.take_away import project
+from website.ledger import statements
+from website.tex import expand, width
 
 # Words that LaTeX has for other things already; the book's meaning is the one that counts.
 _MACRO = r"\providecommand{{\{0}}}{{}}\renewcommand{{\{0}}}[{1}]{{{2}}}"
@@ -126,7 +127,7 @@ class Captions(SphinxPostTransform):
     """Below a slider's frame, say what moves it and where."""
 
     default_priority = 3  # before myst-nb keeps one form of each output and drops the others
-    formats: ClassVar = ("latex",)
+    formats = ("latex",)
 
     def run(self, **options: Any) -> None:
         for bundle in list(self.document.findall(_is_bundle)):

@@ -24,14 +24,15 @@ from typing import Any
 from urllib.parse import urljoin
 
 import nbformat
-from book_extension import statements  # this folder is on the path: see _config.yml
 from docutils import nodes
-from plain import Book, notebook
 from pybtex.plugin import find_plugin
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
+
+from website.downloads.plain import Book, notebook
+from website.ledger import statements
 
 FOLDER = "notebooks"
 ZIP = "kernels.zip"

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from previews import write_previews  # this folder is on the path: see _config.yml
-from room import expand, height, width
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx_exercise.nodes import solution_node
 from sphinx_proof.nodes import proof_node
+
+from website.page.previews import write_previews
+from website.tex import expand, height, width
 
 POLICY = "; ".join(
     (

@@ -20,7 +20,8 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
-from room import expand  # this folder is on the path: see _config.yml
+
+from website.tex import expand
 
 # The syntax of _config.yml, under `parse`.
 SYNTAX = (

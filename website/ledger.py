@@ -177,7 +177,7 @@ def fill_ledger(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             records = defaultdict(list)
             for record in _checks(app.env).get(page, []):
                 records[record["label"]].append(record)
-            rows = []
+            rows: list[list[nodes.Node]] = []
             for label, statement in by_page[page]:
                 link = _link(app, docname, statement)
                 if label in records:
