@@ -109,7 +109,7 @@ def test_the_newest_libraries_come_without_lock_and_cache(monkeypatch, tmp_path)
 
 
 def test_the_branch_of_the_launch_buttons_is_the_one_published():
-    source = (ROOT / "site" / "take_away.py").read_text(encoding="utf-8")
+    source = (ROOT / "website" / "downloads" / "places.py").read_text(encoding="utf-8")
     branch = re.search(r'^BRANCH = "([\w-]+)"$', source, re.MULTILINE)
     folder = re.search(r'^FOLDER = "([\w-]+)"$', source, re.MULTILINE)
     assert branch
@@ -121,7 +121,7 @@ def test_the_branch_of_the_launch_buttons_is_the_one_published():
 
 def address_faults(workflow: dict[Any, Any]) -> list[str]:
     """What keeps the published site from knowing its address."""
-    source = (ROOT / "site" / "page_extension.py").read_text(encoding="utf-8")
+    source = (ROOT / "website" / "project.py").read_text(encoding="utf-8")
     name = re.search(r'^ADDRESS = "(\w+)"$', source, re.MULTILINE)
     assert name
     job = workflow["jobs"]["pages"]
