@@ -23,8 +23,8 @@ So a layer is a map of correlations, and its derivative carries the tangent kern
 (:prf:ref:`prp-correlation-map`). A correlation is passed on as the two numbers :math:`1-\rho` and
 :math:`1+\rho`, each with its own relative accuracy: the ReLU kernels have the slope of a square
 root at :math:`\rho=1`, where the difference of one and a rounded :math:`\rho` has lost half of its
-digits. The formulas below are sums of terms
-of one sign, or what cancels costs no more than an ulp in the angle.
+digits. The formulas below are sums of terms of one sign, or what cancels costs no more than an ulp
+in the angle.
 """
 
 from __future__ import annotations
