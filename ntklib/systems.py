@@ -2,10 +2,9 @@ r"""Linear systems with a Gram matrix, when it is regular; a report of why not, 
 
 The coefficients :math:`(K+\lambda I)^{-1}y` of :prf:ref:`prp-ridge`, and for :math:`\lambda=0` of
 :prf:ref:`prp-predictor`, by Cholesky, if need be in the memory of :math:`K`, or from a factor in
-single precision. Nothing is ever added to the diagonal
-that was not asked for: where the matrix is singular to working precision, :class:`SingularError`
-says which rows depend on which. For the solution of least norm of a singular system there is
-:func:`ntklib.least_squares.dual_coefficients`.
+single precision. Nothing is ever added to the diagonal that was not asked for: where the matrix is
+singular to working precision, :class:`SingularError` says which rows depend on which. For the
+solution of least norm of a singular system there is :func:`ntklib.least_squares.dual_coefficients`.
 """
 
 from __future__ import annotations
