@@ -35,7 +35,7 @@ class Activation:
     f : callable
         :math:`\sigma`, elementwise on floating arrays, keeping the dtype.
     df : callable
-        :math:`\sigma'`, likewise.
+        :math:`\sigma'`, likewise; at a kink the value that is chosen (:prf:ref:`dfn-network`).
     lipschitz : float
         :math:`\sup|\sigma'|`, infinite if unbounded.
     smoothness : float

@@ -4,7 +4,8 @@ Gates, not weights, carry the randomness: entry :math:`(i,i')` of the Gram matri
 is :math:`\varepsilon^2\langle x_i,x_{i'}\rangle` times the fraction of the :math:`m` neurons whose
 gates are open on both points. So the rates for the kernel follow from coin flips.
 
-Implements :prf:ref:`prp-variance` (:func:`kernel_variance`, :func:`expected_squared_error`),
+Implements :prf:ref:`prp-unbiased` (:func:`expected_squared_error`), :prf:ref:`prp-binomial`
+(:func:`kernel_variance`), :prf:ref:`prp-variance` (both of them),
 :prf:ref:`prp-hoeffding` (:func:`hoeffding_deviation`, :func:`hoeffding_width`),
 :prf:ref:`thm-chernoff` (:func:`chernoff_failure`, :func:`chernoff_width`),
 :prf:ref:`prp-lazy-smooth` (:func:`smooth_gap_bound`) and :prf:ref:`prp-relu-flips`
@@ -30,7 +31,7 @@ def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
 
     where :math:`q_{ii'}` is the probability that a Gaussian neuron is active on both points
     (:func:`ntklib.gate_kernel`): the gates of :math:`m` neurons are :math:`m` independent coin
-    flips.
+    flips (:prf:ref:`prp-binomial`).
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ def expected_squared_error(X: object, m: int, *, eps: float = 1.0) -> float:
     r"""The mean of :math:`\lVert K_m-K\rVert_F^2` over random ReLU networks, exactly.
 
     :math:`K_m` is the Gram matrix at width :math:`m`, and :math:`K` the limiting one. The entries
-    of :math:`K_m` have mean :math:`K`, so this is the sum of their variances; no independence
-    between entries is needed.
+    of :math:`K_m` have mean :math:`K` (:prf:ref:`prp-unbiased`), so this is the sum of their
+    variances; no independence between entries is needed.
 
     Parameters
     ----------

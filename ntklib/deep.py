@@ -8,9 +8,9 @@ every weight and bias is :math:`\mathcal N(0,1)` at the start and the scales sta
     h^{l+1} &= \frac{W_{l+1}}{\sqrt{m_l}}\,\omega^{l+1}\sigma(h^l) + b_{l+1}\beta^{l+1},\\
     F(x) &= h^{L+1},
 
-with the scales :math:`W_l` (``W_std``) and :math:`b_l` (``b_std``) of layer
-:math:`l=1,\dots,L+1` and widths :math:`m_l\to\infty`. The covariance and the tangent kernel follow
-from layer to layer :cite:p:`jacot2018ntk,lee2019wide,arora2019exact`:
+with the scales :math:`W_l` (``W_std``) and :math:`b_l` (``b_std``) of layer :math:`l=1,\dots,L+1`
+and widths :math:`m_l\to\infty`. The covariance and the tangent kernel follow from layer to layer
+(:prf:ref:`prp-deep`) :cite:p:`jacot2018ntk,lee2019wide,arora2019exact`:
 
 .. math::
     K^1 &= W_1^2\langle x,x'\rangle+b_1^2,\\
@@ -350,15 +350,15 @@ def nngp(
 
     The covariance of the Gaussian process to which the network at initialization converges as its
     widths grow (:mod:`ntklib.deep`; :cite:t:`lee2019wide`). It is also the tangent kernel when only
-    the readout is trained.
+    the readout is trained (:prf:ref:`prp-layers`).
 
     Parameters (without ``trained``), result, accuracy and exceptions are those of :func:`ntk`.
 
     Notes
     -----
-    :func:`relu_nngp` with scale ``eps`` is the case ``depth=1, W_std=(1, eps)``. In neural-tangents
-    this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it divides inner products of inputs by
-    ``d``, their dimension.
+    Statement: :prf:ref:`prp-deep`. With ``depth=1, W_std=(1, eps)`` it is :func:`relu_nngp` with
+    scale ``eps``. In neural-tangents this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "nngp")``: it
+    divides inner products of inputs by ``d``, their dimension.
     """
     net = architecture(depth, activation, W_std, b_std, "all")
     return kernel_matrix(net, X, Z, tangent=False)
@@ -445,8 +445,9 @@ def ntk(
 
     Notes
     -----
-    The kernel of the lecture (:prf:ref:`prp-relu-ntk`, inner weights trained, outer weights fixed)
-    is ``ntk(X, depth=1, W_std=(1, eps), trained="inner")``, which is :func:`relu_ntk`.
+    Statements: :prf:ref:`prp-deep`, :prf:ref:`prp-layers`. The kernel of the lecture, inner weights
+    trained, outer weights fixed (:prf:ref:`prp-relu-ntk`), which is :func:`relu_ntk`, is
+    ``ntk(X, depth=1, W_std=(1, eps), trained="inner")``.
 
     In neural-tangents this is ``kernel_fn(sqrt(d) * X, sqrt(d) * Z, "ntk")``, which divides inner
     products of inputs by ``d`` and trains all layers; there the kernel of the lecture is ``"ntk"``

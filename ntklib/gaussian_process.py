@@ -60,6 +60,8 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
 
     Notes
     -----
+    Statements: :prf:ref:`prp-deep`, :prf:ref:`prp-layers`.
+
     Gradients are in the logarithms of ``W_std`` and ``b_std``, as scikit-learn wants them, and
     exact to rounding (a complex step). With an activation of degree one and without biases the
     kernel is proportional to ``W_std ** (2 * depth + 2)``; multiply by scikit-learn's

@@ -1,7 +1,8 @@
 r"""The limit of infinite width in closed form.
 
-Implements :prf:ref:`lem-wedge`, :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`,
-:prf:ref:`prp-nngp`, :prf:ref:`prp-angle`, :prf:ref:`prp-lift` and :prf:ref:`prp-bias`.
+Implements :prf:ref:`dfn-ntk`, :prf:ref:`prp-law-of-large-numbers`, :prf:ref:`lem-homogeneous`,
+:prf:ref:`lem-wedge`, :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`, :prf:ref:`prp-nngp`,
+:prf:ref:`prp-angle`, :prf:ref:`prp-lift`, :prf:ref:`prp-bias` and :prf:ref:`prp-bias-invertible`.
 
 The matrices come tile by tile. The angle between two rows comes from the inner
 product of their unit vectors where that is safe, and from their difference or sum where it is close
@@ -112,7 +113,8 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
 
     Notes
     -----
-    Statements: :prf:ref:`prp-relu-ntk`, :prf:ref:`cor-general-norms`.
+    Statements: :prf:ref:`dfn-ntk`, :prf:ref:`prp-law-of-large-numbers`, :prf:ref:`prp-relu-ntk`,
+    :prf:ref:`cor-general-norms`.
     """
     return _lecture(NTK, X, Z, eps, relu_ntk)
 
@@ -147,7 +149,7 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
 
     Notes
     -----
-    Statement: :prf:ref:`lem-wedge`.
+    Statements: :prf:ref:`lem-homogeneous`, :prf:ref:`lem-wedge`.
     """
     if is_foreign(X) or is_foreign(Z):
         return portable.evaluate(gate_kernel, _gates_on_sides, X, Z)  # type: ignore[no-any-return]
@@ -257,7 +259,8 @@ def with_bias(X: object, beta: float = 1.0) -> Array:
 
     Notes
     -----
-    Statement: :prf:ref:`prp-bias`.
+    Statements: :prf:ref:`prp-bias`, for deep networks :prf:ref:`prp-layers`. Where ``beta`` is not
+    zero, :func:`relu_ntk` of distinct points is positive definite (:prf:ref:`prp-bias-invertible`).
     """
     X = matrix("X", X)
     column = np.full((len(X), 1), float(real_array("beta", beta, ndim=0)), dtype=X.dtype)

@@ -1,9 +1,10 @@
 r"""Minimum-norm least squares: three equal forms and the dual coefficients.
 
-Implements :prf:ref:`prp-normal-equations`, :prf:ref:`thm-minimum-norm` and
-:prf:ref:`prp-conditioning`. In each function ``rcond`` is the size, relative to the largest
-singular value of the matrix that is decomposed, up to which a singular value counts as zero; the
-default is ``max(shape)`` of that matrix times the machine epsilon of float64.
+Implements :prf:ref:`prp-normal-equations`, :prf:ref:`dfn-pseudoinverse`,
+:prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor` and :prf:ref:`prp-conditioning`. In each
+function ``rcond`` is the size, relative to the largest singular value of the matrix that is
+decomposed, up to which a singular value counts as zero; the default is ``max(shape)`` of that
+matrix times the machine epsilon of float64.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def numerical_rank(A: object, rcond: float | None = None) -> int:
 def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
     """The solution :math:`J^{+}r` from the singular value decomposition of :math:`J`.
 
-    The most accurate of the three forms.
+    The most accurate of the three forms (:prf:ref:`prp-conditioning`).
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
 
     Notes
     -----
-    Statement: :prf:ref:`thm-minimum-norm`.
+    Statements: :prf:ref:`dfn-pseudoinverse`, :prf:ref:`thm-minimum-norm`.
     """
     J = matrix("J", J)
     r = _targets(r, len(J))
@@ -71,6 +72,10 @@ def primal_solve(J: object, r: object, rcond: float | None = None) -> Array:
     r"""The normal equations with the :math:`p\times p` matrix: :math:`(J^\top J)^{+}J^\top r`.
 
     Parameters and result are those of :func:`pinv_solve`.
+
+    Notes
+    -----
+    Statements: :prf:ref:`prp-normal-equations`, :prf:ref:`thm-minimum-norm`.
     """
     J = matrix("J", J)
     r = _targets(r, len(J))
@@ -81,6 +86,10 @@ def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
     r"""Through the :math:`n\times n` Gram matrix: :math:`J^\top(JJ^\top)^{+}r`.
 
     Parameters and result are those of :func:`pinv_solve`.
+
+    Notes
+    -----
+    Statement: :prf:ref:`thm-minimum-norm`.
     """
     J = matrix("J", J)
     r = _targets(r, len(J))
@@ -109,7 +118,7 @@ def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`.
+    Statements: :prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor`.
     """
     K = matrix("K", K)
     if K.shape[0] != K.shape[1]:

@@ -1,7 +1,8 @@
 r"""The linearized network :math:`F_0` and its least-squares fit.
 
-Implements :prf:ref:`dfn-linearization`, :prf:ref:`prp-span`, :prf:ref:`prp-kernel-expansion`,
-:prf:ref:`thm-minimum-norm` and :prf:ref:`prp-predictor`.
+Implements :prf:ref:`dfn-linearization`, :prf:ref:`prp-affine`, :prf:ref:`dfn-span`,
+:prf:ref:`prp-span`, :prf:ref:`prp-kernel-expansion`, :prf:ref:`dfn-least-squares`,
+:prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor` and :prf:ref:`thm-rank`.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class Linearization:
         Returns
         -------
         ndarray, shape (n,)
+
+        Notes
+        -----
+        Statement: :prf:ref:`prp-affine`, part 2, without the Jacobian.
         """
         return self.network(X, self.W0) + self.directional(X, self._weights(W) - self.W0)
 
@@ -96,8 +101,8 @@ class Linearization:
 
         Notes
         -----
-        Statement: :prf:ref:`prp-span`. :math:`P_S` comes from the singular value decomposition of
-        :math:`J`.
+        Statements: :prf:ref:`dfn-span`, :prf:ref:`prp-span`. :math:`P_S` comes from the singular
+        value decomposition of :math:`J`.
         """
         change = self._weights(W) - self.W0
         J = self.jacobian(X)
@@ -125,11 +130,12 @@ class Linearization:
 
         Notes
         -----
-        Statement: :prf:ref:`thm-minimum-norm`. The decomposition is that of :math:`J`. Only where
-        :math:`J` in float64 would be larger than 400 MB is it that of the Gram matrix :math:`K`,
-        whose condition number is the square (:prf:ref:`prp-conditioning`). Then ``rcond`` applies
-        to the square roots of its eigenvalues, and is at least
-        :math:`\sqrt{n\epsilon}` with the machine epsilon :math:`\epsilon`.
+        Statements: :prf:ref:`dfn-least-squares`, :prf:ref:`thm-minimum-norm`. The decomposition is
+        that of :math:`J`. Only where :math:`J` in float64 would be larger than 400 MB is it that of
+        the Gram matrix :math:`K`, of the same rank (:prf:ref:`prp-gram`), whose condition number is
+        the square (:prf:ref:`prp-conditioning`). Then ``rcond`` applies to the square roots of its
+        eigenvalues, and is at least :math:`\sqrt{n\epsilon}` with the machine epsilon
+        :math:`\epsilon`.
         """
         X = matrix("X", X, columns=self.W0.shape[1])
         y = real_array("y", y, ndim=(1, 2))
@@ -173,11 +179,12 @@ class Fit:
     alpha : ndarray, shape (n,) or (n, k)
         Dual coefficients :math:`\alpha=K^{+}r`.
     rank : int
-        Numerical rank of :math:`J`.
+        Numerical rank of :math:`J`. Where it is :math:`n`, every ``y`` is reached
+        (:prf:ref:`thm-rank`).
 
     Notes
     -----
-    Statements: :prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor`.
+    Statements: :prf:ref:`dfn-least-squares`, :prf:ref:`thm-minimum-norm`.
     """
 
     linearization: Linearization
@@ -204,6 +211,10 @@ class Fit:
         r"""Values :math:`F(z;w_0)+k_m(z,X)\alpha` at the rows :math:`z` of ``Z``.
 
         Their shape is ``(n',)``, or ``(n', k)`` for targets of shape ``(n, k)``.
+
+        Notes
+        -----
+        Statements: :prf:ref:`prp-kernel-expansion`, :prf:ref:`prp-predictor`.
         """
         lin = self.linearization
         start = lin.network(Z, lin.W0)

@@ -1,6 +1,7 @@
 r"""The shallow network :math:`F(x;w)`, its Jacobian and its kernel at finite width.
 
-Implements :prf:ref:`dfn-network`, :prf:ref:`dfn-kernel` and :prf:ref:`prp-doubling`.
+Implements :prf:ref:`dfn-network`, :prf:ref:`dfn-kernel`, :prf:ref:`prp-unbiased` and
+:prf:ref:`prp-doubling`.
 """
 
 from __future__ import annotations
@@ -144,6 +145,10 @@ class ShallowNetwork:
 
         The row of a point :math:`x` has the :math:`m` blocks
         :math:`\frac\varepsilon{\sqrt m}\,a_j\sigma'(w_j^\top x)\,x`.
+
+        Notes
+        -----
+        Statement: :prf:ref:`dfn-network`.
         """
         X, W = self._points(X, W)
         gates = self.activation.df(X @ W.T) * (self.scale * self.a).astype(X.dtype)
@@ -163,7 +168,7 @@ class ShallowNetwork:
 
         Notes
         -----
-        Statement: :prf:ref:`dfn-kernel`.
+        Statements: :prf:ref:`dfn-kernel`, :prf:ref:`prp-unbiased`.
         """
         X, W = self._points(X, W)
         other = X if Z is None else self._points(Z, W, name="Z")[0]

@@ -1,7 +1,7 @@
 r"""Kernel regression and classification with the interface of scikit-learn.
 
-Implements :prf:ref:`prp-predictor` with the limiting kernel in place of :math:`K_m`: with no ridge
-the prediction is :math:`k(x,X)K^{+}y`, the minimum-norm interpolation.
+Implements :prf:ref:`prp-predictor` and :prf:ref:`prp-ridge` with the limiting kernel in place of
+:math:`K_m`: with no ridge the prediction is :math:`k(x,X)K^{+}y`, the minimum-norm interpolation.
 
 Needs scikit-learn, as does :mod:`ntklib.gaussian_process`.
 """
@@ -73,7 +73,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`.
+    Statements: :prf:ref:`prp-predictor`, with a ridge :prf:ref:`prp-ridge`.
     """
 
     def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
@@ -127,7 +127,8 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`. The largest output decides, with two classes the sign.
+    Statements: :prf:ref:`prp-predictor`, with a ridge :prf:ref:`prp-ridge`. The largest output
+    decides, with two classes the sign.
     """
 
     def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:

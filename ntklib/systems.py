@@ -1,10 +1,10 @@
 r"""Linear systems with a Gram matrix, when it is regular; a report of why not, when it is singular.
 
-The coefficients :math:`(K+\lambda I)^{-1}y` of :prf:ref:`prp-predictor` by Cholesky, if need be in
-the memory of :math:`K`, or from a factor in single precision. Nothing is ever added to the diagonal
-that was not asked for: where the matrix is singular to working precision, :class:`SingularError`
-says which rows depend on which. For the solution of least norm of a singular system there is
-:func:`ntklib.least_squares.dual_coefficients`.
+The coefficients :math:`(K+\lambda I)^{-1}y` of :prf:ref:`prp-ridge`, and for :math:`\lambda=0` of
+:prf:ref:`prp-predictor`, by Cholesky, if need be in the memory of :math:`K`, or from a factor in
+single precision. Nothing is ever added to the diagonal that was not asked for: where the matrix is
+singular to working precision, :class:`SingularError` says which rows depend on which. For the
+solution of least norm of a singular system there is :func:`ntklib.least_squares.dual_coefficients`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Solution(NamedTuple):
 class Dependence:
     r"""One row as a combination of others: :math:`K_i=\sum_jc_jK_j`.
 
-    ``row`` is :math:`i`, and ``on`` takes each :math:`j` to :math:`c_j`.
+    ``row`` is :math:`i`, and ``on`` takes each :math:`j` to :math:`c_j`. The vectors of which
+    :math:`K` is the Gram matrix satisfy the same relation (:prf:ref:`prp-gram`).
     """
 
     row: int
@@ -144,7 +145,7 @@ def solve(
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`.
+    Statements: :prf:ref:`prp-ridge`, without a ridge :prf:ref:`prp-predictor`.
     """
     A, b, shift = _checked(K, y, ridge)
     if precision not in ("auto", "double", "mixed"):

@@ -19,11 +19,12 @@ so :math:`ab\,\mathbb E[\sigma'(u)\sigma'(v)]=\sum_k k f_kg_k\rho^{k-1}`. This h
 :math:`\sigma` is absolutely continuous and :math:`\sigma,\sigma'` are square integrable under every
 Gaussian; this holds for every activation here.
 
-So a layer is a map of correlations, and its derivative carries the tangent kernel. A correlation
-is passed on as the two numbers :math:`1-\rho` and :math:`1+\rho`, each with its own relative
-accuracy: the ReLU kernels have the slope of a square root at :math:`\rho=1`, where the difference
-of one and a rounded :math:`\rho` has lost half of its digits. The formulas below are sums of terms
-of one sign, or what cancels costs no more than an ulp in the angle.
+So a layer is a map of correlations, and its derivative carries the tangent kernel
+(:prf:ref:`prp-correlation-map`). A correlation is passed on as the two numbers :math:`1-\rho` and
+:math:`1+\rho`, each with its own relative accuracy: the ReLU kernels have the slope of a square
+root at :math:`\rho=1`, where the difference of one and a rounded :math:`\rho` has lost half of its
+digits. The formulas below are sums of terms of one sign, or what cancels costs no more than an ulp
+in the angle.
 """
 
 from __future__ import annotations

@@ -53,6 +53,10 @@ class Dual(ABC):
     Its method ``rows`` does the work for each point, on NumPy arrays. Its method ``pairs`` does the
     work for each pair of points, on arrays of any library with the names of the array API standard
     (:ref:`other-arrays`), all of one kind and dtype.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-correlation-map`.
     """
 
     #: Whether :math:`\sigma(cz)=c\sigma(z)` for :math:`c>0`. Norms then pass through untouched.

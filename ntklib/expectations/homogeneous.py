@@ -28,9 +28,10 @@ class Homogeneous(Dual):
         J_p &= (1-t^2)^{p+1/2}\,\frac{d^p}{dt^p}\frac{\pi-\arccos t}{\sqrt{1-t^2}},\\
         J_0 &= \pi-\theta,\qquad J_1=\sin\theta+(\pi-\theta)\cos\theta .
 
-    They satisfy :math:`J_p=(2p-1)\,t\,J_{p-1}+(p-1)^2(1-t^2)J_{p-2}` for :math:`p\ge2`: the
-    function :math:`y=(\pi-\arccos t)/\sqrt{1-t^2}` has :math:`(1-t^2)y'=ty+1`; differentiate
-    :math:`p-1` times and multiply by :math:`(1-t^2)^{p-1/2}`.
+    The first two are those of :prf:ref:`lem-wedge` and :prf:ref:`prp-nngp`. They satisfy
+    :math:`J_p=(2p-1)\,t\,J_{p-1}+(p-1)^2(1-t^2)J_{p-2}` for :math:`p\ge2`: the function
+    :math:`y=(\pi-\arccos t)/\sqrt{1-t^2}` has :math:`(1-t^2)y'=ty+1`; differentiate :math:`p-1`
+    times and multiply by :math:`(1-t^2)^{p-1/2}`.
     Hence :math:`J_p=(\pi-\theta)B_p(t)+\sin\theta\,A_p(t)` with polynomials, the
     :math:`B_p` from the same recursion, :math:`B_p(1)=(2p-1)!!`.
 

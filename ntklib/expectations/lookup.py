@@ -100,6 +100,10 @@ def expectations(
         A deviation that is not positive, a correlation outside, NaN; otherwise as :func:`dual`.
     OverflowError
         A value beyond the largest float64.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-correlation-map`.
     """
     left, right = (real_array(n, v, ndim=(0, 1, 2)) for n, v in (("a", a), ("b", b)))
     correlation = real_array("rho", rho, ndim=(0, 1, 2)).astype(np.float64)

@@ -1,11 +1,11 @@
 r"""Kernel matrices past memory, and past one machine.
 
-Implements :prf:ref:`prp-predictor` with a ridge when the Gram matrix does not fit, or takes too
-long to factor: products :math:`Kv` without :math:`K` (:func:`gram_operator`), a solver that needs
-nothing but such products (:func:`ridge_solve`) and a preconditioner for it
-(:func:`pivoted_cholesky`, :func:`low_rank_preconditioner`). The functions that compute entries take
-the kernel as a callable of ``(X, Z)``, with ``Z`` left out for ``X`` against itself: any kernel of
-this package, or your own.
+Implements :prf:ref:`prp-ridge` when the Gram matrix does not fit, or takes too long to factor:
+products :math:`Kv` without :math:`K` (:func:`gram_operator`), a solver that needs nothing but such
+products (:func:`ridge_solve`) and a preconditioner for it (:func:`pivoted_cholesky`,
+:func:`low_rank_preconditioner`; :prf:ref:`prp-preconditioner`). The functions that compute entries
+take the kernel as a callable of ``(X, Z)``, with ``Z`` left out for ``X`` against itself: any
+kernel of this package, or your own.
 
 :func:`dask_gram` spreads the blocks of the matrix over the workers of a Dask cluster, for
 :func:`dask_operator` to multiply with, and :func:`store_gram` writes them to disk and takes up

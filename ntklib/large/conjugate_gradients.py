@@ -89,9 +89,9 @@ def ridge_solve(
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`, with :math:`K+\lambda I` for :math:`K`. Where products with
-    ``K`` are inexact and those with ``K.accurate`` are not, conjugate gradients only find a
-    correction, whose residual is then computed accurately, and so on: the result solves the
+    Statements: :prf:ref:`prp-ridge`, and :prf:ref:`prp-preconditioner` for the steps. Where
+    products with ``K`` are inexact and those with ``K.accurate`` are not, conjugate gradients only
+    find a correction, whose residual is then computed accurately, and so on: the result solves the
     equation to the residual that was asked for all the same.
     """
     y = real_array("y", y, ndim=(1, 2)).astype(np.float64)

@@ -61,10 +61,10 @@ def gram_operator(
 
     Notes
     -----
-    Statement: :prf:ref:`prp-predictor`. With float32 the entries are rounded, by up to
-    :math:`6\cdot10^{-8}` of themselves, and a block is multiplied in float32. The operator has an
-    attribute ``accurate``, an operator that multiplies the same entries in float64, more slowly;
-    :func:`ridge_solve` uses it for residuals.
+    With float32 the entries are rounded, by up to :math:`6\cdot10^{-8}` of themselves, and the
+    eigenvalues move by up to as much of the trace (:prf:ref:`prp-rounded`); a block is multiplied
+    in float32. The operator has an attribute ``accurate``, an operator that multiplies the same
+    entries in float64, more slowly; :func:`ridge_solve` uses it for residuals.
     """
     X = matrix("X", X)
     n, block = len(X), positive_int("block", block)

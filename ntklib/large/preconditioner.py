@@ -56,7 +56,8 @@ def pivoted_cholesky(
 
     Notes
     -----
-    Source: :cite:t:`chen2022randomly`; here with blocks.
+    Statement: :prf:ref:`prp-preconditioner`, whose hypothesis :math:`F` fulfills. Source:
+    :cite:t:`chen2022randomly`; here with blocks.
     """
     X = matrix("X", X)
     n = len(X)
@@ -108,6 +109,7 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
 
     Notes
     -----
+    Statement: :prf:ref:`prp-preconditioner`.
     :math:`(FF^\top+\lambda I)^{-1}=\lambda^{-1}\bigl(I-F(F^\top F+\lambda I)^{-1}F^\top\bigr)`.
     """
     F, ridge = matrix("F", F).astype(np.float64, copy=False), positive("ridge", ridge)
