@@ -25,19 +25,19 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ntklib._engine import threads
 from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products, entries
 from ntklib._engine.points import Index, Mask, Points, Scaled
-from ntklib._engine.threads import SMALL, in_threads
 from ntklib._validate import Array
 
 Tile = tuple[slice, slice]
 
 # Rows and columns of a block, which is one product: from here on it is near its best rate.
-_BLOCK_SHAPE = (512, 2048)
+BLOCK = (512, 2048)
 
 # Rows and columns of a tile: 512 KiB in float64, so that it and the buffers of the arithmetic stay
 # in the second-level cache.
-_SIDE = 256
+TILE = 256
 
 # Norms within these binary exponents can be multiplied without overflow or underflow.
 _SAFE = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}
@@ -56,7 +56,7 @@ class Scratch:
             # Apart by an odd number of cache lines: buffers at equal offsets within a page make
             # stores and loads wait for each other.
             pad = 17 * index * 64 // self._dtype.itemsize
-            self._buffers[index] = np.empty(_SIDE * _SIDE + pad, self._dtype)[pad:]
+            self._buffers[index] = np.empty(TILE * TILE + pad, self._dtype)[pad:]
         return self._buffers[index][: shape[0] * shape[1]].reshape(shape)
 
 
@@ -108,7 +108,7 @@ def matrix_of(
     K = np.empty((len(left), len(right)), dtype)
     job = _Job(kernel, left, right, symmetric, K)
     work = len(left) * len(right) * (left.X.shape[1] + 64) // (2 if symmetric else 1)
-    in_threads(job.run, job.tasks(), alone=work < SMALL)
+    threads.in_threads(job.run, job.tasks(), alone=work < threads.SMALL)
     return K
 
 
@@ -142,9 +142,9 @@ class _Job:
         """Rows and columns of the blocks; of the lower triangle when symmetric. Small ones last."""
         n, p = self.K.shape
         found = []
-        for rows in slices(0, n, _BLOCK_SHAPE[0]):
+        for rows in slices(0, n, BLOCK[0]):
             end = rows.start if self.symmetric else p
-            found += [(rows, columns) for columns in slices(0, end, _BLOCK_SHAPE[1])]
+            found += [(rows, columns) for columns in slices(0, end, BLOCK[1])]
             if self.symmetric:
                 found.append((rows, rows))
         return sorted(found, key=entries, reverse=True)
@@ -154,9 +154,9 @@ class _Job:
         for rows, columns in tasks:
             # On the diagonal this is one row set by itself, of which BLAS computes one half.
             np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=self.K[rows, columns])
-            for part in slices(rows.start, rows.stop, _SIDE):
+            for part in slices(rows.start, rows.stop, TILE):
                 end = part.stop if self.symmetric and rows == columns else columns.stop
-                for other in slices(columns.start, end, _SIDE):
+                for other in slices(columns.start, end, TILE):
                     self.tile(part, other, scratch)
 
     def tile(self, rows: slice, columns: slice, scratch: Scratch) -> None:

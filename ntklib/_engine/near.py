@@ -14,7 +14,7 @@ from ntklib._validate import Array
 NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
 
 # Share of the entries that is worth a second product instead of work pair by pair.
-_DENSE = 1 / 32
+DENSE = 1 / 32
 
 # Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
 _BLOCK = 1 << 15
@@ -24,7 +24,7 @@ def defects_by_products(
     left: Points, right: Points, rows: slice, columns: slice, i: Index, j: Index, negative: Mask
 ) -> Array:
     """1 - |cos| at pairs i, j of these rows and columns, with an absolute error of some ulps."""
-    if len(i) > _DENSE * entries((rows, columns)):
+    if len(i) > DENSE * entries((rows, columns)):
         cos = (left.directions(rows) @ right.directions(columns).T)[i, j]
     else:
         cos = np.empty(len(i))
@@ -47,7 +47,7 @@ def defects_by_differences(
     """
     A, B = left.directions(rows), right.directions(columns)
     defect = np.full(len(i), np.nan)
-    if len(i) > _DENSE * entries((rows, columns)):
+    if len(i) > DENSE * entries((rows, columns)):
         center = B[j[len(j) // 2]]
         sign, other = _signs(A @ center), _signs(B @ center)
         P, Q = A * sign[:, None] - center, B * other[:, None] - center

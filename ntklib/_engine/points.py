@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib._engine.threads import SMALL, in_threads
+from ntklib._engine import threads
 from ntklib._validate import Array, matrix
 
 Index = np.ndarray[Any, np.dtype[np.integer[Any]]]
@@ -21,7 +21,7 @@ Scaled = tuple[Array, Index]
 _RANGE = (1e-240, 1e240)
 
 # Numbers in a block of rows that is normalized at once: 2 MiB, so that memory sets the pace.
-_ROWS = 1 << 18
+ROWS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def points(X: Array) -> Points:
                 X[rows], unit[rows]
             )
 
-    step = max(1, _ROWS // d)
+    step = max(1, ROWS // d)
     tasks = [slice(start, start + step) for start in range(0, n, step)]
-    in_threads(run, tasks, alone=n * d < SMALL // 16)
+    threads.in_threads(run, tasks, alone=n * d < threads.SMALL // 16)
     return side
 
 

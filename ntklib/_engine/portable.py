@@ -15,12 +15,12 @@ import numpy as np
 from ntklib._validate import Array
 
 # As for NumPy: beyond this cosine an ulp of the inner product shows in the angle.
-_NEAR = 0.99
+NEAR = 0.99
 # Coordinates of differences held at once.
 _CHUNK = 1 << 24
 # Entries of the matrix done at once: temporaries of 8 MiB in float64, near a CPU's caches and still
 # enough work for a GPU.
-_BLOCK = 1 << 20
+BLOCK = 1 << 20
 _FOREIGN = ("torch", "jax", "jaxlib", "cupy", "dask", "array_api_strict")
 
 
@@ -130,7 +130,7 @@ def _angles(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
     """1 - cos and 1 + cos between unit rows, each accurate where it is small."""
     cos = xp.clip(U @ xp.matrix_transpose(V), -1.0, 1.0)
     minus, plus = 1 - cos, 1 + cos
-    near = xp.abs(cos) > _NEAR
+    near = xp.abs(cos) > NEAR
     found = xp.nonzero(xp.reshape(near, (-1,)))[0]
     if found.shape[0]:
         closer = _differences(U, V, found, xp)
@@ -240,7 +240,7 @@ def evaluate(
 
 def _matrix_of(values: Values, U: Any, V: Any, xp: Any) -> Any:
     """The values at all pairs, some rows after the other: their temporaries stay small."""
-    n, step = U.shape[0], max(1, _BLOCK // V.shape[0])
+    n, step = U.shape[0], max(1, BLOCK // V.shape[0])
     slices = [slice(start, min(start + step, n)) for start in range(0, n, step)]
     blocks = [values(*_angles(U[rows, :], V, xp), rows) for rows in slices]
     return xp.concat(blocks) if len(blocks) > 1 else blocks[0]

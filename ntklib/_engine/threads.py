@@ -19,7 +19,7 @@ def in_threads(run: Callable[[Iterator[Any]], None], tasks: list[Any], *, alone:
     if alone or len(tasks) == 1:
         run(iter(tasks))
         return
-    with _one_blas_thread() as threads:
+    with one_blas_thread() as threads:
         waiting = deque(tasks)
 
         def worker() -> None:
@@ -64,7 +64,7 @@ _setting = threading.Lock()
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[int]:
+def one_blas_thread() -> Iterator[int]:
     """Set BLAS to one thread; gives the number of threads it had.
 
     That is 1 where nothing can be gained or set: without threadpoolctl, with BLAS on one thread,

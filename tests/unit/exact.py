@@ -95,3 +95,30 @@ def kernels(x, z, *, depth, law, W_std, b_std):
 def error(measured, exact):
     """Distance of a float from the last of (xx, zz, xz), relative to sqrt(xx zz)."""
     return float(abs(mp.mpf(float(measured)) - exact[2]) / mp.sqrt(exact[0]) / mp.sqrt(exact[1]))
+
+
+def lecture(x, z):
+    """NTK, NNGP (both over the product of norms), gate kernel, angle, product of norms."""
+    with mp.workdps(60):
+        x, z = [mp.mpf(float(v)) for v in x], [mp.mpf(float(v)) for v in z]
+        nx, nz = mp.norm(x), mp.norm(z)
+        s = mp.norm([a / nx - b / nz for a, b in zip(x, z, strict=True)])
+        c = mp.norm([a / nx + b / nz for a, b in zip(x, z, strict=True)])
+        theta = 2 * mp.atan2(s, c)
+        ntk, nngp, gate = (
+            profile(theta, *terms) / (2 * mp.pi) for terms in ((0, 1, 0), (0, 1, 1), (1, 0, 0))
+        )
+        return ntk, nngp, gate, theta, nx * nz
+
+
+def profile(theta, shift, slope, height, mirrored=False):
+    """(shift + slope cos theta)(pi - theta) + height sin theta; mirrored, of pi - theta."""
+    if mirrored:
+        theta = mp.pi - theta
+    return (shift + slope * mp.cos(theta)) * (mp.pi - theta) + height * mp.sin(theta)
+
+
+def relu_layer(theta, leak):
+    """The slope of a layer and its correlation: (1 + leak) kappa_0 - leak, and with kappa_1."""
+    slope, value = arc_cosine(0, theta) / mp.pi, arc_cosine(1, theta) / mp.pi
+    return (1 + leak) * slope - leak, (1 + leak) * value - leak * mp.cos(theta)

@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from ntklib import activations, nngp, ntk, relu_nngp, relu_ntk
 from ntklib.expectations import Homogeneous, QuadratureWarning
 from tests.unit import exact
+from tests.unit.samples import pair
 
 # What the kernels promise, relative to sqrt(k(x, x) k(x', x')).
 TOLERANCE = 1e-13
@@ -28,13 +29,6 @@ NORMS = [(1.0, 1.0), (1.0, 1 + 1e-8), (1.0, 1.0001), (0.3, 2.0)]
 EXTREMES = [(a, b) for a in (2.0**-498, 1.0, 2.0**498) for b in (2.0**-498, 2.0**498)]
 
 
-def pair(theta, norms, rng, d=4):
-    q = np.linalg.qr(rng.standard_normal((d, 2)))[0]
-    ends = {0.0: (1.0, 0.0), PI: (-1.0, 0.0)}
-    c, s = ends.get(theta, (math.cos(theta), math.sin(theta)))
-    return norms[0] * q[:, 0], norms[1] * (c * q[:, 0] + s * q[:, 1])
-
-
 def assert_exact(name, depth, W_std, b_std, norms, angles=ANGLES, digits=50, activation=None):
     """Covariance, tangent kernel, and that without the readout, against the recursion."""
     law = exact.LAWS.get(name) or exact.homogeneous(*name)
@@ -42,7 +36,7 @@ def assert_exact(name, depth, W_std, b_std, norms, angles=ANGLES, digits=50, act
     rng = np.random.default_rng(depth)
     for theta in angles:
         for sizes in norms:
-            x, z = pair(theta, sizes, rng)
+            x, z = pair(theta, rng, 4, sizes)
             with mp.workdps(digits):
                 K, T = exact.kernels(x, z, law=law, **options)
                 inner = [t - k for t, k in zip(T, K, strict=True)]
@@ -140,7 +134,7 @@ def test_stored_values(column, kernel, options):
 
 def test_arccos_of_a_rounded_cosine_would_not_do():
     """The recursion as it is usually written misses the promise by six orders of magnitude."""
-    x, z = pair(1e-8, (1.0, 1.0), np.random.default_rng(0))
+    x, z = pair(1e-8, np.random.default_rng(0), 4)
     rho = theta = min(1.0, float(x @ z))
     for _ in range(3):
         angle = math.acos(min(1.0, rho))
@@ -327,29 +321,13 @@ def test_wide_random_networks_converge_to_the_kernels():
     ("changes", "error", "match"),
     [
         ({"depth": 0}, ValueError, "depth must be at least 1, got 0"),
-        ({"depth": 2.0}, TypeError, "depth must be an integer"),
-        ({"depth": True}, TypeError, "depth must be an integer"),
-        ({"W_std": 0}, ValueError, "W_std must be positive, got 0"),
         ({"W_std": -1.0}, ValueError, "W_std must be positive, got -1"),
-        ({"W_std": math.nan}, ValueError, "W_std must be finite"),
-        ({"W_std": "2"}, TypeError, "W_std must be real numbers"),
-        ({"W_std": (1, 1)}, ValueError, "W_std must be one number or 3, one a layer, got 2"),
-        ({"W_std": (1, 1, 0)}, ValueError, r"W_std\[2\] must be positive"),
-        ({"W_std": 1j}, TypeError, "W_std must be real numbers"),
         ({"b_std": -0.1}, ValueError, "b_std must be at least 0, got -0.1"),
-        ({"b_std": (0, -1, 0)}, ValueError, r"b_std\[1\] must be at least 0"),
-        ({"b_std": math.inf}, ValueError, "b_std must be finite"),
+        ({"trained": ()}, ValueError, "at least one, got"),
         ({"activation": "rely"}, ValueError, "activation must be one of .* got 'rely'"),
-        ({"activation": 3}, TypeError, "activation must be a name, an Activation or callable"),
         ({"activation": lambda z: z[0]}, ValueError, "activation must map real arrays"),
         ({"activation": lambda z: z + 1j}, ValueError, "activation must map real arrays"),
         ({"activation": lambda z: z / 0 * z}, ValueError, "activation must be finite"),
-        ({"trained": "some"}, ValueError, "trained must be one of .* got 'some'"),
-        ({"trained": 1}, TypeError, "trained must be a name or layer numbers, got 1"),
-        ({"trained": {0}}, ValueError, "each layer in trained must be at least 1"),
-        ({"trained": {1.0}}, TypeError, "each layer in trained must be an integer"),
-        ({"trained": {4}}, ValueError, r"trained must name layers from 1 to 3, .* got \[4\]"),
-        ({"trained": ()}, ValueError, "at least one, got"),
         ({"X": [[1.0, math.nan]]}, ValueError, "X must be finite"),
         ({"X": [[1.0, 1j]]}, TypeError, "X must be real numbers"),
         ({"X": [1.0, 2.0]}, ValueError, r"X must have 2 dimension\(s\), got shape \(2,\)"),

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ntklib import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
+from tests.unit import exact
+from tests.unit.samples import pair
 
 # Twenty roundings, each half an ulp of 1 at most, on a value of at most 1/2: what the functions
 # promise relative to eps^2 |x| |x'|.
@@ -21,35 +23,15 @@ ANGLES += [math.pi - a for a in (0.1, 1e-3, 1e-6, 1e-9, 1e-12)] + [math.pi]
 NORMS = [1e-150, 1e-30, 0.3, 1.0, 7.0, 1e30, 1e150]
 
 
-def exact(x, z):
-    """NTK, NNGP (over the product of norms) and gate kernel of two float64 vectors, 60 digits."""
-    with mpmath.workdps(60):
-        x, z = [mpmath.mpf(float(v)) for v in x], [mpmath.mpf(float(v)) for v in z]
-        nx = mpmath.sqrt(sum(v * v for v in x))
-        nz = mpmath.sqrt(sum(v * v for v in z))
-        s = mpmath.sqrt(sum((a / nx - b / nz) ** 2 for a, b in zip(x, z, strict=True)))
-        c = mpmath.sqrt(sum((a / nx + b / nz) ** 2 for a, b in zip(x, z, strict=True)))
-        theta = 2 * mpmath.atan2(s, c)
-        gate = (mpmath.pi - theta) / (2 * mpmath.pi)
-        nngp = (mpmath.sin(theta) + (mpmath.pi - theta) * mpmath.cos(theta)) / (2 * mpmath.pi)
-        return mpmath.cos(theta) * gate, nngp, gate, theta, nx * nz
-
-
-def pair(theta, d, rng):
-    """Two unit vectors of R^d at (very nearly) the given angle, in a random plane."""
-    q = np.linalg.qr(rng.standard_normal((d, 2)))[0]
-    return q[:, 0], math.cos(theta) * q[:, 0] + math.sin(theta) * q[:, 1]
-
-
 @pytest.mark.parametrize("theta", ANGLES)
 @pytest.mark.parametrize("d", [2, 3, 50])
 def test_exact_at_every_angle_and_norm(theta, d):
     rng = np.random.default_rng(d)
     for norm in NORMS:
         for other in NORMS:
-            x, z = pair(theta, d, rng)
+            x, z = pair(theta, rng, d)
             x, z = norm * x, other * z
-            ntk, nngp, gate, _, size = exact(x, z)
+            ntk, nngp, gate, _, size = exact.lecture(x, z)
             X, Z = x[None], z[None]
             with mpmath.workdps(60):
                 assert abs(mpmath.mpf(float(relu_ntk(X, Z)[0, 0])) / size - ntk) <= TOLERANCE
@@ -59,16 +41,16 @@ def test_exact_at_every_angle_and_norm(theta, d):
 
 @pytest.mark.parametrize("theta", ANGLES)
 def test_angles(theta):
-    x, z = pair(theta, 4, np.random.default_rng(0))
-    right = float(exact(x, z)[3])
+    x, z = pair(theta, np.random.default_rng(0), 4)
+    right = float(exact.lecture(x, z)[3])
     assert abs(angles(x[None], z[None])[0, 0] - right) <= TOLERANCE
 
 
 def test_clipped_arccos_would_not_do():
-    x, z = pair(1e-9, 50, np.random.default_rng(1))
+    x, z = pair(1e-9, np.random.default_rng(1), 50)
     naive = kappa(min(1.0, float(x @ z)))
-    assert abs(naive - float(exact(x, z)[0])) > 1e-11
-    assert abs(relu_ntk(x[None], z[None])[0, 0] - float(exact(x, z)[0])) <= TOLERANCE
+    assert abs(naive - float(exact.lecture(x, z)[0])) > 1e-11
+    assert abs(relu_ntk(x[None], z[None])[0, 0] - float(exact.lecture(x, z)[0])) <= TOLERANCE
 
 
 def test_high_dimension():
@@ -78,7 +60,7 @@ def test_high_dimension():
     K = relu_ntk(X)
     for i in range(12):
         for j in range(12):
-            ntk, *_, size = exact(X[i], X[j])
+            ntk, *_, size = exact.lecture(X[i], X[j])
             assert abs(mpmath.mpf(float(K[i, j])) / size - ntk) <= TOLERANCE
 
 

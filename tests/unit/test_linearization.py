@@ -6,13 +6,6 @@ import numpy as np
 import pytest
 
 from ntklib import ShallowNetwork
-from ntklib.least_squares import (
-    dual_coefficients,
-    dual_solve,
-    numerical_rank,
-    pinv_solve,
-    primal_solve,
-)
 
 # Algebra on matrices of moderate condition.
 EXACT = 1e-10
@@ -130,39 +123,6 @@ def test_linearization_keeps_its_own_weights(rng):
     assert net.m == 20
 
 
-def jacobians(rng):
-    yield "wide", rng.standard_normal((5, 12))
-    yield "square", rng.standard_normal((7, 7)) + 4 * np.eye(7)
-    yield "tall", rng.standard_normal((12, 5))
-    yield "rank-deficient", rng.standard_normal((9, 3)) @ rng.standard_normal((3, 8))
-
-
-def test_three_forms_are_equal(rng):
-    for name, J in jacobians(rng):
-        for r in (rng.standard_normal(len(J)), rng.standard_normal((len(J), 2))):
-            right = np.linalg.pinv(J, rcond=1e-12) @ r
-            for solve in (pinv_solve, primal_solve, dual_solve):
-                found = solve(J, r, 1e-12)
-                assert np.abs(found - right).max() <= EXACT, (name, solve.__name__)
-
-
-def test_dual_coefficients(rng):
-    for _, J in jacobians(rng):
-        K, r = J @ J.T, rng.standard_normal(len(J))
-        alpha, rank = dual_coefficients(K, r, 1e-12)
-        assert rank == np.linalg.matrix_rank(J)
-        assert np.abs(alpha - np.linalg.pinv(K, rcond=1e-12) @ r).max() <= EXACT * 100
-    zero = dual_coefficients(np.zeros((2, 2)), np.ones(2))
-    assert np.array_equal(zero[0], [0, 0])
-    assert zero[1] == 0
-
-
-def test_rank(rng):
-    assert [numerical_rank(J) for _, J in jacobians(rng)] == [5, 7, 5, 3]
-    assert numerical_rank(np.diag([1.0, 1e-3]), rcond=1e-2) == 1
-    assert numerical_rank(np.zeros((3, 2))) == 0
-
-
 def test_bad_arguments_are_named(rng):
     net, W0, lin = linearized(rng)
     X = rng.standard_normal((4, 3))
@@ -178,11 +138,3 @@ def test_bad_arguments_are_named(rng):
         lin.project(X[:, :2], W0)
     with pytest.raises(ValueError, match="W0 must have 20 rows"):
         net.linearize(W0[:3])
-    with pytest.raises(ValueError, match="K must be square"):
-        dual_coefficients(np.ones((2, 3)), np.ones(2))
-    with pytest.raises(ValueError, match="K must be symmetric"):
-        dual_coefficients(np.array([[1.0, 2.0], [0.0, 1.0]]), np.ones(2))
-    with pytest.raises(ValueError, match="r must have 2 rows"):
-        pinv_solve(np.ones((2, 3)), np.ones(3))
-    with pytest.raises(TypeError, match="J must be real"):
-        pinv_solve(np.ones((2, 3)) * 1j, np.ones(2))

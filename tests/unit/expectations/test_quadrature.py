@@ -1,0 +1,79 @@
+"""Quadrature: exact where it should be, and an estimate that bounds the error elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from ntklib import expectations
+from ntklib.expectations import Quadrature, QuadratureWarning, quadrature
+
+
+def test_gauss_hermite_is_exact_for_polynomials():
+    for nodes in (8, 128, 1024):
+        x, Q = quadrature._gauss_hermite(nodes)
+        np.testing.assert_allclose(Q @ Q.T, np.eye(nodes), atol=2e-14)
+        for k in (2, 4, 6):
+            moment = math.prod(range(1, k, 2))
+            assert abs(np.sum(Q[0] ** 2 * x**k) / moment - 1) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("relu", lambda z: np.maximum(z, 0)),
+        ("absolute", np.abs),
+        ("erf", erf),
+        ("gaussian", lambda z: np.exp(-z * z)),
+        ("cos", np.cos),
+        ("exp", np.exp),
+        ("square", np.square),
+    ],
+)
+@pytest.mark.parametrize("a", [0.1, 1.0, 2.0, 5.0])
+def test_the_estimate_is_never_below_the_error(name, function, a):
+    rho = np.array([-1.0, -0.5, 0.0, 0.5, 0.9, 0.99, 1.0])
+    law = Quadrature(function, tolerance=1e300)  # one round of doubling
+    for law in (Quadrature(function, tolerance=1e300), Quadrature(function, tolerance=1e-12)):
+        _, estimate = law.coefficients([a])
+        with np.errstate(all="ignore"), _quiet():
+            value, slope = expectations.expectations(law, a, a, rho)
+        right, right_slope = expectations.expectations(name, a, a, rho)
+        size = right[-1]
+        assert np.abs(value - right).max() / size <= estimate[0] + 1e-14
+        # The slope r' is a^2 E[s' s'] / e^2; 1e-14 for the rounding of the formulas compared.
+        rounding = 1e-14 * max(1, a * a * right_slope[-1] / size)
+        assert np.abs(slope - right_slope).max() * a * a / size <= estimate[0] + rounding
+
+
+def _quiet():
+    import warnings
+
+    context = warnings.catch_warnings()
+    warnings.simplefilter("ignore", QuadratureWarning)
+    return context
+
+
+def test_quadrature_warns_above_its_tolerance():
+    law = Quadrature(np.tanh, tolerance=1e-3)
+    law.rows(np.array([3.0]))
+    with pytest.warns(QuadratureWarning, match="quadrature of tanh: .* at standard deviation 3"):
+        Quadrature(np.tanh).rows(np.array([0.5, 3.0]))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: Quadrature(3), TypeError, "function must be callable"),
+        (lambda: Quadrature(np.tanh, nodes=2), ValueError, "nodes must lie between 4 and 1024"),
+        (lambda: Quadrature(np.tanh, nodes=2048), ValueError, "nodes must lie between"),
+        (lambda: Quadrature(np.tanh, tolerance=0), ValueError, "tolerance must be positive"),
+        (lambda: Quadrature(np.tanh).coefficients([-1.0]), ValueError, "std must be at least 0"),
+    ],
+)
+def test_bad_input(call, error, match):
+    with pytest.raises(error, match=match):
+        call()
