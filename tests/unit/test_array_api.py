@@ -197,7 +197,7 @@ def test_blocks_of_rows(asarray, kernel, monkeypatch):
         own = [asarray(X)] + ([] if Z is None else [asarray(Z)])
         whole = np.asarray(kernel(*own, **options))
         with monkeypatch.context() as patch:
-            patch.setattr(portable, "_BLOCK", 2 * len(X if Z is None else Z))
+            patch.setattr(portable, "HELD", 8 * len(X if Z is None else Z))
             K = np.asarray(kernel(*own, **options))
         assert np.abs(K - whole).max() <= deep_tolerance(np.float64, 3) * whole.max()
         assert Z is not None or (K == K.T).all()

@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from ntklib import ShallowNetwork, angles, gate_kernel, nngp, ntk, relu_nngp, relu_ntk
+from ntklib import (
+    Linearization,
+    ShallowNetwork,
+    angles,
+    gate_kernel,
+    nngp,
+    ntk,
+    relu_nngp,
+    relu_ntk,
+)
 from ntklib._engine import angular, blocks, compiled, layers, near, threads
 from ntklib._engine import points as rows
 
@@ -26,8 +35,8 @@ KERNELS = [relu_ntk, relu_nngp, gate_kernel]
 @pytest.fixture
 def small_tiles(monkeypatch):
     """Tiles of a few rows, so that small matrices have many, with an odd edge."""
-    monkeypatch.setattr(blocks, "_SIDE", 16)
-    monkeypatch.setattr(blocks, "_BLOCK_SHAPE", (24, 40))
+    monkeypatch.setattr(blocks, "TILE", 16)
+    monkeypatch.setattr(blocks, "BLOCK", (24, 40))
 
 
 @pytest.fixture
@@ -61,8 +70,8 @@ def points(n, d, seed=0, dtype=np.float64):
 def test_tiles_make_the_same_matrix(kernel, n, monkeypatch):
     X, Z = points(n, 7), points(61, 7, 1)
     whole, between = kernel(X), kernel(X, Z)
-    monkeypatch.setattr(blocks, "_SIDE", 16)
-    monkeypatch.setattr(blocks, "_BLOCK_SHAPE", (24, 40))
+    monkeypatch.setattr(blocks, "TILE", 16)
+    monkeypatch.setattr(blocks, "BLOCK", (24, 40))
     scale = np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(X, axis=1)) + 4
     assert (np.abs(kernel(X) - whole) <= TOLERANCE * scale).all()
     assert (kernel(X) == kernel(X).T).all()
@@ -74,8 +83,8 @@ def test_threads_change_nothing(small_tiles, four_threads, monkeypatch):
     parallel = [k(X) for k in KERNELS] + [k(X, Z) for k in KERNELS]
     assert len(four_threads) >= 2
     monkeypatch.undo()
-    monkeypatch.setattr(blocks, "_SIDE", 16)
-    monkeypatch.setattr(blocks, "_BLOCK_SHAPE", (24, 40))
+    monkeypatch.setattr(blocks, "TILE", 16)
+    monkeypatch.setattr(blocks, "BLOCK", (24, 40))
     alone = [k(X) for k in KERNELS] + [k(X, Z) for k in KERNELS]
     for a, b in zip(parallel, alone, strict=True):
         assert np.array_equal(a, b)
@@ -399,7 +408,7 @@ def test_empirical_kernel_in_tiles(name, doubled, monkeypatch):
     net, W = ShallowNetwork.random(5, 60, rng=rng, activation=name, eps=1.3, doubled=doubled)
     X, Z = points(50, 5), points(33, 5, 1)
     J, JZ = net.jacobian(X, W), net.jacobian(Z, W)
-    for name, value in (("_SIDE", 16), ("_NEURONS", 7), ("_BLOCK", 1), ("_SMALL", 0)):
+    for name, value in (("TILE", 16), ("_NEURONS", 7), ("_BLOCK", 1), ("_SMALL", 0)):
         monkeypatch.setattr(f"ntklib.network.{name}", value)
     K, between = net.empirical_ntk(X, W=W), net.empirical_ntk(X, Z, W=W)
     bound = 100 * np.finfo(float).eps * np.abs(J @ J.T).max()
@@ -424,6 +433,6 @@ def test_empirical_kernel_without_the_jacobian():
     assert np.abs(K[:7, :7] - few @ few.T).max() <= 100 * np.finfo(float).eps * np.abs(K).max()
     # And a fit through it: the residual is that of a Gram matrix this well conditioned.
     y = rng.standard_normal(1000)
-    fit = net.linearize(W).fit(X, y)
+    fit = Linearization(net, W).fit(X, y)
     assert fit.rank == 1000
     assert np.abs(fit.predict(X) - y).max() <= 1e-9
