@@ -202,8 +202,8 @@ def write_table(results: dict[str, Any], path: Path) -> None:
         f"least norm with the contraction takes {e['fit']:.2f}{_}s.",
         "",
         f"A ridge system at $n={s['n']}$ takes {s['scipy']:.2f}{_}s by SciPy's Cholesky solve, "
-        f"{s['double']:.2f}{_}s by `ntklib.solve` in double precision, and {s['mixed']:.2f}{_}s "
-        "from a factor in single precision with refinement.",
+        f"{s['double']:.2f}{_}s by `ntklib.systems.solve` in double precision, and "
+        f"{s['mixed']:.2f}{_}s from a factor in single precision with refinement.",
         "",
     ]
     path.write_text("\n".join(text), encoding="utf-8")

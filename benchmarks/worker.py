@@ -68,8 +68,7 @@ def syrk(X: np.ndarray, kernel: str) -> Run:
 
 
 def ntklib_(X: np.ndarray, kernel: str) -> Run:
-    from ntklib import relu_ntk
-    from ntklib.deep import ntk
+    from ntklib import ntk, relu_ntk
 
     if kernel == "lecture":
         return lambda: relu_ntk(X)
@@ -178,7 +177,7 @@ def time_one(run: Run) -> float:
 
 def empirical(job: Job) -> dict[str, Any]:
     """The empirical kernel contracted, and from the Jacobian."""
-    from ntklib import ShallowNetwork
+    from ntklib import Linearization, ShallowNetwork
 
     rng = np.random.default_rng(0)
     net, W = ShallowNetwork.random(job["d"], job["m"], rng=rng)
@@ -191,7 +190,7 @@ def empirical(job: Job) -> dict[str, Any]:
     net.empirical_ntk(X, W=W)
     contracted = min(time_one(lambda: net.empirical_ntk(X, W=W)) for _ in range(5))
     explicit = min(time_one(jacobian) for _ in range(2))
-    fit = time_one(lambda: net.linearize(W).fit(X, X[:, 0]))
+    fit = time_one(lambda: Linearization(net, W).fit(X, X[:, 0]))
     gap = float(np.abs(net.empirical_ntk(X, W=W) - jacobian()).max())
     size = job["n"] * job["d"] * job["m"] * 8
     return {

@@ -2,30 +2,32 @@
 
 Networks, their linearization at initial weights, least squares in the linearization, and the
 kernels in the limit of infinite width: of the lecture's network, and of deep ones.
+
+What every reader needs is at the top: ``from ntklib import relu_ntk``. What belongs to a special
+use is in a module of its own: ``from ntklib.large import ridge_solve``. After ``import ntklib`` the
+modules are there too, ``ntklib.large.ridge_solve``; each is loaded when it is first used.
 """
 
-from ntklib import activations, concentration, expectations, least_squares
+from importlib import import_module
+from types import ModuleType
+
 from ntklib.convolution import conv_nngp, conv_ntk
 from ntklib.deep import nngp, ntk
 from ntklib.kernels import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
 from ntklib.linearization import Fit, Linearization
 from ntklib.network import ShallowNetwork
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Fit",
     "Linearization",
     "ShallowNetwork",
-    "activations",
     "angles",
-    "concentration",
     "conv_nngp",
     "conv_ntk",
-    "expectations",
     "gate_kernel",
     "kappa",
-    "least_squares",
     "lift",
     "nngp",
     "ntk",
@@ -33,3 +35,25 @@ __all__ = [
     "relu_ntk",
     "with_bias",
 ]
+
+_MODULES = {
+    "activations",
+    "concentration",
+    "expectations",
+    "gaussian_process",
+    "large",
+    "least_squares",
+    "model",
+    "regression",
+    "systems",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 
 
-def real_array(name: str, value: object, *, ndim: int | tuple[int, ...]) -> Array:
+def real_array(name: str, value: object, *, ndim: int | tuple[int, ...] | None = None) -> Array:
     """`value` as a finite real floating array of `ndim` dimensions, none of length zero.
 
+    Without `ndim`, of any number of dimensions from one on.
     float32 and float64 keep their dtype; integers and booleans become float64.
     """
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
-    dims = (ndim,) if isinstance(ndim, int) else ndim
+    dims = (ndim,) if isinstance(ndim, int) else ndim or range(1, array.ndim + 1)
     if array.ndim not in dims:
         wanted = " or ".join(str(k) for k in dims)
         raise ValueError(f"{name} must have {wanted} dimension(s), got shape {array.shape}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.activations import Activation
-from ntklib.expectations import Dual, dual
+from ntklib.expectations import Dual, Rows, dual
 
 ActivationLike = str | Activation | Dual | Callable[[Array], Array]
 
@@ -30,6 +30,15 @@ class Architecture:
     def homogeneous(self) -> bool:
         """:math:`F(cx)=cF(x)` in law for :math:`c>0`: norms may be factored out."""
         return self.law.homogeneous and not any(self.biases)
+
+    def activate(self, layer: int, std: Array) -> Rows:
+        """What hidden layer ``layer``, from 1 on, makes of these standard deviations."""
+        rows = self.law.rows(std)
+        if not np.isfinite(rows.size).all():
+            raise OverflowError(
+                f"the activations of hidden layer {layer} have no finite mean square"
+            )
+        return rows
 
 
 def per_layer(

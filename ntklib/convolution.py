@@ -48,16 +48,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ntklib._engine import sizes
+from ntklib._engine.blocks import finite
+from ntklib._engine.points import Index
+from ntklib._engine.sizes import slices
 from ntklib._validate import Array, positive_int, real_array
 from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
 from ntklib.expectations import Rows
 
 _PADDINGS = ("same", "valid", "circular")
 _READOUTS = ("flatten", "mean")
-# Pairs of pixels done at once: some dozen arrays of 8 MiB.
-_BLOCK = 1 << 20
-
-Index = np.ndarray[Any, np.dtype[np.intp]]
 
 
 class _Grid(NamedTuple):
@@ -254,12 +254,8 @@ class _Signals:
         self.points: list[_Point] = []
         for i, grid in enumerate(grids):
             point = _convolve_rows(size, grid, net.weights[i], net.biases[i])
-            point = point._replace(rows=net.law.rows(point.rows.std))
+            point = point._replace(rows=net.activate(i + 1, point.rows.std))
             size = point.rows.size
-            if not np.isfinite(size).all():
-                raise OverflowError(
-                    f"the activations of hidden layer {i + 1} have no finite mean square"
-                )
             if pairs is not None:
                 pairs = _convolve(grid, point, point, pairs, _SELF, trained=False)
                 pairs = _activate(net, point, point, pairs, _SELF)
@@ -268,9 +264,6 @@ class _Signals:
                     pairs = _average(grid, point, point, pairs, _SELF, same=np.True_)
             self.points.append(point)
         self.size = size
-
-    def __len__(self) -> int:
-        return int(self.unit.shape[1])
 
 
 def _mean_rows(mean: Index, point: _Point, size: Array, pairs: _Pairs) -> tuple[_Point, Array]:
@@ -340,29 +333,24 @@ def _kernel(
         dtype = np.result_type(X.dtype, Z.dtype)
     pooled = readout == "mean" or any(g.mean is not None for g in grids)
     pixels = max(math.prod(shape[:-1]), *(len(g.window) for g in grids))
-    step = max(1, math.isqrt(_BLOCK // pixels ** (2 if pooled else 1)))
+    step = math.isqrt(sizes.CACHED // pixels ** (2 if pooled else 1))
 
-    def sides(signals: Array) -> list[_Signals]:
-        parts = (signals[i : i + step].astype(np.float64) for i in range(0, len(signals), step))
-        return [_Signals(part, net, grids) for part in parts]
+    def sides(signals: Array) -> list[tuple[slice, _Signals]]:
+        parts = slices(0, len(signals), step)
+        return [(i, _Signals(signals[i].astype(np.float64), net, grids)) for i in parts]
 
     # What overflows is reported at the end.
     with np.errstate(over="ignore", invalid="ignore"):
         left = sides(X)
         right = left if Z is None else sides(Z)
         K = np.empty((len(X), len(X) if Z is None else len(Z)))
-        for i, x in enumerate(left):
-            for j, z in enumerate(right[: i + 1] if Z is None else right):
-                block = _block(net, grids, x, z, readout == "flatten", tangent)
-                K[i * step : i * step + len(x), j * step : j * step + len(z)] = block
+        for i, x in left:
+            for j, z in right:
+                if Z is not None or j.start <= i.start:
+                    K[i, j] = _block(net, grids, x, z, readout == "flatten", tangent)
         if Z is None:
             K = np.tril(K) + np.tril(K, -1).T
-        K = K.astype(dtype, copy=False)
-    if not np.isfinite(K).all():
-        raise OverflowError(
-            f"the kernel has values beyond {np.finfo(dtype).max:.1e}, the largest {dtype}"
-        )
-    return K
+        return finite(K.astype(dtype, copy=False))
 
 
 def conv_nngp(

@@ -53,19 +53,18 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ntklib._engine import portable
+from ntklib._engine import portable, sizes
 from ntklib._engine.angular import Fused
 from ntklib._engine.blocks import Scratch, matrix_of
 from ntklib._engine.layers import ReluLayers
 from ntklib._engine.points import Index, Points, sides
 from ntklib._engine.portable import Side, Values, is_foreign, moved, namespace
+from ntklib._engine.sizes import slices
 from ntklib._validate import Array
 from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
 from ntklib.expectations import Homogeneous, Rows
 from ntklib.expectations.base import hypot
 
-# Pairs done at once: the temporaries of a layer, of 64 KiB each, stay in the cache.
-_BLOCK = 1 << 13
 # Share of the weights from which on a layer shrinks 1 - rho by no more than a factor of four.
 _SHARE = 0.5
 # Of a complex derivative: its square is lost beside 1.
@@ -117,12 +116,8 @@ def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
     size = norm
     for weight, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         std, share, shift = _mix_rows(size, weight, bias)
-        rows = net.law.rows(std)
+        rows = net.activate(len(layers) + 1, std)
         size = rows.size
-        if not np.isfinite(size).all():
-            raise OverflowError(
-                f"the activations of hidden layer {len(layers) + 1} have no finite mean square"
-            )
         layers.append(_Mixed(share, shift, rows))
     std, share, shift = _mix_rows(size, net.weights[-1], net.biases[-1])
     layers.append(_Mixed(share, shift, Rows(std, std)))
@@ -167,7 +162,7 @@ class _Deep:
         else:
             self.layers_right, self.right = self._side(right)
         same = np.zeros_like(left.norm)
-        profile = self._profile(self.layers, self.layers, same, same + 2)
+        profile = self.profile(self.layers, self.layers, same, same + 2)
         std, exponent = self.left
         self.diagonal: tuple[Array, Index] = (profile * std * std, 2 * exponent)
         self.fast = self._fast()
@@ -184,7 +179,7 @@ class _Deep:
         layers, std = forward(self.net, norm)
         return layers, np.frexp(std.real)
 
-    def _profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
+    def profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
         # What overflows here does so in the result, which is checked.
         with np.errstate(over="ignore", invalid="ignore"):
             return correlate(self.net, left, right, minus, plus)[1 if self.tangent else 0]
@@ -218,17 +213,15 @@ class _Deep:
             self.fast.bulk(cos, rows, columns, scratch)
             return
         right = _at(self.layers_right, (None, columns))
-        step = max(1, _BLOCK // cos.shape[1])
-        for start in range(0, len(cos), step):
-            block = cos[start : start + step]
-            index = slice(rows.start + start, rows.start + start + len(block))
+        for index in slices(rows.start, rows.stop, sizes.CACHED // cos.shape[1]):
+            block = cos[index.start - rows.start : index.stop - rows.start]
             exact = block.astype(np.float64)
             left = _at(self.layers, (index, None))
-            block[...] = self._profile(left, right, 1 - exact, 1 + exact)
+            block[...] = self.profile(left, right, 1 - exact, 1 + exact)
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
         left, right = _at(self.layers, rows), _at(self.layers_right, columns)
-        return self._profile(left, right, minus, plus)
+        return self.profile(left, right, minus, plus)
 
 
 class _Slope(_Deep):
@@ -248,8 +241,8 @@ class _Slope(_Deep):
             net = replace(net, biases=tuple(b * turn for b in net.biases))
         super().__init__(net, left, right, tangent)
 
-    def _profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
-        value = super()._profile(left, right, minus, plus)
+    def profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
+        value = super().profile(left, right, minus, plus)
         for side in (left, right):
             std = side[-1].rows.std
             value = value * np.where(std.real > 0, std / np.where(std.real > 0, std.real, 1), 1)
@@ -299,7 +292,7 @@ class _Foreign:
         """The kernel at these rows and all columns."""
         every = slice(None)
         left, right = _at(self.left, (rows, None)), _at(self.right, (None, every))
-        profile: Any = self.deep._profile(left, right, minus, plus)
+        profile: Any = self.deep.profile(left, right, minus, plus)
         (a, root_a), (b, root_b) = self.factors
         root = root_a[rows, None] * root_b[None, :]
         return profile * (a[rows, None] * b[None, :]) * root * root

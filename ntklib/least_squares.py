@@ -14,7 +14,8 @@ import numpy as np
 from ntklib._validate import Array, matrix, real_array
 
 
-def _cutoff(name: str, A: Array, rcond: float | None) -> float:
+def cutoff(A: Array, rcond: float | None) -> float:
+    """The share of the largest singular value of ``A`` up to which one counts as zero."""
     if rcond is None:
         return float(max(A.shape) * np.finfo(np.float64).eps)
     value = float(real_array("rcond", rcond, ndim=0))
@@ -34,7 +35,7 @@ def numerical_rank(A: object, rcond: float | None = None) -> int:
     """Number of singular values of ``A`` above ``rcond`` times the largest."""
     A = matrix("A", A)
     s = np.linalg.svd(A, compute_uv=False)
-    return int(np.sum(s > _cutoff("A", A, rcond) * s[0]))
+    return int(np.sum(s > cutoff(A, rcond) * s[0]))
 
 
 def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
@@ -63,7 +64,7 @@ def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
     J = matrix("J", J)
     r = _targets(r, len(J))
     u, s, vt = np.linalg.svd(J, full_matrices=False)
-    kept = s > _cutoff("J", J, rcond) * s[0]
+    kept = s > cutoff(J, rcond) * s[0]
     result: Array = vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
     return result
 
@@ -127,7 +128,7 @@ def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple
         raise ValueError("K must be symmetric")
     r = _targets(r, len(K))
     values, vectors = np.linalg.eigh(K)
-    kept = values > _cutoff("K", K, rcond) * values[-1]
+    kept = values > cutoff(K, rcond) * values[-1]
     if values[-1] <= 0:
         kept[:] = False
     vectors = vectors[:, kept]

@@ -8,15 +8,12 @@ Implements :prf:ref:`dfn-linearization`, :prf:ref:`prp-affine`, :prf:ref:`dfn-sp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ntklib._validate import Array, matrix, real_array
-from ntklib.least_squares import _cutoff
-
-if TYPE_CHECKING:
-    from ntklib.network import ShallowNetwork
+from ntklib._validate import Array, real_array
+from ntklib.least_squares import cutoff
+from ntklib.model import Model
 
 # A Jacobian with more entries than this (400 MB) is not formed; the Gram matrix is used instead.
 _LARGE = 50_000_000
@@ -27,22 +24,26 @@ class Linearization:
 
     Parameters
     ----------
-    network : ShallowNetwork
-        The network.
-    W0 : array_like, shape (m, d)
-        Weights at which the network is linearized.
+    model : ShallowNetwork or other Model
+        The network: anything with the methods of :class:`ntklib.model.Model`.
+    W0 : array_like
+        Weights at which the network is linearized, in the shape that it takes: for a
+        :class:`ntklib.ShallowNetwork` ``(m, d)``, as in the shapes below.
+
+    Raises
+    ------
+    ValueError, TypeError
+        ``W0`` not a finite real array. Whether it fits, the network says when it is called.
 
     Notes
     -----
     Statement: :prf:ref:`dfn-linearization`.
     """
 
-    def __init__(self, network: ShallowNetwork, W0: object) -> None:
-        W = np.array(matrix("W0", W0))
-        if len(W) != network.m:
-            raise ValueError(f"W0 must have {network.m} rows, got shape {W.shape}")
+    def __init__(self, model: Model, W0: object) -> None:
+        W = np.array(real_array("W0", W0))
         W.flags.writeable = False
-        self.network = network
+        self.model = model
         self.W0 = W
 
     def __call__(self, X: object, W: object) -> Array:
@@ -63,35 +64,15 @@ class Linearization:
         -----
         Statement: :prf:ref:`prp-affine`, part 2, without the Jacobian.
         """
-        return self.network(X, self.W0) + self.directional(X, self._weights(W) - self.W0)
-
-    def directional(self, X: object, D: object) -> Array:
-        r"""Inner products :math:`\langle\bar\partial F(x_i;w_0),D\rangle` at the rows of ``X``.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, d)
-            Points, one a row.
-        D : array_like, shape (m, d)
-            A change of the weights.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-        """
-        D = self._weights(D, "D")
-        X = matrix("X", X, columns=self.W0.shape[1])
-        gates = self.network.activation.df(X @ self.W0.T) * (self.network.scale * self.network.a)
-        result: Array = np.einsum("ij,ij->i", gates, X @ D.T)
-        return result
+        return self.model(X, self.W0) + self.model.jvp(X, self.W0, self._weights(W) - self.W0)
 
     def jacobian(self, X: object) -> Array:
         """The Jacobian :math:`J`: the gradients at :math:`w_0`, one a row, shape ``(n, m * d)``."""
-        return self.network.jacobian(X, self.W0)
+        return self.model.jacobian(X, self.W0)
 
     def kernel(self, X: object, Z: object | None = None) -> Array:
         """The kernel :math:`k_m` between the rows of ``X`` and ``Z`` (:prf:ref:`dfn-kernel`)."""
-        return self.network.empirical_ntk(X, Z, W=self.W0)
+        return self.model.empirical_ntk(X, Z, W=self.W0)
 
     def project(self, X: object, W: object) -> Array:
         """The weights :math:`W_0+P_S(W-W_0)`, shape ``(m, d)``.
@@ -107,7 +88,7 @@ class Linearization:
         change = self._weights(W) - self.W0
         J = self.jacobian(X)
         _, s, vt = np.linalg.svd(J, full_matrices=False)
-        basis = vt[s > _cutoff("J", J, None) * s[0]]
+        basis = vt[s > cutoff(J, None) * s[0]]
         projected: Array = (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
         return np.asarray(self.W0 + projected)
 
@@ -137,30 +118,30 @@ class Linearization:
         eigenvalues, and is at least :math:`\sqrt{n\epsilon}` with the machine epsilon
         :math:`\epsilon`.
         """
-        X = matrix("X", X, columns=self.W0.shape[1])
+        X = np.array(real_array("X", X))
+        start = self.model(X, self.W0)
         y = real_array("y", y, ndim=(1, 2))
         if len(y) != len(X):
             raise ValueError(f"y must have {len(X)} rows, got shape {y.shape}")
-        start = self.network(X, self.W0)
         residual = y - (start if y.ndim == 1 else start[:, None])
         if len(X) * self.W0.size <= _LARGE:
             J = self.jacobian(X)
             u, s, _ = np.linalg.svd(J, full_matrices=False)
-            cutoff = _cutoff("J", J, rcond)
+            negligible = cutoff(J, rcond)
         else:
             K = self.kernel(X)
             values, u = np.linalg.eigh(K)
             s = np.sqrt(np.maximum(values, 0))
-            cutoff = max(_cutoff("K", K, rcond), _cutoff("K", K, None) ** 0.5)
-        kept = s > cutoff * s.max()
+            negligible = max(cutoff(K, rcond), cutoff(K, None) ** 0.5)
+        kept = s > negligible * s.max()
         u, s = u[:, kept], s[kept]
         alpha = u @ ((u.T @ residual).T / s**2).T
-        return Fit(self, np.array(X), residual, alpha, int(kept.sum()))
+        return Fit(self, X, residual, alpha, int(kept.sum()))
 
-    def _weights(self, W: object, name: str = "W") -> Array:
-        array = matrix(name, W)
+    def _weights(self, W: object) -> Array:
+        array = real_array("W", W)
         if array.shape != self.W0.shape:
-            raise ValueError(f"{name} must have shape {self.W0.shape}, got {array.shape}")
+            raise ValueError(f"W must have shape {self.W0.shape}, got {array.shape}")
         return array
 
 
@@ -200,12 +181,7 @@ class Fit:
         For targets of shape ``(n, k)`` their shape is ``(k, m, d)``.
         """
         lin = self.linearization
-        net = lin.network
-        gates = net.activation.df(self.X @ lin.W0.T) * (net.scale * net.a)
-        if self.alpha.ndim == 1:
-            result: Array = lin.W0 + (gates * self.alpha[:, None]).T @ self.X
-            return result
-        return np.stack([lin.W0 + (gates * column[:, None]).T @ self.X for column in self.alpha.T])
+        return lin.W0 + lin.model.vjp(self.X, lin.W0, self.alpha)
 
     def predict(self, Z: object) -> Array:
         r"""Values :math:`F(z;w_0)+k_m(z,X)\alpha` at the rows :math:`z` of ``Z``.
@@ -217,6 +193,6 @@ class Fit:
         Statements: :prf:ref:`prp-kernel-expansion`, :prf:ref:`prp-predictor`.
         """
         lin = self.linearization
-        start = lin.network(Z, lin.W0)
+        start = lin.model(Z, lin.W0)
         change = lin.kernel(Z, self.X) @ self.alpha
         return change + (start if change.ndim == 1 else start[:, None])

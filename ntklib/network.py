@@ -8,35 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import product
 
 import numpy as np
 
-from ntklib._engine.threads import in_threads
+from ntklib._engine import sizes, threads
+from ntklib._engine.sizes import Tile, lower_tiles, slices
 from ntklib._validate import Array, matrix, positive, positive_int, real_array
 from ntklib.activations import Activation, get, relu
-
-if TYPE_CHECKING:
-    from ntklib.linearization import Linearization
-
-Tile = tuple[slice, slice]
-
-# Derivatives held at once while a kernel is contracted: 32 MiB of float64.
-_BLOCK = 1 << 22
-# Neurons at once, at least: fewer make the matrix product wait for the kernel's memory.
-_NEURONS = 128
-# Rows and columns of a tile.
-_SIDE = 512
-# Multiplications below which threads cost more than they save.
-_SMALL = 1 << 24
-
-
-def _tile_slices(shape: tuple[int, ...], *, symmetric: bool) -> list[Tile]:
-    """Tiles that cover a matrix, or its lower triangle."""
-    rows, columns = (
-        [slice(start, min(n, start + _SIDE)) for start in range(0, n, _SIDE)] for n in shape
-    )
-    return [(i, j) for i in rows for j in columns if not symmetric or j.start <= i.start]
 
 
 class ShallowNetwork:
@@ -151,8 +130,80 @@ class ShallowNetwork:
         Statement: :prf:ref:`dfn-network`.
         """
         X, W = self._points(X, W)
-        gates = self.activation.df(X @ W.T) * (self.scale * self.a).astype(X.dtype)
-        return (gates[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+        return (self._gates(X, W)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+
+    def jvp(self, X: object, W: object, D: object) -> Array:
+        r"""Derivatives of the outputs as the weights change by ``D``: the Jacobian times ``D``.
+
+        .. math:: \langle\bar\partial F(x_i;w),D\rangle
+            = \frac\varepsilon{\sqrt m}\sum_ja_j\sigma'(w_j^\top x_i)\,d_j^\top x_i
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points, one a row.
+        W : array_like, shape (m, d)
+            Weights, one neuron a row.
+        D : array_like, shape (m, d)
+            A change of the weights, with the rows :math:`d_j`.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            Arguments that are not finite real arrays of these shapes.
+
+        Notes
+        -----
+        Statement: :prf:ref:`dfn-linearization`. The Jacobian is not formed.
+        """
+        X, W = self._points(X, W)
+        D = matrix("D", D)
+        if D.shape != W.shape:
+            raise ValueError(f"D must have shape {W.shape}, got {D.shape}")
+        result: Array = np.einsum("ij,ij->i", self._gates(X, W), X @ D.T)
+        return result
+
+    def vjp(self, X: object, W: object, u: object) -> Array:
+        r"""Sum of the gradients at the rows of ``X``, each times its ``u``, :math:`J^\top u`.
+
+        Its row :math:`j` is
+        :math:`\frac\varepsilon{\sqrt m}\,a_j\sum_iu_i\,\sigma'(w_j^\top x_i)\,x_i`.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points, one a row.
+        W : array_like, shape (m, d)
+            Weights, one neuron a row.
+        u : array_like, shape (n,) or (n, k)
+            Coefficients of the gradients; the columns of a matrix are taken one by one.
+
+        Returns
+        -------
+        ndarray, shape (m, d), or (k, m, d)
+
+        Raises
+        ------
+        ValueError, TypeError
+            Arguments that are not finite real arrays of these shapes.
+
+        Notes
+        -----
+        Statement: :prf:ref:`prp-kernel-expansion`. The Jacobian is not formed.
+        """
+        X, W = self._points(X, W)
+        u = real_array("u", u, ndim=(1, 2))
+        if len(u) != len(X):
+            raise ValueError(f"u must have {len(X)} rows, got shape {u.shape}")
+        gates = self._gates(X, W)
+        if u.ndim == 1:
+            result: Array = (gates * u[:, None]).T @ X
+            return result
+        return np.stack([(gates * column[:, None]).T @ X for column in u.T])
 
     def empirical_ntk(self, X: object, Z: object | None = None, *, W: object) -> Array:
         r"""Kernel :math:`k_m` between the rows of ``X`` and ``Z``, without the Jacobian.
@@ -164,7 +215,7 @@ class ShallowNetwork:
 
         The result has shape ``(n, n')``. With ``Z`` left out it stands for ``X``, and the result is
         exactly symmetric. Beside the result, memory is taken for up to 34 MB of derivatives, or
-        for those of 128 neurons at all points where that is more.
+        for those of 512 neurons at all points where that is more.
 
         Notes
         -----
@@ -178,11 +229,13 @@ class ShallowNetwork:
         gate_dtype = np.dtype(np.float32) if counting else dtype
         K = np.zeros((len(X), len(other)), dtype)
         rows = len(X) if Z is None else len(X) + len(other)
-        step = min(self.m, max(_NEURONS, _BLOCK // rows))
+        # With fewer neurons at once the product would wait for the kernel's memory.
+        step = min(self.m, max(sizes.BLOCK[0], sizes.HELD // rows))
         sides = [np.empty((len(P), step), gate_dtype) for P in ((X,) if Z is None else (X, other))]
-        tiles = _tile_slices(K.shape, symmetric=Z is None)
-        for start in range(0, self.m, step):
-            block = W[start : start + step]
+        parts, others = (slices(0, n, sizes.BLOCK[0]) for n in K.shape)
+        tiles = lower_tiles(len(X), sizes.BLOCK[0]) if Z is None else list(product(parts, others))
+        for neurons in slices(0, self.m, step):
+            block = W[neurons]
             gates = [side[:, : len(block)] for side in sides]
             for points, out in zip((X, other), gates, strict=False):
                 self._derivatives(points, block, out)
@@ -192,7 +245,7 @@ class ShallowNetwork:
                 for i, j in tasks:
                     K[i, j] += left[i] @ right[j].T
 
-            in_threads(add, tiles, alone=K.size * len(block) < _SMALL)
+            threads.in_threads(add, tiles, alone=K.size * len(block) < threads.SMALL)
         # Not self.scale squared: eps^2 / m rounds once less.
         scale = dtype.type(self.eps * self.eps / self.m)
 
@@ -205,39 +258,22 @@ class ShallowNetwork:
                     else:
                         K[j, i] = K[i, j].T
 
-        in_threads(finish, tiles, alone=K.size * (X.shape[1] + 16) < _SMALL)
+        threads.in_threads(finish, tiles, alone=K.size * (X.shape[1] + 16) < threads.SMALL)
         return K
+
+    def _gates(self, X: Array, W: Array) -> Array:
+        """What multiplies each point in the gradients, shape (n, m)."""
+        return self.activation.df(X @ W.T) * (self.scale * self.a).astype(X.dtype)
 
     def _derivatives(self, X: Array, W: Array, out: Array) -> None:
         """sigma'(w_j . x_i), shape (n, m), row blocks in threads."""
-        step = max(1, _BLOCK // (16 * len(W)))
 
         def run(tasks: Iterator[slice]) -> None:
             for rows in tasks:
                 out[rows] = self.activation.df(X[rows] @ W.T)
 
-        tasks = [slice(start, start + step) for start in range(0, len(X), step)]
-        in_threads(run, tasks, alone=out.size * X.shape[1] < _SMALL)
-
-    def linearize(self, W0: object) -> Linearization:
-        """The first-order Taylor polynomial in the weights at ``W0``.
-
-        Parameters
-        ----------
-        W0 : array_like, shape (m, d)
-            Weights, one neuron a row.
-
-        Returns
-        -------
-        :class:`ntklib.Linearization`
-
-        Notes
-        -----
-        Statement: :prf:ref:`dfn-linearization`.
-        """
-        from ntklib.linearization import Linearization
-
-        return Linearization(self, W0)
+        tasks = slices(0, len(X), sizes.STREAMED // len(W))
+        threads.in_threads(run, tasks, alone=out.size * X.shape[1] < threads.SMALL)
 
     def _points(self, X: object, W: object, name: str = "X") -> tuple[Array, Array]:
         W = matrix("W", W)

@@ -8,7 +8,6 @@ Needs scikit-learn, as does :mod:`ntklib.gaussian_process`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from ntklib._validate import Array
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.least_squares import dual_coefficients
+from ntklib.model import Kernel
 from ntklib.systems import solve
 
 try:
@@ -28,12 +28,11 @@ except ImportError as error:
         "ntklib.regression needs scikit-learn 1.6 or newer: pip install 'ntklib[regression]'"
     ) from error
 
-Kernel = Callable[[Array, Array | None], Array]
 _KERNELS: dict[str, Kernel] = {"relu_ntk": relu_ntk, "relu_nngp": relu_nngp}
 
 
 def _kernel(kernel: str | Kernel) -> Kernel:
-    if callable(kernel):
+    if not isinstance(kernel, str):
         return kernel
     if kernel not in _KERNELS:
         raise ValueError(f"kernel must be callable or one of {sorted(_KERNELS)}, got {kernel!r}")

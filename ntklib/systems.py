@@ -17,6 +17,8 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
+from ntklib._engine import sizes
+from ntklib._engine.sizes import slices
 from ntklib._validate import Array, matrix, nonnegative, real_array
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -24,8 +26,6 @@ _EPS = float(np.finfo(np.float64).eps)
 _MIXED_FROM = 1000
 # A refinement that does not halve the residual this often will not do.
 _STEPS = 30
-# Rows of a matrix looked at together.
-_BLOCK = 128
 
 
 class Solution(NamedTuple):
@@ -169,11 +169,8 @@ def _checked(K: object, y: object, ridge: object) -> tuple[Array, Array, float]:
         raise ValueError(f"K must be square, got shape {A.shape}")
     size = max(abs(float(A.max())), abs(float(A.min())))
     tolerance = 1e-8 if A.dtype == np.float64 else 1e-5
-    for start in range(0, len(A), _BLOCK):
-        gap = (
-            A[start : start + _BLOCK, : start + _BLOCK]
-            - A[: start + _BLOCK, start : start + _BLOCK].T
-        )
+    for rows in slices(0, len(A), sizes.TILE):
+        gap = A[rows, : rows.stop] - A[: rows.stop, rows].T
         if np.abs(gap).max() > tolerance * size:
             raise ValueError("K must be symmetric")
     b = real_array("y", y, ndim=(1, 2)).astype(np.float64)
@@ -184,10 +181,8 @@ def _checked(K: object, y: object, ridge: object) -> tuple[Array, Array, float]:
 
 def _norm(A: Array, shift: float) -> float:
     """The infinity norm of A + shift I, A with a nonnegative diagonal."""
-    sums = [
-        np.abs(A[start : start + _BLOCK]).sum(axis=1, dtype=np.float64)
-        for start in range(0, len(A), _BLOCK)
-    ]
+    parts = (np.abs(A[rows]) for rows in slices(0, len(A), sizes.TILE))
+    sums = [part.sum(axis=1, dtype=np.float64) for part in parts]
     return float(np.concatenate(sums).max()) + shift
 
 
@@ -201,8 +196,9 @@ def _apply(A: Array, x: Array) -> Array:
     if A.dtype == np.float64:
         result: Array = A @ x
         return result
-    parts = [A[s : s + _BLOCK].astype(np.float64) @ x for s in range(0, len(A), _BLOCK)]
-    return np.concatenate(parts)
+    return np.concatenate(
+        [A[rows].astype(np.float64) @ x for rows in slices(0, len(A), sizes.TILE)]
+    )
 
 
 def _mixed(A: Array, b: Array, shift: float, limit: float) -> Solution | None:

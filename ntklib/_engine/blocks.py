@@ -25,19 +25,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ntklib._engine import threads
+from ntklib._engine import sizes, threads
 from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products, entries
 from ntklib._engine.points import Index, Mask, Points, Scaled
+from ntklib._engine.sizes import slices
 from ntklib._validate import Array
-
-Tile = tuple[slice, slice]
-
-# Rows and columns of a block, which is one product: from here on it is near its best rate.
-BLOCK = (512, 2048)
-
-# Rows and columns of a tile: 512 KiB in float64, so that it and the buffers of the arithmetic stay
-# in the second-level cache.
-TILE = 256
 
 # Norms within these binary exponents can be multiplied without overflow or underflow.
 _SAFE = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}
@@ -56,7 +48,7 @@ class Scratch:
             # Apart by an odd number of cache lines: buffers at equal offsets within a page make
             # stores and loads wait for each other.
             pad = 17 * index * 64 // self._dtype.itemsize
-            self._buffers[index] = np.empty(TILE * TILE + pad, self._dtype)[pad:]
+            self._buffers[index] = np.empty(sizes.TILE * sizes.TILE + pad, self._dtype)[pad:]
         return self._buffers[index][: shape[0] * shape[1]].reshape(shape)
 
 
@@ -142,9 +134,9 @@ class _Job:
         """Rows and columns of the blocks; of the lower triangle when symmetric. Small ones last."""
         n, p = self.K.shape
         found = []
-        for rows in slices(0, n, BLOCK[0]):
+        for rows in slices(0, n, sizes.BLOCK[0]):
             end = rows.start if self.symmetric else p
-            found += [(rows, columns) for columns in slices(0, end, BLOCK[1])]
+            found += [(rows, columns) for columns in slices(0, end, sizes.BLOCK[1])]
             if self.symmetric:
                 found.append((rows, rows))
         return sorted(found, key=entries, reverse=True)
@@ -154,9 +146,9 @@ class _Job:
         for rows, columns in tasks:
             # On the diagonal this is one row set by itself, of which BLAS computes one half.
             np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=self.K[rows, columns])
-            for part in slices(rows.start, rows.stop, TILE):
+            for part in slices(rows.start, rows.stop, sizes.TILE):
                 end = part.stop if self.symmetric and rows == columns else columns.stop
-                for other in slices(columns.start, end, TILE):
+                for other in slices(columns.start, end, sizes.TILE):
                     self.tile(part, other, scratch)
 
     def tile(self, rows: slice, columns: slice, scratch: Scratch) -> None:
@@ -217,17 +209,6 @@ class _Job:
         return _Near(i, j, _scaled(values, ea[i] + eb[j], cos.dtype))
 
 
-def slices(start: int, stop: int, step: int) -> list[slice]:
-    """Consecutive slices of at most `step` that cover the range."""
-    return [slice(k, min(stop, k + step)) for k in range(start, stop, step)]
-
-
-def lower_tiles(n: int, step: int) -> list[Tile]:
-    """Pairs of slices that cover the lower triangle of a matrix, row by row."""
-    ranges = slices(0, n, step)
-    return [(rows, columns) for i, rows in enumerate(ranges) for columns in ranges[: i + 1]]
-
-
 @cache
 def _upper(n: int) -> Mask:
     """Where a tile on the diagonal is on or above it."""
@@ -248,8 +229,13 @@ def _factors(kernel: TileKernel, dtype: np.dtype[Any]) -> tuple[Array | None, Ar
 
 def _scaled(mantissa: Array, exponent: Index, dtype: np.dtype[Any]) -> Array:
     with np.errstate(over="ignore"):
-        values: Array = np.ldexp(mantissa.astype(np.float64), exponent).astype(dtype)
+        return finite(np.ldexp(mantissa.astype(np.float64), exponent).astype(dtype))
+
+
+def finite(values: Array) -> Array:
+    """The values of a kernel, none of which may have overflowed."""
     if not np.isfinite(values).all():
+        dtype = values.dtype
         raise OverflowError(
             f"the kernel has values beyond {np.finfo(dtype).max:.1e}, the largest {dtype}"
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
+from ntklib._engine import sizes
 from ntklib._engine.points import Index, Mask, Points
+from ntklib._engine.sizes import Tile, slices
 from ntklib._validate import Array
 
 # Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
@@ -15,9 +15,6 @@ NEAR = {np.dtype(np.float64): 0.99, np.dtype(np.float32): 0.9}
 
 # Share of the entries that is worth a second product instead of work pair by pair.
 DENSE = 1 / 32
-
-# Numbers in a block of rows that is worked on at once where the cache cannot hold everything.
-_BLOCK = 1 << 15
 
 
 def defects_by_products(
@@ -67,16 +64,14 @@ def defects_by_differences(
     return defect
 
 
-def entries(tile: tuple[slice, slice]) -> int:
+def entries(tile: Tile) -> int:
     rows, columns = tile
     return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
-def _parts(pairs: Index, side: Points) -> Iterator[slice]:
+def _parts(pairs: Index, side: Points) -> list[slice]:
     """Slices of the pairs whose gathered rows stay small."""
-    step = max(1, _BLOCK // side.X.shape[1])
-    for start in range(0, len(pairs), step):
-        yield slice(start, start + step)
+    return slices(0, len(pairs), sizes.CACHED // side.X.shape[1])
 
 
 def _signs(x: Array) -> Array:

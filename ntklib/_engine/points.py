@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ntklib._engine import threads
+from ntklib._engine import sizes, threads
+from ntklib._engine.sizes import slices
 from ntklib._validate import Array, matrix
 
 Index = np.ndarray[Any, np.dtype[np.integer[Any]]]
@@ -19,9 +20,6 @@ Scaled = tuple[Array, Index]
 
 # Sums of squares in this range have not overflowed, nor lost digits to underflow.
 _RANGE = (1e-240, 1e240)
-
-# Numbers in a block of rows that is normalized at once: 2 MiB, so that memory sets the pace.
-ROWS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,7 @@ def points(X: Array) -> Points:
                 X[rows], unit[rows]
             )
 
-    step = max(1, ROWS // d)
-    tasks = [slice(start, start + step) for start in range(0, n, step)]
-    threads.in_threads(run, tasks, alone=n * d < threads.SMALL // 16)
+    threads.in_threads(run, slices(0, n, sizes.STREAMED // d), alone=n * d < threads.SMALL // 16)
     return side
 
 

@@ -12,15 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ntklib._engine import sizes
+from ntklib._engine.sizes import slices
 from ntklib._validate import Array
 
 # As for NumPy: beyond this cosine an ulp of the inner product shows in the angle.
 NEAR = 0.99
-# Coordinates of differences held at once.
-_CHUNK = 1 << 24
-# Entries of the matrix done at once: temporaries of 8 MiB in float64, near a CPU's caches and still
-# enough work for a GPU.
-BLOCK = 1 << 20
 _FOREIGN = ("torch", "jax", "jaxlib", "cupy", "dask", "array_api_strict")
 
 
@@ -142,10 +139,10 @@ def _angles(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
 
 def _differences(U: Any, V: Any, found: Any, xp: Any) -> tuple[Any, Any]:
     """1 - cos and 1 + cos of the pairs with these flat indices: |u - v|^2 / 2, |u + v|^2 / 2."""
-    columns, step = V.shape[0], max(1, _CHUNK // V.shape[1])
+    columns = V.shape[0]
     minus, plus = [], []
-    for start in range(0, found.shape[0], step):
-        index = found[start : min(start + step, found.shape[0])]
+    for part in slices(0, found.shape[0], sizes.HELD // V.shape[1]):
+        index = found[part]
         u = xp.take(U, index // columns, axis=0)
         v = xp.take(V, index % columns, axis=0)
         minus.append(xp.sum((u - v) ** 2, axis=1) / 2)
@@ -240,7 +237,7 @@ def evaluate(
 
 def _matrix_of(values: Values, U: Any, V: Any, xp: Any) -> Any:
     """The values at all pairs, some rows after the other: their temporaries stay small."""
-    n, step = U.shape[0], max(1, BLOCK // V.shape[0])
-    slices = [slice(start, min(start + step, n)) for start in range(0, n, step)]
-    blocks = [values(*_angles(U[rows, :], V, xp), rows) for rows in slices]
+    # Some temporaries at once: a quarter each.
+    parts = slices(0, U.shape[0], sizes.HELD // 4 // V.shape[0])
+    blocks = [values(*_angles(U[rows, :], V, xp), rows) for rows in parts]
     return xp.concat(blocks) if len(blocks) > 1 else blocks[0]

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ntklib import activations
 from ntklib._validate import Array, real_array
-from ntklib.activations import Activation
+from ntklib.activations import Activation, cos, erf, exp, gaussian, get, rbf, sin
 from ntklib.expectations.base import Dual
 from ntklib.expectations.bounded import Erf, Gaussian, Rbf
 from ntklib.expectations.homogeneous import Homogeneous
@@ -18,12 +17,12 @@ from ntklib.expectations.waves import Cosine, Exponential, Sine
 _CLOSED: dict[str, tuple[Activation, Dual]] = {
     a.name: (a, d)
     for a, d in (
-        (activations.erf, Erf()),
-        (activations.gaussian, Gaussian()),
-        (activations.rbf, Rbf()),
-        (activations.exp, Exponential()),
-        (activations.cos, Cosine()),
-        (activations.sin, Sine()),
+        (erf, Erf()),
+        (gaussian, Gaussian()),
+        (rbf, Rbf()),
+        (exp, Exponential()),
+        (cos, Cosine()),
+        (sin, Sine()),
     )
 }
 
@@ -53,7 +52,7 @@ def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual
     if isinstance(activation, Dual):
         return activation
     if isinstance(activation, str):
-        activation = activations.get(activation)
+        activation = get(activation)
     if not isinstance(activation, Activation):
         if not callable(activation):
             raise TypeError(

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from ntklib._engine.blocks import slices
+from ntklib._engine.sizes import slices
 from ntklib._validate import Array, matrix, positive_int
 from ntklib.large.conjugate_gradients import needs
-from ntklib.large.operators import Kernel, as_operator, block_of
+from ntklib.large.operators import as_operator, block_of
+from ntklib.model import Kernel
 
 
 def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = np.float32) -> Any:

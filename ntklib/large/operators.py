@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from ntklib._engine.blocks import lower_tiles
+from ntklib._engine.sizes import lower_tiles
 from ntklib._validate import Array, matrix, positive_int
-
-
-class Kernel(Protocol):
-    """What every kernel of the package is: ``(X, Z)`` to the matrix of :math:`k(x_i,z_j)`."""
-
-    def __call__(self, X: Any, Z: Any = None, /) -> Array: ...
+from ntklib.model import Kernel
 
 
 def block_of(kernel: Kernel, X: Array, rows: slice, columns: slice) -> Array:

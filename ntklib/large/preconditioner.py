@@ -10,7 +10,8 @@ from scipy.linalg.lapack import dpstrf
 from scipy.sparse.linalg import LinearOperator
 
 from ntklib._validate import Array, matrix, positive, positive_int, real_array
-from ntklib.large.operators import Kernel, as_operator
+from ntklib.large.operators import as_operator
+from ntklib.model import Kernel
 
 
 def pivoted_cholesky(

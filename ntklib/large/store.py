@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ntklib._engine.blocks import slices
+from ntklib._engine.sizes import slices
 from ntklib._validate import matrix, positive_int
 from ntklib.large.conjugate_gradients import needs, progress_bar
-from ntklib.large.operators import Kernel, block_of
+from ntklib.large.operators import block_of
+from ntklib.model import Kernel
 
 
 def store_gram(

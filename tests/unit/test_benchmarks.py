@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ntklib import relu_ntk
-from ntklib.deep import ntk
+from ntklib import ntk, relu_ntk
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

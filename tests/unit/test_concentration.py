@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ntklib import ShallowNetwork, activations, relu_ntk
+from ntklib import Linearization, ShallowNetwork, activations, relu_ntk
 from ntklib.concentration import (
     chernoff_failure,
     chernoff_width,
@@ -126,7 +126,7 @@ def test_smooth_gap_bound_is_attained() -> None:
     net = ShallowNetwork(np.ones(9), activation="square", eps=0.4)
     W0, x = rng.standard_normal((9, 3)), np.array([[0.0, 0.6, 0.8]])
     W = W0 + rng.standard_normal((9, 1)) * x
-    gap = net(x, W)[0] - net.linearize(W0)(x, W)[0]
+    gap = net(x, W)[0] - Linearization(net, W0)(x, W)[0]
     bound = smooth_gap_bound(
         float(np.linalg.norm(W - W0)), 9, smoothness=activations.square.smoothness, eps=0.4
     )

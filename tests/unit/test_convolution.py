@@ -203,7 +203,7 @@ def test_blocks_make_no_difference(monkeypatch):
         whole = conv_ntk(X, depth=2, readout=readout)
         other = conv_ntk(X, X[:5], depth=2, readout=readout)
         with monkeypatch.context() as patch:
-            patch.setattr("ntklib.convolution._BLOCK", 150)
+            patch.setattr("ntklib._engine.sizes.CACHED", 150)
             np.testing.assert_array_equal(conv_ntk(X, depth=2, readout=readout), whole)
             np.testing.assert_array_equal(conv_ntk(X, X[:5], depth=2, readout=readout), other)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ntklib import ShallowNetwork
+from ntklib import Linearization, ShallowNetwork
 
 # Algebra on matrices of moderate condition.
 EXACT = 1e-10
@@ -18,7 +18,7 @@ def rng():
 
 def linearized(rng, d=3, m=20, activation="relu"):
     net, W0 = ShallowNetwork.random(d, m, rng=rng, activation=activation)
-    return net, W0, net.linearize(W0)
+    return net, W0, Linearization(net, W0)
 
 
 def test_is_the_tangent(rng):
@@ -94,7 +94,7 @@ def test_duplicates_get_the_mean_and_equal_coefficients(rng):
 def test_no_gradient_at_all(rng):
     net = ShallowNetwork([1.0, -1.0])
     X = np.array([[1.0, 1.0], [2.0, 1.0]])
-    lin = net.linearize(-np.ones((2, 2)))
+    lin = Linearization(net, -np.ones((2, 2)))
     fit = lin.fit(X, np.ones(2))
     assert fit.rank == 0
     assert np.array_equal(fit.W, -np.ones((2, 2)))
@@ -136,5 +136,5 @@ def test_bad_arguments_are_named(rng):
         lin(X, W0[:, :2])
     with pytest.raises(ValueError, match="X must have 3 columns"):
         lin.project(X[:, :2], W0)
-    with pytest.raises(ValueError, match="W0 must have 20 rows"):
-        net.linearize(W0[:3])
+    with pytest.raises(ValueError, match="W must have 20 rows"):
+        Linearization(net, W0[:3])(X, W0[:3])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ntklib import ShallowNetwork, activations
+from ntklib._engine import sizes, threads
 from tests.unit import samples
 
 NAMES = ["relu", "leaky_relu", "tanh", "erf", "identity", "square"]
@@ -72,7 +73,8 @@ def test_kernel_in_blocks_is_the_same(rng, monkeypatch):
     X = points(rng)
     net, W = ShallowNetwork.random(3, 40, rng=rng)
     whole = net.empirical_ntk(X, W=W)
-    monkeypatch.setattr("ntklib.network._BLOCK", 1)
+    monkeypatch.setattr(sizes, "HELD", 1)
+    monkeypatch.setattr(sizes, "BLOCK", (7, 7))
     assert np.abs(net.empirical_ntk(X, W=W) - whole).max() <= 100 * EPS * np.abs(whole).max()
 
 
@@ -83,8 +85,8 @@ def test_empirical_kernel_in_tiles(name, doubled, monkeypatch):
     net, W = ShallowNetwork.random(5, 60, rng=rng, activation=name, eps=1.3, doubled=doubled)
     X, Z = samples.points(50, 5), samples.points(33, 5, 1)
     J, JZ = net.jacobian(X, W), net.jacobian(Z, W)
-    for name, value in (("_SIDE", 16), ("_NEURONS", 7), ("_BLOCK", 1), ("_SMALL", 0)):
-        monkeypatch.setattr(f"ntklib.network.{name}", value)
+    for home, name, value in ((sizes, "BLOCK", (7, 7)), (sizes, "HELD", 1), (threads, "SMALL", 0)):
+        monkeypatch.setattr(home, name, value)
     K, between = net.empirical_ntk(X, W=W), net.empirical_ntk(X, Z, W=W)
     bound = 100 * EPS * np.abs(J @ J.T).max()
     assert (K == K.T).all()

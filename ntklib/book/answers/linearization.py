@@ -10,7 +10,7 @@ from ntklib.book.answers import Answer
 
 def square_by_hand() -> float:
     """F_0 of one neuron with the activation z^2."""
-    lin: Linearization = ShallowNetwork([1.0], "square").linearize([[1.0, 0.0]])
+    lin = Linearization(ShallowNetwork([1.0], "square"), [[1.0, 0.0]])
     return float(lin([[2.0, 3.0]], [[1.0, 1.0]])[0])
 
 
@@ -23,7 +23,7 @@ def rank_at_zero(n: int = 50, d: int = 7, m: int = 100) -> int:
 
 def three_values() -> list[float]:
     """F_0 of one ReLU neuron at x, 3 x and -x."""
-    lin: Linearization = ShallowNetwork([1.0], "relu").linearize([[1.0, 0.0]])
+    lin = Linearization(ShallowNetwork([1.0], "relu"), [[1.0, 0.0]])
     x = np.array([1.0, 1.0])
     return [float(value) for value in lin([x, 3 * x, -x], [[2.0, 1.0]])]
 

@@ -17,7 +17,7 @@ def projection_by_hand() -> list[float]:
 
 def open_widths() -> list[float]:
     """Unseen parts of three gradients of a single ReLU neuron, by projection."""
-    lin: Linearization = ShallowNetwork([1.0], "relu").linearize([[1.0, 0.0]])
+    lin = Linearization(ShallowNetwork([1.0], "relu"), [[1.0, 0.0]])
     widths = []
     for x in ([2.0, 2.0], [-1.0, -3.0], [2.0, 0.0]):
         reached = lin.W0 + lin.jacobian([x])

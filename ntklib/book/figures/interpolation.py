@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from matplotlib.figure import Figure
 
-from ntklib import ShallowNetwork
+from ntklib import Linearization, ShallowNetwork
 from ntklib.book.figures.style import COLOR, new_axes
 
 ANGLES = np.array([0.4, 1.3, 2.6, 3.9, 5.4])
@@ -25,7 +25,7 @@ def _erase(eps: float) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Initial output, fit of y = 0, distance traveled, size of the output at the data."""
     net, W0 = ShallowNetwork.random(2, 50, rng=np.random.default_rng(3), eps=eps)
     X, grid = _circle(ANGLES), _circle(FINE)
-    fit = net.linearize(W0).fit(X, np.zeros(len(X)))
+    fit = Linearization(net, W0).fit(X, np.zeros(len(X)))
     distance = float(np.linalg.norm(fit.W - W0))
     return net(grid, W0), fit.predict(grid), distance, float(np.linalg.norm(net(X, W0)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from ntklib import ShallowNetwork, relu_ntk
+from ntklib import Linearization, ShallowNetwork, relu_ntk
 from ntklib.book.figures.style import COLOR, new_axes
 from ntklib.least_squares import dual_coefficients
 
@@ -29,7 +29,7 @@ def story(m: int) -> Figure:
         net, W0 = ShallowNetwork.random(2, m, rng=np.random.default_rng(draw), doubled=True)
         profile = net.empirical_ntk(origin, circle(theta), W=W0)[0]
         upper.plot(theta, profile, color=COLOR["sample"], lw=1)
-        fit = net.linearize(W0).fit(X, TARGETS)
+        fit = Linearization(net, W0).fit(X, TARGETS)
         lower.plot(FINE, fit.predict(grid), color=COLOR["sample"], lw=1)
     upper.plot(theta, relu_ntk(origin, circle(theta))[0], color=COLOR["theory"], lw=2.5)
     alpha, _ = dual_coefficients(relu_ntk(X), TARGETS)

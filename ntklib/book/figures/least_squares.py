@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ntklib import ShallowNetwork
+from ntklib import Linearization, ShallowNetwork
 from ntklib._validate import Array
 from ntklib.book.figures.style import COLOR, INK, new_axes
 from ntklib.least_squares import dual_solve, pinv_solve, primal_solve
@@ -145,7 +145,7 @@ def _twins(gap: float) -> tuple[Array, Array, float]:
     """Angles, predictions on the circle, and distance traveled."""
     net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5), doubled=True)
     phi = np.concatenate([OTHERS, [TWIN_ANGLE - gap / 2, TWIN_ANGLE + gap / 2]])
-    fit = net.linearize(W0).fit(_circle(phi), _twin_labels())
+    fit = Linearization(net, W0).fit(_circle(phi), _twin_labels())
     return phi, fit.predict(_circle(FINE)), float(np.linalg.norm(fit.W - W0))
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 from scipy import stats
 
-from ntklib import ShallowNetwork, gate_kernel, relu_ntk, with_bias
+from ntklib import Linearization, ShallowNetwork, gate_kernel, relu_ntk, with_bias
 from ntklib.book.figures.style import COLOR, new_axes
 from ntklib.concentration import chernoff_failure, expected_squared_error, hoeffding_deviation
 
@@ -287,7 +287,7 @@ def _lazy_fit(rho: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return np.asarray(with_bias(circle) / np.sqrt(2))
 
-    lin = net.linearize(W0)
+    lin = Linearization(net, W0)
     W = lin.fit(inputs(data), LABELS).W
     return phi, net(inputs(phi), W), lin(inputs(phi), W), data
 

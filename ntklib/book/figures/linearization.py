@@ -50,7 +50,7 @@ def _ray(activation: str, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """F and F_0 along the gradient, and where gates flip, for one random network."""
     rng = np.random.default_rng(5)
     net, W0 = ShallowNetwork.random(2, m, rng=rng, activation=activation.lower())
-    lin = net.linearize(W0)
+    lin = Linearization(net, W0)
     u = lin.jacobian(POINT).reshape(W0.shape)
     u /= np.linalg.norm(u)
     network = np.array([net(POINT, W0 + s * u)[0] for s in STEPS])
@@ -99,7 +99,7 @@ def _gaps(m: int) -> tuple[np.ndarray, np.ndarray, float]:
     smooth, W0 = ShallowNetwork.random(2, m, rng=rng, activation="tanh")
     u = rng.standard_normal(W0.shape)
     u /= np.linalg.norm(u)
-    lin = smooth.linearize(W0)
+    lin = Linearization(smooth, W0)
     smooth_gap = np.array([(smooth(POINT, V) - lin(POINT, V))[0] for V in _along(W0, u)])
     start, speed = (W0 @ POINT.T).ravel(), (u @ POINT.T).ravel()
     flips = -start / speed
@@ -161,7 +161,7 @@ def _inputs(activation: str, s: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
     W0 = W0 * (1.0 if activation == "ReLU" else 2.0)  # steep enough for tanh to bend
     U = rng.standard_normal(W0.shape)
     W = W0 + s * U / np.linalg.norm(U)
-    lin, grid = net.linearize(W0), _circle(FINE)
+    lin, grid = Linearization(net, W0), _circle(FINE)
     return net(grid, W0), net(grid, W), lin(grid, W), lin
 
 
@@ -201,7 +201,7 @@ def _plane(m: int) -> tuple[Linearization, np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(3)
     normals = _circle(np.pi * (0.15 + 0.618034 * np.arange(m)) + np.pi * (np.arange(m) % 2))
     net = ShallowNetwork(np.where(np.arange(m) % 3 == 1, -1.0, 1.0), eps=np.sqrt(m))
-    lin = net.linearize(normals)
+    lin = Linearization(net, normals)
     W = 0.8 * normals + 0.35 * rng.standard_normal((8, 2))[:m]
     across = np.arctan2(normals[:, 1], normals[:, 0]) + np.pi / 2
     cuts = np.sort(np.concatenate([across, across + np.pi]) % (2 * np.pi))
@@ -275,7 +275,7 @@ def _start(start: str) -> tuple[Linearization, np.ndarray, int]:
     if start == "gates agree":
         W0 = np.abs(W0) * np.where(np.arange(6) % 2, -1.0, 1.0)[:, None]
     U = rng.standard_normal(W0.shape)
-    lin = net.linearize(W0)
+    lin = Linearization(net, W0)
     return lin, W0 + U, int(np.linalg.matrix_rank(lin.jacobian(_circle(QUADRANT))))
 
 
@@ -291,7 +291,7 @@ def starts(start_at: str) -> Figure:
     grid, data = _circle(FINE), _circle(QUADRANT)
     fig, ax = new_axes(height=3.8)
     ax.axvspan(0, np.pi / 2, color=COLOR["muted"], alpha=0.18, lw=0)
-    ax.plot(FINE, lin.network(grid, W), color=COLOR["network"], lw=2.4, label="$F(x;w)$")
+    ax.plot(FINE, lin.model(grid, W), color=COLOR["network"], lw=2.4, label="$F(x;w)$")
     ax.plot(FINE, grid @ _linear_fit(lin(data, W)), ":", color=COLOR["theory"], lw=2.2,
             label="linear fit to the dots")  # fmt: skip
     ax.plot(*_broken(lin, FINE, lin(grid, W)), "--", color=COLOR["linear"], label="$F_0(x;w)$")
@@ -310,7 +310,7 @@ def starts_alt(start_at: str) -> str:
     fit = _linear_fit(values)
     at_data = np.abs(_circle(QUADRANT) @ fit - values).max()
     elsewhere = np.abs(grid @ fit - lin(grid, W)).max()
-    network = np.abs(grid @ fit - lin.network(grid, W)).max()
+    network = np.abs(grid @ fit - lin.model(grid, W)).max()
 
     def size(gap: float) -> str:
         return "not at all" if gap < 1e-9 else f"by up to {gap:.2g}"
@@ -326,7 +326,7 @@ def starts_alt(start_at: str) -> str:
 def _fan_lines() -> Linearization:
     """Six ReLU neurons in the plane."""
     net, W0 = ShallowNetwork.random(2, 6, rng=np.random.default_rng(8))
-    return net.linearize(W0 / np.linalg.norm(W0, axis=1, keepdims=True))
+    return Linearization(net, W0 / np.linalg.norm(W0, axis=1, keepdims=True))
 
 
 @cache

@@ -46,7 +46,7 @@ ALT = {
 @cache
 def _tiny() -> tuple[Linearization, np.ndarray, np.ndarray]:
     """The linearization, and unit vectors along S and along ker J."""
-    lin = TINY.linearize(START)
+    lin = Linearization(TINY, START)
     gradient = lin.jacobian(TRAIN)[0]
     along = gradient / np.linalg.norm(gradient)
     return lin, along, np.array([-along[1], along[0]])
@@ -123,7 +123,7 @@ def levels() -> Figure:
     first, second = np.linspace(-1.1, 2.3, 120), np.linspace(-0.6, 2.8, 120)
     grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
     lin = _tiny()[0]
-    linear = lin.network(TRAIN, START)[0] + (grid - START[:, 0]) @ lin.jacobian(TRAIN)[0]
+    linear = lin.model(TRAIN, START)[0] + (grid - START[:, 0]) @ lin.jacobian(TRAIN)[0]
     network = TINY.activation.f(grid) @ TINY.a * TINY.scale  # the training input is 1
     at = float(TINY(TRAIN, START)[0]) + np.array([-0.8, -0.4, 0.0, 0.4, 0.8])
     for values, color, style in ((linear, "linear", "--"), (network, "network", "-")):
@@ -149,7 +149,7 @@ def _along_fibre(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     X = rng.standard_normal((5, 3))
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     net, W0 = ShallowNetwork.random(3, m, rng=rng, activation="tanh", eps=3.0)
-    lin = net.linearize(W0)
+    lin = Linearization(net, W0)
     # All neurons turn the same way; what the data see of that is taken out.
     wish = W0 + np.outer(net.a, X.sum(axis=0))
     direction = wish - lin.project(X, wish)
@@ -195,7 +195,7 @@ def _band(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """F_0 at w-hat around the circle, the half-width of the band, training values, rank of J."""
     rng = np.random.default_rng(0)
     net, W0 = ShallowNetwork.random(2, NEURONS, rng=rng)
-    lin, X, Z = net.linearize(W0), _circle(PLACES[:n]), _circle(ARC)
+    lin, X, Z = Linearization(net, W0), _circle(PLACES[:n]), _circle(ARC)
     W = lin.project(X, W0 + rng.standard_normal(W0.shape))
     G = lin.jacobian(Z)
     seen = np.array([lin.project(X, W0 + g.reshape(W0.shape)) - W0 for g in G]).reshape(G.shape)
@@ -331,7 +331,7 @@ def _sections() -> tuple[np.ndarray, np.ndarray]:
     """The functions k_m(., x_i) around the circle, one a column, and K_m."""
     net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5))
     X = _circle(CENTERS)
-    lin = net.linearize(W0)
+    lin = Linearization(net, W0)
     return lin.kernel(_circle(ARC), X), lin.kernel(X)
 
 

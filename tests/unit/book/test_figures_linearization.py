@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ntklib import Linearization
 from ntklib.book.figures import linearization as figures
 
 
@@ -54,7 +55,7 @@ def test_gap_of_the_relu_is_that_of_the_network():
     net, W0 = figures.ShallowNetwork.random(2, m, rng=rng)
     u = rng.standard_normal(W0.shape)
     u /= np.linalg.norm(u)
-    lin = net.linearize(W0)
+    lin = Linearization(net, W0)
     for s, gap in zip(figures.SMALL_STEPS, kinked, strict=True):
         W = W0 + s * u
         assert abs(net(figures.POINT, W) - lin(figures.POINT, W))[0] == pytest.approx(

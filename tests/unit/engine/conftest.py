@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ntklib._engine import blocks, threads
+from ntklib._engine import sizes, threads
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def small_tiles(monkeypatch):
     """Tiles of a few rows, so that small matrices have many, with an odd edge."""
 
     def cut():
-        monkeypatch.setattr(blocks, "TILE", 16)
-        monkeypatch.setattr(blocks, "BLOCK", (24, 40))
+        monkeypatch.setattr(sizes, "TILE", 16)
+        monkeypatch.setattr(sizes, "BLOCK", (24, 40))
 
     return cut
 

@@ -6,7 +6,6 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from ntklib._engine import points as room
 from ntklib._engine.points import points, sides
 
 SIZES = [5e-324, 1e-310, 1e-160, 1e-3, 1.0, 1e3, 1e160, 1e308]
@@ -49,7 +48,7 @@ def test_directions_of_single_precision_are_those_of_the_points():
 def test_many_rows_in_parts(threaded, monkeypatch):
     X = np.random.default_rng(1).standard_normal((1000, 3))
     whole = points(X)
-    monkeypatch.setattr(room, "ROWS", 64)
+    monkeypatch.setattr(sizes, "STREAMED", 64)
     with threaded() as seen:
         parts = points(X)
         assert seen

@@ -20,7 +20,7 @@ import pytest
 
 import ntklib
 from ntklib import activations
-from ntklib._engine import portable
+from ntklib._engine import portable, sizes
 from ntklib._engine.portable import is_foreign
 
 KERNELS = [ntklib.relu_ntk, ntklib.relu_nngp, ntklib.gate_kernel]
@@ -197,7 +197,7 @@ def test_blocks_of_rows(asarray, kernel, monkeypatch):
         own = [asarray(X)] + ([] if Z is None else [asarray(Z)])
         whole = np.asarray(kernel(*own, **options))
         with monkeypatch.context() as patch:
-            patch.setattr(portable, "BLOCK", 2 * len(X if Z is None else Z))
+            patch.setattr(sizes, "HELD", 8 * len(X if Z is None else Z))
             K = np.asarray(kernel(*own, **options))
         assert np.abs(K - whole).max() <= deep_tolerance(np.float64, 3) * whole.max()
         assert Z is not None or (K == K.T).all()
