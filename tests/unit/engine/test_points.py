@@ -6,6 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from ntklib._engine import sizes
 from ntklib._engine.points import points, sides
 
 SIZES = [5e-324, 1e-310, 1e-160, 1e-3, 1.0, 1e3, 1e160, 1e308]
