@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Circle, Wedge
 
-ASSETS = Path(__file__).parents[1] / "site" / "assets"
+ASSETS = Path(__file__).parents[1] / "website" / "assets"
 PAPER, INK, BLUE, ORANGE = "#fdfcf8", "#1d2b36", "#0b6e99", "#c05a00"
 
 

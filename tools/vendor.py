@@ -1,4 +1,4 @@
-"""Copy the scripts of others that the website needs into site/assets/vendor.
+"""Copy the scripts of others that the website needs into website/assets/vendor.
 
 Run by hand when a version changes: `python tools/vendor.py`. It asks npm for each package, refuses
 one whose SHA-512 is not the one written here, and copies what is named: the book's pages then
@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-VENDOR = Path(__file__).resolve().parent.parent / "site" / "assets" / "vendor"
+VENDOR = Path(__file__).resolve().parent.parent / "website" / "assets" / "vendor"
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,7 @@ def _page(
     names: Mapping[str, str],
     prefix: str,
 ) -> str:
-    """The face without a kernel; site/assets/slider.js moves it."""
+    """The face without a kernel; website/assets/slider.js moves it."""
     controls = []
     for (name, grid), index in zip(values.items(), first, strict=True):
         texts = [_text(value) for value in grid]

@@ -15,11 +15,9 @@ import pytest
 import yaml
 
 from tools import latex_log
+from website.printed import pdf as pdf_extension
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "site"))  # as _config.yml does
-
-import pdf_extension  # noqa: E402
 
 HTML = ROOT / "_build" / "html" / "chapters"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))

@@ -19,12 +19,9 @@ import pytest
 import yaml
 
 from tools import notebooks, reseed
+from website.downloads import plain, take_away
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "site"))  # as _config.yml does
-
-import plain  # noqa: E402
-import take_away  # noqa: E402
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 MACROS = CONFIG["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 SOUND = Path(__file__).with_name("sound.html").read_text(encoding="utf-8")
 
-SLIDER = Path(__file__).resolve().parents[2] / "site" / "assets" / "slider.js"
+SLIDER = Path(__file__).resolve().parents[2] / "website" / "assets" / "slider.js"
 
 
 def write(folder: Path, old: str = "", new: str = "") -> Path:

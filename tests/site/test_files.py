@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.site import checks, sound
+from website.page import page as page_extension
 
 
 def test_policy(site, name):
@@ -134,10 +135,7 @@ def test_planted_style_is_seen(tmp_path, css, words):
 # ---- The site map, which needs an address -----------------------------------------------------
 
 
-def test_site_map_and_card_where_the_address_is_known(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(checks.ROOT / "site"))
-    import page_extension
-
+def test_site_map_and_card_where_the_address_is_known(tmp_path):
     tmp_path.joinpath("_static/styles").mkdir(parents=True)
     tmp_path.joinpath("_static/styles/pydata-sphinx-theme.css").write_text("")
     config = SimpleNamespace(
@@ -166,9 +164,6 @@ def test_site_map_and_card_where_the_address_is_known(tmp_path, monkeypatch):
 
 
 def test_the_environment_may_say_the_address(monkeypatch):
-    monkeypatch.syspath_prepend(str(checks.ROOT / "site"))
-    import page_extension
-
     config = SimpleNamespace(html_baseurl="")
     monkeypatch.setenv(page_extension.ADDRESS, "")
     page_extension.take_address(None, config)

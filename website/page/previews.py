@@ -11,13 +11,15 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 from bs4 import BeautifulSoup, Tag
+from sphinx.application import Sphinx
 
 # The parts of a page that can be shown beside a link.
 SHOWN = ".admonition[id], div.math[id], div.citation[id], dl.py > dt[id]"
 
 
-def write_previews(out: Path) -> None:
-    """Write `_static/previews.js` from the pages in `out`."""
+def write(app: Sphinx) -> None:
+    """Write `_static/previews.js` from the pages of the website."""
+    out = Path(app.outdir)
     text = json.dumps(previews(out), ensure_ascii=False, sort_keys=True)
     out.joinpath("_static/previews.js").write_text(f"window.PREVIEWS = {text};\n", encoding="utf-8")
 
@@ -51,7 +53,7 @@ def markup(part: Tag) -> str:
     else:
         html = str(part)
     copy = BeautifulSoup(html, "html.parser")
-    for link in copy.select("a.headerlink"):
+    for link in copy.select("a.headerlink, p.in-code"):
         link.decompose()
     for tag in copy.find_all(id=True):
         del tag["id"]

@@ -35,7 +35,7 @@
   const config = window.MathJax;
   config.loader = { load: ["core", "input/tex", "output/chtml", "a11y/assistive-mml"] };
   // Not by the height of the reader's letters: how wide a formula will be is known beforehand.
-  config.chtml = { matchFontHeight: false, scale: 1.12 }; // the same number in site/room.py
+  config.chtml = { matchFontHeight: false, scale: 1.12 }; // the same number in website/tex.py
   config.startup = {
     typeset: false,
     pageReady: () => MathJax.startup.defaultPageReady().then(all),

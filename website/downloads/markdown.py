@@ -1,4 +1,4 @@
-"""A chapter as a notebook of plain Markdown and code, for Jupyter, VS Code and Colab.
+"""MyST Markdown as plain Markdown, for Jupyter, VS Code and Colab.
 
 The chapters are written in MyST Markdown, whose directives and roles those programs show as raw
 text. Here they become headings, quotations and words; the numbers come from the website's build,
@@ -7,20 +7,19 @@ through a `Book`. Whatever is not known here raises: a notebook never carries a 
 
 from __future__ import annotations
 
-import copy
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import nbformat
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
-from room import expand  # this folder is on the path: see _config.yml
+
+from website.tex import expand
 
 # The syntax of _config.yml, under `parse`.
 SYNTAX = (
@@ -43,8 +42,8 @@ UNKNOWN = (
     "substitution_block",
     "front_matter",
 )
-BOXES = {"note", "tip", "hint", "important", "warning", "caution", "attention", "seealso"}
 
+BOXES = {"note", "tip", "hint", "important", "warning", "caution", "attention", "seealso"}
 # How the blocks that are replaced begin.
 _OPENINGS = {
     "fence": ("`", "~"),
@@ -124,83 +123,10 @@ def markdown(text: str, book: Book) -> str:
     return re.sub(r"\n{3,}", "\n\n", _blocks(text, book).replace(_CUT, "")).strip("\n")
 
 
-def notebook(
-    source: nbformat.NotebookNode,
-    name: str,
-    book: Book,
-    *,
-    guard: str,
-    closing: Callable[[], str] | None = None,
-) -> nbformat.NotebookNode:
-    """A chapter as a plain notebook.
-
-    Parameters
-    ----------
-    source : NotebookNode
-        The chapter, with its stored outputs.
-    name : str
-        Its name, from which the ids of the cells are made.
-    book : Book
-    guard : str
-        Code of a cell put before the first code cell: it says how to get the package.
-    closing : callable, optional
-        Called when all is read; gives the Markdown of a cell put at the end.
-    """
-    cells: list[nbformat.NotebookNode] = []
-    for cell in source.cells:
-        if cell.cell_type == "markdown":
-            parts = re.sub(r"\n{3,}", "\n\n", _blocks(cell.source, book)).split(_CUT)
-            cells += [_text_cell(part.strip("\n")) for part in parts if part.strip()]
-        elif cell.cell_type == "code":
-            if not any(one.cell_type == "code" for one in cells):
-                cells.append(nbformat.v4.new_code_cell(guard))
-            cells.append(_code_cell(cell))
-            cells += [_text_cell(_described(words)) for words in described(cell)]
-        else:
-            raise ValueError(f"{name}: a {cell.cell_type} cell has no plain form")
-    if closing:
-        cells.append(_text_cell(closing()))
-    for position, cell in enumerate(cells):
-        cell.id = f"{re.sub(r'[^a-z0-9]+', '-', name)}-{position:03d}"
-    result: nbformat.NotebookNode = nbformat.v4.new_notebook(
-        cells=cells, metadata=copy.deepcopy(source.metadata)
-    )
-    nbformat.validate(result)
-    return result
-
-
-def described(cell: nbformat.NotebookNode) -> Iterator[str]:
-    """What the figures of a code cell show, in words."""
-    for output in cell.outputs:
-        words = str(output.get("data", {}).get("text/plain", ""))
-        if "image/png" in output.get("data", {}):
-            if not words.startswith("Figure"):
-                raise ValueError(f"a picture without a text: {cell.source[:60]!r}")
-            yield words
-
-
-def _described(words: str) -> str:
-    return f"<details><summary>The figure in words</summary>\n\n{words}\n\n</details>"
-
-
-def _text_cell(text: str) -> nbformat.NotebookNode:
-    cell = nbformat.v4.new_markdown_cell(text)
-    if text.startswith("#### Solution"):
-        # JupyterLab and the classic notebook show a solution once it is unfolded.
-        cell.metadata.update({"jp-MarkdownHeadingCollapsed": True, "heading_collapsed": True})
-    return cell
-
-
-def _code_cell(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    new = nbformat.v4.new_code_cell(cell.source, outputs=copy.deepcopy(cell.outputs))
-    for output in new.outputs:
-        if "image/png" in output.get("data", {}):
-            output.metadata["image/png"] = {"alt": output.data["text/plain"]}
-        if output.output_type == "execute_result":
-            output.execution_count = None
-    if {"hide-input", "remove-input"} & set(cell.metadata.get("tags", ())):
-        new.metadata["jupyter"] = {"source_hidden": True}
-    return new
+def cells(text: str, book: Book) -> list[str]:
+    """The same in parts, cut where a solution begins or an exercise ends."""
+    parts = re.sub(r"\n{3,}", "\n\n", _blocks(text, book)).split(_CUT)
+    return [part.strip("\n") for part in parts if part.strip()]
 
 
 def _blocks(text: str, book: Book) -> str:
@@ -363,35 +289,3 @@ def _plain_environment(formula: str) -> str:
     for outer, inner in (("align", "aligned"), ("gather", "gathered")):
         formula = re.sub(rf"\\(begin|end)\{{{outer}\*?\}}", rf"\\\1{{{inner}}}", formula)
     return re.sub(r"\\(begin|end)\{equation\*?\}", "", formula).strip("\n")
-
-
-LEFTOVERS = {
-    "a directive": re.compile(r"^[ \t>]*(?:`{3,}|:{3,}|~{3,})[ \t]*\{", re.MULTILINE),
-    "a role": re.compile(r"\{[a-zA-Z][\w:+-]*\}`"),
-    "an option": re.compile(r"^[ \t>]*:[a-z-]+:", re.MULTILINE),
-    "a target": re.compile(r"^\([\w-]+\)=", re.MULTILINE),
-    "a label": re.compile(r"\$\$[ \t]*\([\w:-]+\)"),
-    "a comment": re.compile(r"^%", re.MULTILINE),
-    "a link into the sources": re.compile(r"\]\([^()\s:]+\.md(?:#[^()\s]*)?\)"),
-}
-_MYST_TOKENS = ("myst_", "colon_fence", "math_block_label", "amsmath", "substitution", "footnote")
-
-
-def leftovers(text: str, macros: Mapping[str, object]) -> list[str]:
-    """What of MyST is left in a text that should be plain, in words."""
-    found = [
-        f"{what}: {match[0]!r}" for what, seen in LEFTOVERS.items() for match in seen.finditer(text)
-    ]
-    for token in parser().parse(text):
-        for one in (token, *(token.children or ())):
-            if one.type.startswith(_MYST_TOKENS):
-                found.append(f"{one.type}: {one.content[:60]!r}")
-            if one.type == "text" and re.search(r"\\(begin|end)\{", one.content):
-                found.append(f"a formula in the text: {one.content[:60]!r}")
-            if "math" in one.type:
-                found += [
-                    f"the macro \\{name} in {one.content[:60]!r}"
-                    for name in macros
-                    if re.search(rf"\\{re.escape(str(name))}(?![A-Za-z])", one.content)
-                ]
-    return found

@@ -1,5 +1,5 @@
 // Shows what a link leads to beside the link: a statement, a formula, a source, a function.
-// What can be shown is in previews.js, which site/previews.py writes. On hover and on focus; Escape closes it, and the pointer may move into it.
+// What can be shown is in previews.js, which website/page/previews.py writes. On hover and on focus; Escape closes it, and the pointer may move into it.
 "use strict";
 
 (() => {

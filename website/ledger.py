@@ -1,0 +1,189 @@
+"""The ledger: every numbered statement with the checks that its chapter ran, and with its code.
+
+`{ledger}` becomes a table of every numbered statement with the checks that its chapter ran when
+the site was built. `{unchecked} label` gives the written reason of a statement without a check.
+A statement that has neither, or a check of an unknown statement, fails the build.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections import defaultdict
+from functools import partial
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from ntklib.book.printing import typeset
+from website.facts import Facts
+from website.implementations import implementations, links
+from website.project import reading_order
+from website.statements import link, name, statements
+
+logger = logging.getLogger(__name__)
+RECORD = re.compile(r'class="ntk-check" data-record="([^"]*)"')
+
+
+class ledger_node(nodes.General, nodes.Element):
+    """Placeholder, replaced once every chapter has been read."""
+
+
+class reason_node(nodes.Invisible, nodes.Element):
+    """Why a statement has no check; it is shown in the ledger, not where it stands."""
+
+
+class Ledger(SphinxDirective):
+    """`{ledger}`: the table of all statements and their checks."""
+
+    def run(self) -> list[nodes.Node]:
+        return [ledger_node()]
+
+
+class Unchecked(SphinxDirective):
+    """`{unchecked} label`: why this statement has no check, in a sentence."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar = {"class": directives.class_option}
+
+    def run(self) -> list[nodes.Node]:
+        self.assert_has_content()
+        return [reason_node("", label=self.arguments[0], reason=" ".join(self.content))]
+
+
+class Checks(Facts):
+    """The records that the checks of a page left in its outputs, in order."""
+
+    def gather(self, page: nodes.document) -> list[dict[str, Any]]:
+        """What `ntklib.book.check` wrote into the markup."""
+        raw = (node.astext() for node in page.findall(nodes.raw))
+        found = (record for text in raw for record in RECORD.findall(text))
+        return [json.loads(html.unescape(record)) for record in found]
+
+
+class Reasons(Facts):
+    """Label -> why the statement has no check."""
+
+    def gather(self, page: nodes.document) -> dict[str, str]:
+        """The reasons, which leave the page."""
+        found = list(page.findall(reason_node))
+        for node in found:
+            node.parent.remove(node)
+        return {node["label"]: node["reason"] for node in found}
+
+
+def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
+    """Every statement has a check or a reason; every check and reason has a statement."""
+    known, checked = statements(env), set()
+    reasons = {label: page for page, found in Reasons.of(env).items() for label in found}
+    for docname, records in sorted(Checks.of(env).items()):
+        for record in records:
+            checked.add(record["label"])
+            if record["label"] not in known:
+                logger.warning(
+                    "check of an unknown statement %r", record["label"], location=docname
+                )
+    for label, statement in known.items():
+        if label not in checked and label not in reasons:
+            logger.warning("statement %r has no check", label, location=statement["docname"])
+    for label, docname in reasons.items():
+        if label not in known:
+            logger.warning("reason for an unknown statement %r", label, location=docname)
+        if label in checked:
+            logger.warning(
+                "statement %r has a check and a reason for none", label, location=docname
+            )
+
+
+def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace `{ledger}` by one table a chapter."""
+    for placeholder in list(doctree.findall(ledger_node)):
+        by_page = defaultdict(list)
+        for label, statement in statements(app.env).items():
+            by_page[statement["docname"]].append((label, statement))
+        sections: list[nodes.Node] = []
+        for page in (doc for doc in reading_order(app.env) if doc in by_page):
+            rows = [
+                row
+                for label, statement in by_page[page]
+                for row in _rows(app, docname, label, statement)
+            ]
+            section = nodes.section(ids=[nodes.make_id(f"ledger-{page}")])
+            section += nodes.title("", app.env.titles[page].astext())
+            section += _table(("Statement", "Claim", "Measured", "Bound", "Why this bound"), rows)
+            sections.append(section)
+        placeholder.replace_self(sections)
+
+
+def _rows(
+    app: Sphinx, docname: str, label: str, statement: dict[str, Any]
+) -> list[list[nodes.Node]]:
+    """One row a check, or the reason for none; the first says what code there is."""
+    page, title = statement["docname"], statement["title"]
+    words = name(statement) + (f" ({title})" if title else "")
+    there = link(app, docname, page, statement["id"], nodes.Text(words))
+    records = [one for one in Checks.of(app.env).get(page, []) if one["label"] == label]
+    again = nodes.inline("", "", there, classes=["again"])
+    reason = Reasons.of(app.env).get(page, {}).get(label, "none given")
+    rows = [_check_row(again, one) for one in records] or [_reason_row(again, reason)]
+    entries = implementations(app.env).get(label, [])
+    code = [nodes.Text("In code: "), *links(app, docname, entries)]
+    without = "Pure proof" if statement["kind"] in PROVED else "No code"
+    note = nodes.inline("", "", *(code if entries else [nodes.Text(without)]), classes=["in-code"])
+    rows[0][0] = nodes.inline("", "", there, nodes.Text(" "), note)
+    return rows
+
+
+# Kinds of statements that have a proof.
+PROVED = {"theorem", "proposition", "lemma", "corollary"}
+
+
+def _check_row(name: nodes.Element, record: dict[str, Any]) -> list[nodes.Node]:
+    relation = {"at_most": "≤", "at_least": "≥", "equals": "="}[record["relation"]]
+    raw = record.get("raw")
+    text = f"{raw:.3g}" if isinstance(raw, float) else record["measured"]
+    cells = (record["claim"], text, f"{relation}\u00a0{record['bound']}", record["because"])
+    return [name.deepcopy(), *(nodes.inline("", "", *_formula(cell)) for cell in cells)]
+
+
+def _formula(text: str) -> list[nodes.Node]:
+    """A formula in plain text, with its letters, indices and exponents."""
+    kinds = {
+        "": nodes.Text,
+        "sub": partial(nodes.subscript, ""),
+        "sup": partial(nodes.superscript, ""),
+        "over": partial(nodes.superscript, "", classes=["over"]),
+    }
+    return [kinds[place](part) for place, part in typeset(text) if part]
+
+
+def _reason_row(name: nodes.Element, reason: str) -> list[nodes.Node]:
+    words = [nodes.Text("no check"), *[nodes.Text("—")] * 2]
+    return [name.deepcopy(), *words, nodes.inline("", "", *_with_maths(reason))]
+
+
+def _with_maths(text: str) -> list[nodes.Node]:
+    """Text in which every second part stands between dollars."""
+    parts = enumerate(re.split(r"\$([^$]+)\$", text))
+    return [nodes.math(part, part) if i % 2 else nodes.Text(part) for i, part in parts]
+
+
+def _table(head: tuple[str, ...], rows: list[list[nodes.Node]]) -> nodes.table:
+    table = nodes.table(classes=["ledger"])
+    group = nodes.tgroup(cols=len(head))
+    table += group
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    group += nodes.thead("", _row([nodes.Text(word) for word in head]))
+    group += nodes.tbody("", *(_row(row) for row in rows))
+    return table
+
+
+def _row(cells: list[nodes.Node]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))

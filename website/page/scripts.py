@@ -1,0 +1,112 @@
+"""Which scripts and styles a page has, and which files the website keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+    )
+)
+
+# The book's own, in the order in which they are loaded.
+OWN = (("mathjax_config.js", 480), ("maths.js", 490), ("page.js", 800), ("preview.js", 810))
+# Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
+UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
+# Files that they and the theme copy, and no page names.
+UNUSED_FILES = (
+    "**/*.map",
+    "*thebe*",
+    "*togglebutton*",
+    "design-tabs.js",
+    "exercise.css",
+    "scripts/bootstrap*",
+    "scripts/fontawesome*",
+    "styles/theme.css",
+    "*webpack-macros.html",
+)
+
+# What MathJax loads, named so that the browser can fetch all of it at once.
+MATHJAX = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
+
+
+def drop_listeners(app: Sphinx) -> None:
+    """Silence sphinx-thebe, which writes scripts into the text of every page."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if "thebe" not in one.handler.__module__]
+
+
+def add(app: Sphinx) -> None:
+    """Load the scripts of the book, and its style after the theme's; `choose` leaves some out."""
+    app.set_html_assets_policy("always")
+    for name, priority in OWN:
+        app.add_js_file(name, priority=priority, defer="defer")
+    app.add_css_file("page.css", priority=900)
+
+
+def write_maths(app: Sphinx) -> None:
+    """Write the configuration of MathJax into a file, since inline scripts are forbidden."""
+    static = Path(app.outdir, "_static")
+    static.mkdir(parents=True, exist_ok=True)
+    text = f"window.MathJax = {json.dumps(app.config.mathjax3_config)};\n"
+    static.joinpath("mathjax_config.js").write_text(text, encoding="utf-8")
+
+
+def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave each page the scripts and styles that it uses."""
+    context["content_security_policy"] = POLICY
+    body = context["body"]
+    maths = 'class="math' in body
+    context["mathjax_parts"] = [f"vendor/mathjax/{part}.js" for part in MATHJAX if maths]
+    scripts = []
+    for script in context["script_files"]:
+        name = str(script.filename or "")
+        if not name or any(word in name for word in UNUSED):
+            continue
+        if ("mathjax" in name or name == "_static/maths.js") and not maths:
+            continue
+        if ("clipboard" in name or "copybutton" in name) and "highlight" not in body:
+            continue
+        script.attributes["defer"] = "defer"
+        scripts.append(script)
+    context["script_files"] = scripts
+    context["css_files"] = [style for style in context["css_files"] if _used(style.filename, body)]
+
+
+def _used(filename: object, body: str) -> bool:
+    name = str(filename)
+    if any(word in name for word in UNUSED):
+        return False
+    return "sd-" in body or "sphinx-design" not in name
+
+
+def discard(app: Sphinx) -> None:
+    """Drop the files that no page uses."""
+    static = Path(app.outdir, "_static")
+    for unused in ("vendor/fontawesome", "locales", "images"):
+        shutil.rmtree(static / unused, ignore_errors=True)
+    for pattern in UNUSED_FILES:
+        for path in static.glob(pattern):
+            path.unlink()
+    style = static / "styles/pydata-sphinx-theme.css"
+    style.write_text(without_icons(style.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def without_icons(css: str) -> str:
+    """The theme's style without Font Awesome: its fonts and a rule for each of its icons."""
+    css = re.sub(r"/\*!\s*\* Font Awesome.*?\*/", "", css, flags=re.DOTALL)
+    css = re.sub(r"@font-face\{[^}]*Font Awesome[^}]*\}", "", css)
+    css = re.sub(r"(?<=[}])(?:\.fa-[\w-]+(?::before)?,?)+\{[^}]*\}", "", css)
+    return re.sub(r"/\*# sourceMappingURL=[^*]*\*/", "", css)
