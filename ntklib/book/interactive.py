@@ -48,7 +48,7 @@ def figure(function: Callable[..., Figure], *parameters: Any, alt: Alt | None = 
     words = _words(function, alt)
     text = _described(words if isinstance(words, str) else words(*parameters))
     fig = function(*parameters)
-    markup = f'<figure class="ntk-figure">{svg(fig, text, f"ntk{next(_count)}")}</figure>'
+    markup = f'<div class="ntk-figure">{svg(fig, text, f"ntk{next(_count)}")}</div>'
     text = f"Figure: {text}"
     _display({"text/html": markup, "image/png": png(fig), "text/plain": text, **_printed(fig)})
 
@@ -242,8 +242,8 @@ def _page(
         for key, frame in frames.items()
     )
     return (
-        f'<figure class="ntk-figure ntk-interact"><div class="ntk-stage">{frames[first]}</div>'
-        f"{''.join(controls)}{''.join(templates)}</figure>"
+        f'<div class="ntk-figure ntk-interact"><div class="ntk-stage">{frames[first]}</div>'
+        f"{''.join(controls)}{''.join(templates)}</div>"
     )
 
 
