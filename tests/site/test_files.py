@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.site import checks, sound
-from website.page import page as page_extension
+from website import project
+from website.page import metadata
 
 
 def test_policy(site, name):
@@ -136,8 +137,6 @@ def test_planted_style_is_seen(tmp_path, css, words):
 
 
 def test_site_map_and_card_where_the_address_is_known(tmp_path):
-    tmp_path.joinpath("_static/styles").mkdir(parents=True)
-    tmp_path.joinpath("_static/styles/pydata-sphinx-theme.css").write_text("")
     config = SimpleNamespace(
         html_baseurl="https://example.org/book/", root_doc="intro", html_title="A book"
     )
@@ -148,13 +147,15 @@ def test_site_map_and_card_where_the_address_is_known(tmp_path):
         config=config,
         env=SimpleNamespace(found_docs={"intro", "chapters/limit"}, get_doctree=lambda doc: None),
     )
-    page_extension.finish(app, None)
+    metadata.write_address(app)
     root = ET.fromstring(tmp_path.joinpath("sitemap.xml").read_text())
     places = [element.text for element in root.iter() if element.tag.endswith("loc")]
     base = "https://example.org/book"
     assert places == [f"{base}/chapters/limit.html", f"{base}/intro.html"]
     assert f"Sitemap: {base}/sitemap.xml" in tmp_path.joinpath("robots.txt").read_text()
-    pairs = dict(page_extension.metadata(app, "intro", {"title": "<em>Start</em>"}, None))
+    context = {"title": "<em>Start</em>"}
+    metadata.describe_page(app, "intro", "page.html", context, None)
+    pairs = dict(context["page_metadata"])
     assert pairs["og:title"] == "Start"
     assert pairs["og:image"] == f"{base}/_static/card.png"
     assert len(pairs["og:image:alt"].split()) > 5
@@ -165,15 +166,15 @@ def test_site_map_and_card_where_the_address_is_known(tmp_path):
 
 def test_the_environment_may_say_the_address(monkeypatch):
     config = SimpleNamespace(html_baseurl="")
-    monkeypatch.setenv(page_extension.ADDRESS, "")
-    page_extension.take_address(None, config)
+    monkeypatch.setenv(project.ADDRESS, "")
+    project.take_address(None, config)
     assert config.html_baseurl == ""
-    monkeypatch.setenv(page_extension.ADDRESS, "https://example.org/book")
-    page_extension.take_address(None, config)
+    monkeypatch.setenv(project.ADDRESS, "https://example.org/book")
+    project.take_address(None, config)
     assert config.html_baseurl == "https://example.org/book/"
-    monkeypatch.setenv(page_extension.ADDRESS, "example.org/book")
+    monkeypatch.setenv(project.ADDRESS, "example.org/book")
     with pytest.raises(ValueError, match=r"BOOK_URL must be the address .* 'example\.org/book'"):
-        page_extension.take_address(None, config)
+        project.take_address(None, config)
 
 
 def test_icons_of_the_theme_are_cut_out_of_its_style(site):

@@ -103,7 +103,7 @@ def test_once_a_week_it_runs_without_lock_and_cache():
 
 
 def test_the_branch_of_the_launch_buttons_is_the_one_published():
-    source = (ROOT / "website" / "downloads" / "take_away.py").read_text(encoding="utf-8")
+    source = (ROOT / "website" / "downloads" / "places.py").read_text(encoding="utf-8")
     branch = re.search(r'^BRANCH = "([\w-]+)"$', source, re.MULTILINE)
     folder = re.search(r'^FOLDER = "([\w-]+)"$', source, re.MULTILINE)
     assert branch
@@ -115,7 +115,7 @@ def test_the_branch_of_the_launch_buttons_is_the_one_published():
 
 def address_faults(workflow: dict[Any, Any]) -> list[str]:
     """What keeps the published site from knowing its address."""
-    source = (ROOT / "website" / "page" / "page.py").read_text(encoding="utf-8")
+    source = (ROOT / "website" / "project.py").read_text(encoding="utf-8")
     name = re.search(r'^ADDRESS = "(\w+)"$', source, re.MULTILINE)
     assert name
     job = workflow["jobs"]["test"]

@@ -88,6 +88,8 @@ class Book:
         Label of an equation to its number.
     link : callable
         Target of a link to an address that works away from the book, or None if there is none.
+    code : callable
+        Label of a statement to a line that names its code, or to nothing.
     """
 
     macros: Mapping[str, object]
@@ -95,6 +97,7 @@ class Book:
     name: Callable[[str], str]
     equation: Callable[[str], str]
     link: Callable[[str], str | None]
+    code: Callable[[str], str]
 
 
 @cache
@@ -188,8 +191,9 @@ def _directive(info: str, content: str, book: Book) -> str:
         first = f"{_inline(argument, book)} " if argument else ""
         return _closed(f"*Proof.* {first}{inside}")
     if name.startswith("prf:"):
-        number = book.name(_label(name, options))
-        return f"<blockquote>\n\n**{number}{title}.**\n\n{inside}\n\n</blockquote>"
+        label = _label(name, options)
+        inside = f"{inside}\n\n{book.code(label)}".strip("\n")
+        return f"<blockquote>\n\n**{book.name(label)}{title}.**\n\n{inside}\n\n</blockquote>"
     if name == "exercise":
         return f"{_CUT}\n### {book.name(_label(name, options))}{title}\n\n{inside}"
     if name in ("solution-start", "solution"):

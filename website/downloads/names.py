@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 
 from website import figures
 from website.downloads.markdown import Book
+from website.implementations import implementations, links
 from website.statements import name, statements
 
 _MARKDOWN = find_plugin("pybtex.backends", "markdown")
@@ -35,7 +36,7 @@ class Pages:
     def book(self) -> Book:
         """For `plain.notebook`."""
         macros = self.app.config.mathjax3_config["tex"]["macros"]
-        return Book(macros, self.role, self.name, self.equation, self.link)
+        return Book(macros, self.role, self.name, self.equation, self.link, self.code)
 
     def role(self, name: str, content: str) -> str:
         """The words that the website shows for a role, with a link if it has an address."""
@@ -103,6 +104,12 @@ class Pages:
             return None
         uri = self.app.builder.get_target_uri(page)
         return f"{self.base}/{uri}" + (f"#{anchor}" if anchor else "")
+
+    def code(self, label: str) -> str:
+        """The entries of the package that implement a statement."""
+        entries = implementations(self.env).get(label, [])
+        found = map(self.words, links(self.app, self.page, entries))
+        return f"In code: {''.join(found)}." if entries else ""
 
     def closing(self) -> str:
         """The sources that the chapter cites, where it comes from, and its license."""

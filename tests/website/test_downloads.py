@@ -18,8 +18,11 @@ import nbformat
 import pytest
 import yaml
 
+from tests.website.leftovers import leftovers
 from tools import notebooks, reseed
-from website.downloads import plain, take_away
+from website import project
+from website.downloads import links, markdown, places
+from website.downloads import wheel as packed_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,12 +31,13 @@ MACROS = CONFIG["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
 HTML = ROOT / "_build" / "html"
 OUT = HTML / "notebooks"
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
-BOOK = plain.Book(
+BOOK = markdown.Book(
     macros=MACROS,
     role=lambda name, content: f"<{name}|{content}>",
     name=lambda label: f"Lemma of {label}",
     equation=lambda label: f"7 of {label}",
     link=lambda target: "there.html" if "known" in target else None,
+    code=lambda label: "In code: `f`." if label == "thm-coded" else "",
 )
 
 
@@ -79,6 +83,10 @@ def program(notebook: nbformat.NotebookNode) -> list[str]:
             "<blockquote>\n\n**Lemma of lem-a (Of $\\mathbb{R}$).**\n\n"
             "Let $x\\in\\mathbb{R}$.\n\n$$\nx\n$$\n\n</blockquote>",
         ),
+        (
+            "```{prf:theorem}\n:label: thm-coded\n\nSo.\n```",
+            "<blockquote>\n\n**Lemma of thm-coded.**\n\nSo.\n\nIn code: `f`.\n\n</blockquote>",
+        ),
         ("```{prf:proof}\nClear.\n```", "*Proof.* Clear. ∎"),
         ("```{prf:proof}\nSo\n\n$$\nx\n$$\n```", "*Proof.* So\n\n$$\nx\n$$\n\n∎"),
         (
@@ -94,15 +102,15 @@ def program(notebook: nbformat.NotebookNode) -> list[str]:
     ],
 )
 def test_markdown(myst, expected):
-    result = plain.markdown(myst, BOOK)
-    assert plain.leftovers(result, MACROS) == []
+    result = markdown.markdown(myst, BOOK)
+    assert leftovers(result, MACROS) == []
     if expected is not None:
         assert result == expected
 
 
 @pytest.mark.parametrize("code", ["`{prf:ref}` and `$\\R$`", "```python\n{eq}`a` $\\R$\n```"])
 def test_code_stays_as_it_is(code):
-    assert plain.markdown(code, BOOK) == code
+    assert markdown.markdown(code, BOOK) == code
 
 
 @pytest.mark.parametrize(
@@ -117,11 +125,11 @@ def test_code_stays_as_it_is(code):
 )
 def test_what_has_no_plain_form_is_refused(myst):
     with pytest.raises(ValueError, match=r"plain form|label|line of its own"):
-        plain.markdown(myst, BOOK)
+        markdown.markdown(myst, BOOK)
 
 
 def test_the_parser_reads_what_the_website_reads():
-    assert set(plain.SYNTAX) == set(CONFIG["parse"]["myst_enable_extensions"])
+    assert set(markdown.SYNTAX) == set(CONFIG["parse"]["myst_enable_extensions"])
 
 
 PLANTED = {
@@ -145,8 +153,8 @@ PLANTED = {
 
 @pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
 def test_a_planted_leftover_is_found(planted):
-    assert plain.leftovers(f"Some text.\n\n{planted}\n\nMore text.", MACROS)
-    assert plain.leftovers("Some text with $x$ and `code`.\n\n$$\ny\n$$", MACROS) == []
+    assert leftovers(f"Some text.\n\n{planted}\n\nMore text.", MACROS)
+    assert leftovers("Some text with $x$ and `code`.\n\n$$\ny\n$$", MACROS) == []
 
 
 # The notebooks of this build.
@@ -158,7 +166,7 @@ def test_every_chapter_is_there():
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_nothing_of_the_website_is_left(name):
-    assert plain.leftovers(words(taken(name)), MACROS) == []
+    assert leftovers(words(taken(name)), MACROS) == []
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -247,7 +255,7 @@ WHEEL = "ntklib-1.0-py3-none-any.whl"
     ],
 )
 def test_the_guard_names_a_place_that_has_the_wheel(base, repository, expected):
-    guard = take_away.guard(WHEEL, base, repository)
+    guard = places.guard(WHEEL, base, repository)
     compile(guard, "guard", "exec")
     assert expected in guard
 
@@ -279,7 +287,7 @@ def test_the_wheel_holds_the_package(tmp_path):
 
 
 def test_the_same_source_gives_the_same_bytes(tmp_path):
-    again = take_away.build_wheel(ROOT, tmp_path)
+    again = packed_wheel.build_wheel(ROOT, tmp_path)
     assert again.read_bytes() == wheel().read_bytes()
     for name in ("a.ipynb", "LICENSE"):
         tmp_path.joinpath(name).write_text(name)
@@ -287,13 +295,13 @@ def test_the_same_source_gives_the_same_bytes(tmp_path):
     for moment in (1, 10**9):
         for path in tmp_path.iterdir():
             os.utime(path, (moment, moment))
-        take_away.pack(tmp_path, tmp_path / "kernels.zip")
+        packed_wheel.pack(tmp_path, tmp_path / "kernels.zip")
         packed.append((tmp_path / "kernels.zip").read_bytes())
     assert packed[0] == packed[1]
 
 
 def test_the_zip_holds_all_there_is_to_take():
-    with zipfile.ZipFile(OUT / take_away.ZIP) as archive:
+    with zipfile.ZipFile(OUT / places.ZIP) as archive:
         assert archive.testzip() is None
         names = {Path(name).name for name in archive.namelist()}
         readme = archive.read("kernels/README.md").decode()
@@ -316,7 +324,7 @@ def test_the_requirements_are_what_this_build_ran_on():
 
 def test_the_landing_page_links_what_is_there():
     page = (HTML / "chapters" / "intro.html").read_text(encoding="utf-8")
-    for name in (take_away.ZIP, wheel().name):
+    for name in (places.ZIP, wheel().name):
         assert f'href="../notebooks/{name}"' in page
 
 
@@ -331,8 +339,8 @@ def test_the_page_offers_its_notebook(name):
 
 
 def test_launch_links_come_from_one_setting():
-    assert take_away.launch_links(None, "span") == []
-    links = dict(take_away.launch_links(("o", "n"), "span"))
+    assert places.launch_links(None, "span") == []
+    links = dict(places.launch_links(("o", "n"), "span"))
     assert links["Colab"].endswith("/github/o/n/blob/notebooks/span.ipynb")
     assert links["Binder"].endswith("/gh/o/n/notebooks?labpath=span.ipynb")
     url = CONFIG["sphinx"]["config"]["repository_url"]
@@ -343,7 +351,7 @@ def test_launch_links_come_from_one_setting():
 
 @pytest.mark.parametrize("url", ["", "https://github.com/o/n"])
 def test_the_setting_reaches_the_page(url, monkeypatch):
-    monkeypatch.setattr(take_away, "chapters", lambda env: {"chapters/a": Path("a.ipynb")})
+    monkeypatch.setattr(links, "chapters", lambda env: {"chapters/a": Path("a.ipynb")})
     scripts = []
     app = SimpleNamespace(
         env=None,
@@ -351,12 +359,12 @@ def test_the_setting_reaches_the_page(url, monkeypatch):
         add_js_file=lambda name, **options: scripts.append(name),
     )
     context = {"pathto": lambda target, resource: f"../{target}"}
-    take_away.offer(app, "chapters/a", "page.html", context, None)
+    links.offer(app, "chapters/a", "page.html", context, None)
     assert context["notebook_download"] == "../notebooks/a.ipynb"
     assert [name for name, _ in context["launch_links"]] == (["Colab", "Binder"] if url else [])
     assert scripts == ["live.js"]
     beside = {}
-    take_away.offer(app, "chapters/b", "page.html", beside, None)
+    links.offer(app, "chapters/b", "page.html", beside, None)
     assert beside == {}
 
 
@@ -374,9 +382,9 @@ def test_the_setting_is_a_repository_or_empty(url, expected):
     app = SimpleNamespace(config=config)
     if expected is ValueError:
         with pytest.raises(ValueError, match="repository_url"):
-            take_away.repository(app)
+            project.repository(app)
     else:
-        assert take_away.repository(app) == expected
+        assert project.repository(app) == expected
 
 
 def test_stored_outputs_are_kept():

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tools import latex_log
-from website.printed import pdf as pdf_extension
+from website.printed import cells, displays, preamble, sliders
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,28 +100,28 @@ def test_every_proof_is_there(pages, tex):
 
 
 def test_every_sign_is_one_that_latex_can_set(tex):
-    signs = set(tex) - set(pdf_extension.SIGNS)
+    signs = set(tex) - set(preamble.SIGNS)
     letters = {chr(code) for code in range(0x180)} | set("–—‘’“”…")
     assert signs - letters == set()
 
 
 def test_output_is_broken_at_spaces_and_not_before_a_bound():
     claim = "x" * 80 + ","  # "bound" has room beside it, its number has not
-    wrapped = pdf_extension._wrapped(f"{claim} bound ≤ 1\n[1  2]\na, expected 3")
+    wrapped = cells.wrapped(f"{claim} bound ≤ 1\n[1  2]\na, expected 3")
     assert list(wrapped) == [claim, "       bound ≤ 1", "[1  2]", "a, expected 3"]
 
 
 def test_a_slider_says_where_it_moves():
-    without = pdf_extension.slider_caption("m from 1 to 2", "", "chapters/span")
+    without = sliders.slider_caption("m from 1 to 2", "", "chapters/span")
     assert without.astext().endswith("One frame of many; m: 1 to 2.}")
     address = "https://a.example/chapters/span.html"
-    there = pdf_extension.slider_caption("m from 1 to 2", "https://a.example", "chapters/span")
+    there = sliders.slider_caption("m from 1 to 2", "https://a.example", "chapters/span")
     assert address in there.astext()
 
 
 def test_the_macros_of_the_website_are_those_of_latex():
     given = CONFIG["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
-    written = pdf_extension.macros(given)
+    written = preamble.macros(given)
     for name, value in given.items():
         body, count = value if isinstance(value, list) else (value, 0)
         assert rf"\renewcommand{{\{name}}}[{count}]{{{body}}}" in written
@@ -136,7 +136,7 @@ def test_the_macros_of_the_website_are_those_of_latex():
     ],
 )
 def test_a_wide_display_is_broken_where_its_source_is(formula, expected):
-    assert pdf_extension.broken(formula, {}) == expected
+    assert displays.broken(formula, {}) == expected
 
 
 PLANTED = {

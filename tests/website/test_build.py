@@ -1,0 +1,248 @@
+"""Builds that follow a change, and builds side by side, give the pages of a build from nothing."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import website
+from tools import execute
+from website import renewal
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What of the book's own set-up the small one needs.
+CONF = """
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_proof", "sphinx_exercise", "website"]
+root_doc = "index"
+html_theme = "sphinx_book_theme"
+html_title = "A small book"
+nb_execution_mode = "off"
+numfig = True
+myst_enable_extensions = ["dollarmath"]
+nitpicky = True
+prf_realtyp_to_countertyp = {"lemma": "theorem", "definition": "theorem"}
+mathjax3_config = {"tex": {"macros": {"R": "\\\\mathbb{R}"}}}
+mathjax_path = "mathjax.js"
+templates_path = ["website/templates"]
+html_static_path = ["website/assets"]
+exclude_patterns = ["website", "_build", "README.md"]
+"""
+
+PAGES = {
+    "index.md": """# Start
+
+```{toctree}
+:numbered:
+one
+two
+api
+ledger
+```
+
+```{take-away}
+```
+""",
+    "one.md": """# One
+
+```{prf:definition} A line
+:label: dfn-line
+
+Let $x\\in\\R$.
+```
+
+```{unchecked} dfn-line
+A name.
+```
+""",
+    "two.md": """# Two
+
+```{prf:lemma} A sum
+:label: lem-sum
+
+$1+1=2$.
+```
+
+```{prf:proof}
+Count. See {prf:ref}`dfn-line`.
+```
+
+```{unchecked} lem-sum
+Known.
+```
+""",
+    "api.md": "# Code\n\n```{eval-rst}\n.. autofunction:: small.total\n```\n",
+    "ledger.md": "# Ledger\n\n```{ledger}\n```\n",
+}
+NEW = "```{prf:lemma}\n:label: lem-new\nx\n```\n\n```{unchecked} lem-new\nNew.\n```\n"
+CODE = '"""Sums."""\n\n\ndef total():\n    """Computes :prf:ref:`lem-sum`."""\n'
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A small book with a copy of the extension, built once."""
+    folder = tmp_path_factory.mktemp("book")
+    shutil.copytree(ROOT / "website", folder / "website", ignore=_unneeded)
+    package = folder / "ntklib"
+    shutil.copytree(ROOT / "ntklib", package, ignore=_unneeded)
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"):
+        shutil.copyfile(ROOT / name, folder / name)
+    for name, text in {**PAGES, "conf.py": CONF, "small.py": CODE}.items():
+        folder.joinpath(name).write_text(text, encoding="utf-8")
+    build(folder)
+    return folder
+
+
+def _unneeded(folder: str, names: list[str]) -> set[str]:
+    return {"vendor", "__pycache__"} & set(names)
+
+
+@pytest.fixture
+def book(home, tmp_path) -> Path:
+    """The same, for one test to change; times stay, which Sphinx goes by."""
+    return Path(shutil.copytree(home, tmp_path / "book"))
+
+
+def build(folder: Path, *options: str, to: str = "html") -> Path:
+    """Build, and return the folder of the pages; a warning is a failure."""
+    out = folder / "_build" / to
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", *options]
+    done = subprocess.run(
+        [*command, "-d", str(folder / "_build" / f".{to}"), str(folder), str(out)],
+        cwd=folder,  # so that its copies are imported
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Change a file, later than the build that read it."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def pages(out: Path) -> dict[str, str]:
+    """All pages, without the checksums of scripts and styles."""
+    return {
+        path.name: re.sub(r"\?v=\w+", "", path.read_text(encoding="utf-8"))
+        for path in out.glob("*.html")
+    }
+
+
+def checksums(out: Path) -> set[str]:
+    """Of the book's style, as the pages name it."""
+    found = (re.search(r"page\.css\?v=(\w+)", p.read_text("utf-8")) for p in out.glob("*.html"))
+    return {match[1] for match in found if match}
+
+
+def read(folder: Path, name: str) -> str:
+    return pages(folder / "_build" / "html")[name]
+
+
+def test_statement_entry_and_ledger_find_each_other(home):
+    entry = '<a class="reference internal" href="api.html#small.total">'
+    assert f'<p class="in-code">In code: {entry}' in read(home, "two.html")
+    assert 'href="two.html#lem-sum"' in read(home, "api.html")
+    assert "in-code" not in read(home, "one.html")
+    ledger = read(home, "ledger.html")
+    assert f'<span class="in-code">In code: {entry}' in ledger
+    assert '<span class="in-code">No code</span>' in ledger  # of the definition
+    assert "A name." in ledger
+    assert "A name." not in read(home, "one.html")
+
+
+def test_side_by_side_gives_the_same_pages(home):
+    side = build(home, "-j", "2", to="side")
+    assert pages(side) == pages(home / "_build" / "html")
+
+
+CHANGES = [
+    # A title is shown in the ledger, a number wherever its statement is named.
+    ("one.md", "A line", "A long line", {"one.html": "A long line", "ledger.html": "A long line"}),
+    ("one.md", "# One\n", f"# One\n\n{NEW}", {"two.html": "Definition 1.2", "ledger.html": "New."}),
+    ("small.py", "Computes :prf:ref:`lem-sum`.", "Computes.", {"ledger.html": "Pure proof"}),
+    ("conf.py", "mathbb{R}", "mathbf{RRRRR}", {"one.html": "--room:"}),
+    # The extension: a step that reads pages, one that writes them, and what they look like.
+    ("website/ledger.py", '" ".join(self.content)', '"Anew."', {"ledger.html": "Anew."}),
+    ("website/page/folds.py", '_fold("Proof"', '_fold("Argument"', {"two.html": "Argument"}),
+    ("website/assets/page.css", "/* The ledger", "/* A ledger", {}),
+]
+
+
+def test_after_each_change_pages_are_those_of_a_build_from_nothing(book):
+    """One change after the other, without cleaning; in the end, all is as if built anew."""
+    after = pages(book / "_build" / "html")
+    for path, old, new, changed in CHANGES:
+        before = after
+        replace(book / path, old, new)
+        after = pages(build(book))
+        for name, words in changed.items():
+            assert words in after[name], (path, name)
+            assert after[name] != before[name], (path, name)
+    assert after == pages(build(book, to="new"))
+    style = checksums(book / "_build" / "html")
+    assert style == checksums(book / "_build" / "new")
+    assert len(style) == 1
+
+
+def test_without_a_change_nothing_is_written(book):
+    times = {path: path.stat().st_mtime_ns for path in (book / "_build/html").glob("[!i]*.html")}
+    build(book)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_a_pdf_that_came_is_listed(book):
+    printed = book / "_build" / "latex" / "kernels.pdf"
+    printed.parent.mkdir()
+    printed.write_bytes(b"")
+    assert 'href="kernels.pdf"' in pages(build(book))["index.html"]
+    printed.unlink()
+    assert 'href="kernels.pdf"' not in pages(build(book))["index.html"]
+
+
+def test_what_the_chapters_ran_on_is_a_source_of_the_pages(tmp_path):
+    class App:
+        outdir = tmp_path / "html"
+
+    before = renewal.version(App)
+    tmp_path.joinpath(execute.STAMP.name).write_text("other libraries")
+    assert renewal.version(App) != before
+
+
+def test_the_table_names_the_steps_that_are_registered():
+    rows = [row.split(" | ") for row in website.__doc__.splitlines() if row.startswith("| ")][1:]
+    listed = [(event[2:], kind, step) for event, kind, step, *_ in rows]
+    registered = [("doctree-read", "all", _name(one)) for one in website.COLLECTORS]
+    registered += [("post-transform", "latex", "sliders.Captions")]
+    registered += [(event, kind or "all", _name(step)) for event, kind, _, step in website.STEPS]
+    assert sorted(listed) == sorted(registered)
+    steps = [row for row in listed if row[0] not in ("doctree-read", "post-transform")]
+    assert steps == [(event, kind or "all", _name(step)) for event, kind, _, step in website.STEPS]
+
+
+def _name(step: object) -> str:
+    return f"{step.__module__.rpartition('.')[2]}.{step.__name__}"
+
+
+def test_nothing_else_registers_anything():
+    for path in (ROOT / "website").rglob("*.py"):
+        if path.name != "__init__.py" and "app." in (text := path.read_text(encoding="utf-8")):
+            assert not re.search(r"app\.(connect|add_(?!js_file|css_file))", text), path
+
+
+def test_every_file_says_what_it_is_for():
+    for path in (ROOT / "website").rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        assert inspect.getdoc(importlib.import_module(name)), name
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 450
