@@ -10,17 +10,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import website
 from tools import execute
+from tools.notebooks import NOTEBOOK_METADATA
 from website import renewal
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # What of the book's own set-up the small one needs.
 CONF = """
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_proof", "sphinx_exercise", "website"]
+extensions = [
+    "myst_nb", "sphinx.ext.autodoc", "sphinxcontrib.bibtex", "sphinx_proof", "sphinx_exercise",
+    "website",
+]
+bibtex_bibfiles = []
 root_doc = "index"
 html_theme = "sphinx_book_theme"
 html_title = "A small book"
@@ -196,6 +202,47 @@ def test_after_each_change_pages_are_those_of_a_build_from_nothing(book):
     assert len(style) == 1
 
 
+def drawn(folder: Path, page: str, **figure: str) -> None:
+    """Add a page with a drawing that its cell names so."""
+    data = {"text/html": '<div class="ntk-figure"><svg></svg></div>'}
+    output = nbformat.v4.new_output("display_data", data)
+    metadata = {"mystnb": {"figure": figure}} if figure else {}
+    cell = nbformat.v4.new_code_cell("x", outputs=[output], metadata=metadata)
+    cells = [nbformat.v4.new_markdown_cell(f"# {page}"), cell]
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=cells, metadata=NOTEBOOK_METADATA), folder / f"{page}.ipynb"
+    )
+    replace(folder / "index.md", ":numbered:\n", f":numbered:\n{page}\n")
+
+
+def test_a_figure_is_numbered_and_cited(book):
+    replace(book / "one.md", "# One\n", "# One\n\nSee {numref}`fig-b`.\n")
+    drawn(book, "b", name="fig-b", caption="A $x$ of it.")
+    assert "Fig. 1.1</span></a>." in pages(build(book))["one.html"]
+    drawn(book, "a", name="fig-a", caption="Another, before.")
+    after = pages(build(book))
+    assert "Fig. 2.1</span></a>." in after["one.html"]
+    assert re.search(
+        r'<figure [^>]*id="fig-b">.*Fig\. 2\.1 .*A <span class="math', after["b.html"], re.S
+    )
+
+
+FIGURES = [
+    ([{}], "needs a name and a caption"),
+    ([{"name": "fig-a"}], "needs a name and a caption"),
+    ([{"caption": "A caption."}], "needs a name and a caption"),
+    ([{"name": "fig-a", "caption": "A."}, {"name": "fig-a", "caption": "B."}], "duplicate label"),
+]
+
+
+@pytest.mark.parametrize(("figures", "words"), FIGURES)
+def test_a_figure_that_cannot_be_cited_fails_the_build(book, figures, words):
+    for page, figure in zip("ab", figures, strict=False):
+        drawn(book, page, **figure)
+    with pytest.raises(AssertionError, match=words):
+        build(book)
+
+
 def test_without_a_change_nothing_is_written(book):
     times = {path: path.stat().st_mtime_ns for path in (book / "_build/html").glob("[!i]*.html")}
     build(book)
@@ -227,7 +274,7 @@ def test_the_table_names_the_steps_that_are_registered():
     registered += [("post-transform", "latex", "sliders.Captions")]
     registered += [(event, kind or "all", _name(step)) for event, kind, _, step in website.STEPS]
     assert sorted(listed) == sorted(registered)
-    steps = [row for row in listed if row[0] not in ("doctree-read", "post-transform")]
+    steps = [row for row in listed if row not in registered[: len(website.COLLECTORS) + 1]]
     assert steps == [(event, kind or "all", _name(step)) for event, kind, _, step in website.STEPS]
 
 
