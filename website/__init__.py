@@ -16,14 +16,16 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-read | all | implementations.Citations | docstrings of autodoc | which entry cites what | viewcode, codeautolink: other ways round |
 | doctree-read | all | ledger.Checks | outputs of chapters | records, by page | sphinx-needs: a language of its own |
 | doctree-read | all | ledger.Reasons | `{unchecked}` | reasons, by page; takes them off it | the same |
+| doctree-read | all | figures.check | names and captions in cells | warns | myst-nb: asks for none |
 | doctree-read | all | renewal.Placeholders | `{ledger}`, `{take-away}` | which page has which | Sphinx: none |
 | env-get-updated | all | renewal.renew | all that was collected, numbers | pages to write again | Sphinx: figures' numbers of a page only |
 | env-check-consistency | all | ledger.check_consistency | checks, reasons, statements | warns | sphinx-proof: none |
-| post-transform | latex | sliders.Captions | every form of an output | a line below a slider's frame | myst-nb: none |
+| post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
 | doctree-resolved | all | ledger.fill | checks, reasons, citations | the ledger's tables | sphinx-needs, as above |
 | doctree-resolved | all | links.fill | the PDF, the version | the list of downloads | Sphinx's download role: files of the sources only |
 | doctree-resolved | all | implementations.name_code | citations | "In code" at statements | viewcode, as above |
 | doctree-resolved | all | descriptions.straighten | docstrings of napoleon | quotes, primes, ids | smartquotes_excludes: whole pages only |
+| doctree-resolved | html | figures.inline | SVG files of the book | drawings in the page's colors | Sphinx: `img` only |
 | doctree-resolved | html | folds.fold | proofs, solutions | details elements | togglebutton: inline script; Sphinx 8.2 has it |
 | doctree-resolved | all | tables.label_cells | the ledger's tables | classes, names in cells | sphinx-design, theme: none |
 | doctree-resolved | latex | boxes.frame | titles, numbers | environments of book.tex | sphinx-proof, -exercise: no numbers of the site |
@@ -51,7 +53,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from website import implementations, ledger, project, renewal, statements
+from website import figures, implementations, ledger, project, renewal, statements
 from website.downloads import folder, links
 from website.page import descriptions, folds, formulas, lines, metadata, previews, scripts, tables
 from website.printed import boxes, cells, displays, parts, preamble, sliders, words
@@ -71,12 +73,14 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("config-inited", "", 500, preamble.configure),
     ("builder-inited", "html", 500, scripts.drop_listeners),
     ("builder-inited", "html", 500, scripts.write_maths),
+    ("doctree-read", "", 500, figures.check),
     ("env-get-updated", "", 500, renewal.renew),
     ("env-check-consistency", "", 500, ledger.check_consistency),
     ("doctree-resolved", "", 500, ledger.fill),
     ("doctree-resolved", "", 500, links.fill),
     ("doctree-resolved", "", 500, implementations.name_code),
     ("doctree-resolved", "", 500, descriptions.straighten),
+    ("doctree-resolved", "html", 500, figures.inline),
     ("doctree-resolved", "html", 500, folds.fold),
     ("doctree-resolved", "", 550, tables.label_cells),
     ("doctree-resolved", "latex", 600, boxes.frame),

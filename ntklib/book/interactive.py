@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ntklib.book.figures.style import INK
-from ntklib.book.printing import fmt
+from ntklib.book.printing import fmt, minus
 
 Alt = str | Callable[..., str]
 
@@ -33,26 +33,30 @@ _CSS_DPI, _PNG_DPI = 110, 160
 _count = itertools.count(1)
 
 
-def figure(fig: Figure, *, alt: str) -> None:
+def figure(function: Callable[..., Figure], *parameters: Any, alt: Alt | None = None) -> None:
     """Display a figure that does not move.
 
     Parameters
     ----------
-    fig : matplotlib.figure.Figure
-    alt : str
-        What the figure shows, in words; required.
+    function : callable
+        Pure: parameters to a Figure.
+    *parameters
+        What it draws.
+    alt : str or callable, optional
+        What the figure shows, in words: as in `interact`.
     """
-    alt = _described(alt)
-    number = next(_count)
-    markup = f'<figure class="ntk-figure">{svg(fig, alt, f"ntk{number}")}</figure>'
-    text = f"Figure: {alt}"
+    words = _words(function, alt)
+    text = _described(words if isinstance(words, str) else words(*parameters))
+    fig = function(*parameters)
+    markup = f'<div class="ntk-figure">{svg(fig, text, f"ntk{next(_count)}")}</div>'
+    text = f"Figure: {text}"
     _display({"text/html": markup, "image/png": png(fig), "text/plain": text, **_printed(fig)})
 
 
 def interact(
     function: Callable[..., Figure],
     *,
-    alt: Alt,
+    alt: Alt | None = None,
     labels: Mapping[str, str] | None = None,
     start: Mapping[str, Any] | None = None,
     **grids: Sequence[Any],
@@ -63,9 +67,10 @@ def interact(
     ----------
     function : callable
         Pure: keyword parameters to a Figure.
-    alt : str or callable
+    alt : str or callable, optional
         What a frame shows, in words: a template with the parameters' names in braces, or a
-        function of the parameters. Required.
+        function of the parameters. By default the function of that name and ``_alt`` that stands
+        where `function` does, such as ``wedge_alt`` beside ``wedge``.
     labels : mapping, optional
         Name of each slider; the parameter's name by default.
     start : mapping, optional
@@ -76,7 +81,7 @@ def interact(
     Raises
     ------
     ValueError
-        An empty grid, more than 60 frames, a start that is not on the grid, an empty alt text.
+        An empty grid, more than 60 frames, a start that is not on the grid, no alt text.
     """
     values = {name: list(grid) for name, grid in grids.items()}
     if not values or not all(values.values()):
@@ -87,6 +92,7 @@ def interact(
     for given, what in ((labels, "labels"), (start, "start")):
         if unknown := set(given or {}) - set(values):
             raise ValueError(f"{what} must name parameters of grids, got {sorted(unknown)}")
+    words = _words(function, alt)
     names = {name: (labels or {}).get(name, name) for name in values}
     first = []
     for name, grid in values.items():
@@ -100,7 +106,9 @@ def interact(
     picture, printed = b"", {}
     for key in combinations:
         parameters = {name: grid[i] for (name, grid), i in zip(values.items(), key, strict=True)}
-        text = _described(alt(**parameters) if callable(alt) else alt.format(**parameters))
+        text = _described(
+            words.format(**parameters) if isinstance(words, str) else words(**parameters)
+        )
         drawn = function(**parameters)
         frames[key] = svg(drawn, text, prefix)
         if key == tuple(first):
@@ -182,6 +190,16 @@ def _rounded(match: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
 
 
+def _words(function: Callable[..., Figure], alt: Alt | None) -> Alt:
+    """What says in words what `function` draws; every figure must have it."""
+    if alt is None:
+        name = f"{getattr(function, '__name__', 'function')}_alt"
+        alt = getattr(function, "__globals__", {}).get(name)
+        if alt is None:
+            raise ValueError(f"alt must describe the figure: give it, or define {name}")
+    return alt
+
+
 def _described(alt: str) -> str:
     if not isinstance(alt, str) or len(alt.split()) < 3:
         raise ValueError(f"alt must describe the figure in words, got {alt!r}")
@@ -189,7 +207,7 @@ def _described(alt: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return re.sub("^-", "−", fmt(value, digits=4))
+    return minus(fmt(value, digits=4))
 
 
 def _symbols(label: str) -> str:
@@ -224,8 +242,8 @@ def _page(
         for key, frame in frames.items()
     )
     return (
-        f'<figure class="ntk-figure ntk-interact"><div class="ntk-stage">{frames[first]}</div>'
-        f"{''.join(controls)}{''.join(templates)}</figure>"
+        f'<div class="ntk-figure ntk-interact"><div class="ntk-stage">{frames[first]}</div>'
+        f"{''.join(controls)}{''.join(templates)}</div>"
     )
 
 

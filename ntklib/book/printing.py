@@ -58,6 +58,16 @@ def fmt(value: object, digits: int = 6, noise: float = NOISE) -> str:
     return f"{value:.{digits}g}"
 
 
+def fixed(value: float, decimals: int) -> str:
+    """`value` with so many decimals, for a text; no negative zero."""
+    return f"{round(float(value), decimals) + 0.0:.{decimals}f}"
+
+
+def minus(text: str) -> str:
+    """A text with minus signs where Python writes hyphens."""
+    return _MINUS.sub("−", text)
+
+
 def show(*, digits: int = 6, **values: object) -> None:
     """Print `name = value` for each argument, on one line if none is a matrix."""
     parts = []
@@ -75,7 +85,7 @@ def typeset(text: str) -> Iterator[tuple[str, str]]:
     """
     text = _LETTER.sub(lambda found: _LETTERS[found[0]], _ROOT.sub(r"√\1", text))
     text = _THOUSANDS.sub("\u00a0", _POWER_OF_TEN.sub(_power_of_ten, text))
-    text = _PRODUCT.sub(r"⟨\1⟩", _MINUS.sub("−", text))
+    text = _PRODUCT.sub(r"⟨\1⟩", minus(text))
     text = _PRIME.sub(r"\1′", text).replace("'", "’")
     text = _SIGN.sub("\u00a0\\1\u00a0", _TIMES.sub("\u00a0×\u00a0", text))
     text = _FACTOR.sub("\u00a0", _PROBABILITY.sub("\\1\u00a0", text))

@@ -38,7 +38,7 @@ function overflow() {
 
 function sliders() {
   const faults = [];
-  document.querySelectorAll("figure.ntk-interact").forEach((figure, n) => {
+  document.querySelectorAll(".ntk-interact").forEach((figure, n) => {
     const say = (what) => faults.push(`figure ${n + 1}: ${what}`);
     const inputs = [...figure.querySelectorAll("input[type=range]")];
     const stage = figure.querySelector(".ntk-stage");

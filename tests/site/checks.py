@@ -371,7 +371,7 @@ def slider_faults(page: Page) -> list[str]:
 def slider_key_faults(page: Page) -> list[str]:
     """The keys of a slider: Home, End and the arrows move it, and it says so each time."""
     faults = []
-    sliders = page.locator("figure.ntk-interact input[type=range]")
+    sliders = page.locator(".ntk-interact input[type=range]")
     for i in range(sliders.count()):
         slider = sliders.nth(i)
         last = int(slider.get_attribute("max") or 0)

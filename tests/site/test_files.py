@@ -50,7 +50,7 @@ def test_the_address_of_the_site_leads_to_the_landing_page(site):
     target = refresh["content"].split("url=")[1]
     assert html.find("a", href=target)
     landing = checks.parse(site / target)
-    assert landing.select("figure.ntk-interact input[type=range]")
+    assert landing.select("figure .ntk-interact input[type=range]")
 
 
 def test_robots_and_pictures_of_the_site(site):

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ntklib import ShallowNetwork, activations
+from ntklib import Linearization, ShallowNetwork, activations
 from ntklib._engine import sizes, threads
 from tests.unit import samples
 
@@ -110,7 +110,7 @@ def test_empirical_kernel_without_the_jacobian():
     assert np.abs(K[:7, :7] - few @ few.T).max() <= 100 * EPS * np.abs(K).max()
     # And a fit through it: the residual is that of a Gram matrix this well conditioned.
     y = rng.standard_normal(1000)
-    fit = net.linearize(W).fit(X, y)
+    fit = Linearization(net, W).fit(X, y)
     assert fit.rank == 1000
     assert np.abs(fit.predict(X) - y).max() <= 1e-9
 

@@ -10,17 +10,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import website
 from tools import execute
+from tools.notebooks import NOTEBOOK_METADATA
 from website import renewal
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # What of the book's own set-up the small one needs.
 CONF = """
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_proof", "sphinx_exercise", "website"]
+extensions = [
+    "myst_nb", "sphinx.ext.autodoc", "sphinxcontrib.bibtex", "sphinx_proof", "sphinx_exercise",
+    "website",
+]
+bibtex_bibfiles = []
 root_doc = "start"
 html_theme = "sphinx_book_theme"
 html_title = "A small book"
@@ -89,11 +95,13 @@ CODE = '"""Sums."""\n\n\ndef total():\n    """Computes :prf:ref:`lem-sum`."""\n'
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
     """A small book, built once, that tests leave as it is."""
-    return small_book(tmp_path_factory.mktemp("book"))
+    book = sources(tmp_path_factory.mktemp("book"))
+    build(book)
+    return book
 
 
-def small_book(folder: Path) -> Path:
-    """Build a book of a few pages, with a copy of the extension."""
+def sources(folder: Path) -> Path:
+    """A book of a few pages, with a copy of the extension."""
     shutil.copytree(ROOT / "website", folder / "website", ignore=_unneeded)
     package = folder / "ntklib"
     shutil.copytree(ROOT / "ntklib", package, ignore=_unneeded)
@@ -101,7 +109,6 @@ def small_book(folder: Path) -> Path:
         shutil.copyfile(ROOT / name, folder / name)
     for name, text in {**PAGES, "conf.py": CONF, "small.py": CODE}.items():
         folder.joinpath(name).write_text(text, encoding="utf-8")
-    build(folder)
     return folder
 
 
@@ -180,8 +187,8 @@ CHANGES = [
 
 def test_after_each_change_pages_are_those_of_a_build_from_nothing(tmp_path):
     """One change after the other, without cleaning; in the end, all is as if built anew."""
-    book = small_book(tmp_path)
-    after = pages(book / "_build" / "html")
+    book = sources(tmp_path)
+    after = pages(build(book))
     for path, old, new, changed in CHANGES:
         before = after
         replace(book / path, old, new)
@@ -193,6 +200,39 @@ def test_after_each_change_pages_are_those_of_a_build_from_nothing(tmp_path):
     style = checksums(book / "_build" / "html")
     assert style == checksums(book / "_build" / "new")
     assert len(style) == 1
+
+
+def drawn(folder: Path, page: str, **figure: str) -> None:
+    """Add a page, before the others, with a drawing that its cell names so."""
+    data = {"text/html": '<div class="ntk-figure"><svg></svg></div>'}
+    output = nbformat.v4.new_output("display_data", data)
+    metadata = {"mystnb": {"figure": figure}} if figure else {}
+    cell = nbformat.v4.new_code_cell("x", outputs=[output], metadata=metadata)
+    cells = [nbformat.v4.new_markdown_cell(f"# {page}"), cell]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=NOTEBOOK_METADATA)
+    folder.joinpath(f"{page}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
+    replace(folder / "start.md", ":numbered:\n", f":numbered:\n{page}\n")
+
+
+def test_figures_are_numbered_and_cited_or_fail_the_build(tmp_path):
+    book = sources(tmp_path)
+    replace(book / "one.md", "# One\n", "# One\n\nSee {numref}`fig-b`.\n")
+    drawn(book, "b", name="fig-b", caption="A $x$ of it.")
+    assert "Fig. 1.1</span></a>." in pages(build(book))["one.html"]
+    drawn(book, "a", name="fig-a", caption="Another, before.")
+    after = pages(build(book))
+    assert "Fig. 2.1</span></a>." in after["one.html"]
+    shown = r'<figure [^>]*id="fig-b">.*Fig\. 2\.1 .*A <span class="math'
+    assert re.search(shown, after["b.html"], re.S)
+    drawn(book, "neither")
+    drawn(book, "unnamed", caption="A caption.")
+    drawn(book, "silent", name="fig-silent")
+    drawn(book, "twin", name="fig-a", caption="The name of another.")
+    with pytest.raises(AssertionError) as failure:
+        build(book)
+    for page in ("neither", "unnamed", "silent"):
+        assert re.search(rf"{page}\.ipynb.*needs a name and a caption", str(failure.value))
+    assert re.search(r"duplicate label fig-a", str(failure.value))
 
 
 def test_without_a_change_nothing_is_written_but_what_lists_a_new_pdf(home):
@@ -221,7 +261,7 @@ def test_what_the_chapters_ran_on_is_a_source_of_the_pages(tmp_path):
         outdir = tmp_path / "html"
 
     before = renewal.version(App)
-    tmp_path.joinpath(execute.STAMP.name).write_text("other libraries")
+    tmp_path.joinpath(execute.STAMP.name).write_text("other libraries", encoding="utf-8")
     assert renewal.version(App) != before
 
 
@@ -232,7 +272,7 @@ def test_the_table_names_the_steps_that_are_registered():
     registered += [("post-transform", "latex", "sliders.Captions")]
     registered += [(event, kind or "all", _name(step)) for event, kind, _, step in website.STEPS]
     assert sorted(listed) == sorted(registered)
-    steps = [row for row in listed if row[0] not in ("doctree-read", "post-transform")]
+    steps = [row for row in listed if row not in registered[: len(website.COLLECTORS) + 1]]
     assert steps == [(event, kind or "all", _name(step)) for event, kind, _, step in website.STEPS]
 
 

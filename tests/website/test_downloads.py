@@ -204,6 +204,19 @@ def test_statements_have_the_numbers_of_the_website(name):
     assert len(shown) == len(re.findall(r'<div class="proof [a-z]+ admonition"', page))
 
 
+CAPTION = re.compile(
+    r'<span class="caption-number">(Figure\xa0\d+) </span><span class="caption-text">(\w+)'
+)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_figures_have_the_numbers_and_captions_of_the_website(name):
+    page = (HTML / "chapters" / f"{name}.html").read_text(encoding="utf-8")
+    below = re.findall(r"^\*(Figure\xa0\d+)\.\* (\w+)", words(taken(name)), re.MULTILINE)
+    assert below == CAPTION.findall(page)
+    assert below
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_equations_have_the_numbers_of_the_website(name):
     page = (HTML / "chapters" / f"{name}.html").read_text(encoding="utf-8")

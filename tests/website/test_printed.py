@@ -96,6 +96,18 @@ def test_every_figure_is_there_and_every_slider_has_its_line(pages, tex):
         assert (ROOT / "_build" / "latex" / f"{name}.pdf").is_file()
 
 
+def test_figures_have_the_numbers_of_the_website_and_stay_in_place(pages, tex):
+    shown = re.findall(r'id="(fig-[\w-]+)">.*?caption-number">Figure\xa0(\d+) <', pages, re.DOTALL)
+    places = re.findall(r"\\caption\{.*\}\\label\{\\detokenize\{[\w/]+:(fig-[\w-]+)\}\}", tex)
+    assert dict(shown) == {label: str(number) for number, label in enumerate(places, start=1)}
+    assert len(places) == len(shown) == pages.count('class="ntk-figure')
+    assert tex.count(r"\begin{figure}[H]") == tex.count(r"\begin{figure}") == len(places)
+    cited = re.findall(
+        r"\\hyperref\[\\detokenize\{[\w/]+:(fig-[\w-]+)\}\]\{Figure[~\xa0]\\ref", tex
+    )
+    assert len(cited) == pages.count('class="std std-numref">Figure') > 20
+
+
 def test_every_proof_is_there(pages, tex):
     assert tex.count(r"\begin{proof}") == len(re.findall(r'<details class="proof"', pages))
 

@@ -2,7 +2,7 @@
 // No library and no kernel. Without this script a figure shows its first frame.
 "use strict";
 
-document.querySelectorAll("figure.ntk-interact").forEach((figure) => {
+document.querySelectorAll(".ntk-interact").forEach((figure) => {
   const stage = figure.querySelector(".ntk-stage");
   const inputs = [...figure.querySelectorAll("input[type=range]")];
   const frames = new Map(

@@ -83,7 +83,7 @@ class Book:
     role : callable
         Name and content of a role, such as ``prf:ref`` and ``prp-span``, to Markdown.
     name : callable
-        Label of a statement or an exercise to its name and number, such as ``Lemma 12``.
+        Label of a statement, a figure or an exercise to its name and number, such as ``Lemma 12``.
     equation : callable
         Label of an equation to its number.
     link : callable

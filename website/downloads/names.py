@@ -13,6 +13,7 @@ from pybtex.plugin import find_plugin
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
+from website import figures
 from website.downloads.markdown import Book
 from website.implementations import implementations, links
 from website.statements import name, statements
@@ -74,7 +75,9 @@ class Pages:
         return urljoin(f"{self.base}/{self.app.builder.get_target_uri(self.page)}", uri)
 
     def name(self, label: str) -> str:
-        """Name and number of a statement or an exercise."""
+        """Name and number of a statement, a figure or an exercise."""
+        if figure := figures.name(self.env, label):
+            return figure
         if statement := statements(self.env).get(label):
             return name(statement)
         registered = getattr(self.env, "sphinx_exercise_registry", {}).get(label)

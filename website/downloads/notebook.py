@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import nbformat
 
-from website.downloads.markdown import Book, cells
+from website.downloads.markdown import Book, cells, markdown
 
 
 def notebook(
@@ -41,7 +41,7 @@ def notebook(
             if not any(one.cell_type == "code" for one in made):
                 made.append(nbformat.v4.new_code_cell(guard))
             made.append(_code_cell(cell))
-            made += [_text_cell(_described(words)) for words in described(cell)]
+            made += [_text_cell(_caption(cell, book) + _hidden(words)) for words in described(cell)]
         else:
             raise ValueError(f"{name}: a {cell.cell_type} cell has no plain form")
     if closing:
@@ -65,7 +65,13 @@ def described(cell: nbformat.NotebookNode) -> Iterator[str]:
             yield words
 
 
-def _described(words: str) -> str:
+def _caption(cell: nbformat.NotebookNode, book: Book) -> str:
+    """The number of the figure and what it is called, as on the website."""
+    given = cell.metadata["mystnb"]["figure"]
+    return f"*{book.name(given['name'])}.* {markdown(given['caption'], book)}\n\n"
+
+
+def _hidden(words: str) -> str:
     return f"<details><summary>The figure in words</summary>\n\n{words}\n\n</details>"
 
 

@@ -91,6 +91,7 @@ def configure(app: Sphinx, config: Config) -> None:
         "pointsize": "11pt",
         "extraclassoptions": "openany,oneside",
         "fontpkg": FONTS,
+        "figure_align": "H",  # where the text has it
         "fncychap": "",
         "makeindex": "",
         "printindex": "",

@@ -14,7 +14,7 @@ _SLIDERS = re.compile(r"Figure with sliders \((.*?)\): ")
 
 
 class Captions(SphinxPostTransform):
-    """Below a slider's frame, say what moves it and where."""
+    """Below a slider's caption, say what moves it and where."""
 
     default_priority = 3  # before myst-nb keeps one form of each output and drops the others
     formats = ("latex",)
@@ -27,7 +27,7 @@ class Captions(SphinxPostTransform):
             if match := _SLIDERS.match(forms["text/plain"].astext()):
                 base = str(self.config.html_baseurl).rstrip("/")
                 caption = slider_caption(match[1], base, page_of(bundle, self.env))
-                bundle.parent.insert(bundle.parent.index(bundle) + 1, caption)
+                bundle.parent += nodes.legend("", caption)
 
 
 def _is_bundle(node: nodes.Node) -> bool:

@@ -12,7 +12,9 @@ from scipy.optimize import brentq
 from ntklib import activations, nngp, ntk
 from ntklib._validate import Array
 from ntklib.activations import Activation
+from ntklib.book.figures.geometry import circle, pi_ticks
 from ntklib.book.figures.style import COLOR, INK, new_axes
+from ntklib.book.printing import fixed
 from ntklib.expectations import expectations
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -42,14 +44,10 @@ def scales(activation: str | Activation, depth: int) -> tuple[float, ...]:
     return (1.0, *(1 / math.sqrt(float(mean_square)),) * depth)
 
 
-def _circle(phi: Array) -> Array:
-    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
-
-
 @cache
 def _around(activation: str, depth: int) -> tuple[Array, Array]:
     """NTK and NNGP between the first point of the circle and all, divided by the first value."""
-    X = _circle(_PHI)
+    X = circle(_PHI)
     sigma, c = ACTIVATIONS[activation], scales(activation, depth)
     tangent = ntk(X[:1], X, depth=depth, activation=sigma, W_std=c)[0]
     covariance = nngp(X[:1], X, depth=depth, activation=sigma, W_std=c)[0]
@@ -73,13 +71,13 @@ def portrait(activation: str, depth: int) -> Figure:
     upper.plot(angle, covariance[_HALF], "--", color=COLOR["network"], lw=2, label="NNGP")
     upper.axhline(0, color=INK, lw=0.6)
     upper.set(xlabel="angle θ", ylim=(-1.08, 1.08), title="kernel / kernel at θ = 0")
-    upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
+    pi_ticks(upper, 0, 0.5, 1)
     upper.legend(loc="lower left")
     for path, style in zip(_paths(covariance), _STYLES, strict=False):
         lower.plot(_PHI, path, color=COLOR["network"], ls=style, lw=1.3)
     lower.set(xlabel="position on the circle", ylabel="output", ylim=(-3.3, 3.3))
     lower.set(title="three random networks")
-    lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(lower, 0, 1, 2)
     return fig
 
 
@@ -87,17 +85,12 @@ def portrait_alt(activation: str, depth: int) -> str:
     """What a frame of `portrait` shows, in words."""
     tangent, covariance = _around(activation, depth)
     right, far = _POINTS // 4, _POINTS // 2
+    a, b, c, d = (fixed(row[at], 2) for at in (right, far) for row in (tangent, covariance))
     return (
         f"{activation}, {_layers(depth)}. Above: the kernels over the angle, divided by their "
-        f"value at angle zero. At a right angle the NTK is {_two(tangent[right])} and the NNGP "
-        f"{_two(covariance[right])}; at opposite points {_two(tangent[far])} and "
-        f"{_two(covariance[far])}. Below: three sample paths of the Gaussian process on the circle."
+        f"value at angle zero. At a right angle the NTK is {a} and the NNGP {b}; at opposite "
+        f"points {c} and {d}. Below: three sample paths of the Gaussian process on the circle."
     )
-
-
-def _two(value: float) -> str:
-    """Two digits, and no negative zero."""
-    return f"{round(float(value), 2) + 0.0:.2f}"
 
 
 def _layers(depth: int) -> str:
@@ -168,7 +161,7 @@ def staircase_alt(activation: str) -> str:
 @cache
 def _by_depth() -> tuple[Array, Array]:
     """NTK and NNGP of ReLU networks over depth (rows) and angle (columns), normalized."""
-    Z, one = _circle(_ANGLES), _circle(np.zeros(1))
+    Z, one = circle(_ANGLES), circle(np.zeros(1))
     rows = [
         [k(one, Z, depth=int(L), W_std=scales("ReLU", int(L)))[0] for L in _DEPTHS]
         for k in (ntk, nngp)
@@ -179,7 +172,7 @@ def _by_depth() -> tuple[Array, Array]:
 @cache
 def _relu_profile(depth: int) -> tuple[Array, Array]:
     angle = np.linspace(0, np.pi, 121)
-    row = ntk(_circle(angle[:1]), _circle(angle), depth=depth, W_std=scales("ReLU", depth))[0]
+    row = ntk(circle(angle[:1]), circle(angle), depth=depth, W_std=scales("ReLU", depth))[0]
     return angle, row / (depth + 1)
 
 
@@ -190,7 +183,7 @@ def deep(depth: int) -> Figure:
     upper.plot(angle, profile, color=COLOR["theory"], lw=2.5)
     upper.set(xlabel="angle θ", ylabel="normalized NTK", ylim=(-0.22, 1.05))
     upper.set(title=f"all angles, {_layers(depth)}")
-    upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
+    pi_ticks(upper, 0, 0.5, 1)
     tangent, covariance = _by_depth()
     for i, (style, a) in enumerate(zip(_STYLES, (45, 90, 180), strict=False)):
         lower.semilogx(_DEPTHS, tangent[:, i], ls=style, color=COLOR["theory"], label=f"NTK, {a}°")
@@ -210,10 +203,11 @@ def deep_alt(depth: int) -> str:
     _, profile = _relu_profile(depth)
     return (
         f"Above: the NTK of a ReLU network of {_layers(depth)} over the angle, divided by its "
-        f"value at zero; it is {_two(profile[60])} at a right angle and {_two(profile[-1])} at "
-        "opposite points. Below: its values at 45, 90 and 180 degrees against the number of "
-        "hidden layers, which all tend to one quarter, a dashed line, and the NNGP at 90 degrees, "
-        f"which tends to one; a thin vertical line stands at {_layers(depth)}."
+        f"value at zero; it is {fixed(profile[60], 2)} at a right angle and "
+        f"{fixed(profile[-1], 2)} at opposite points. Below: its values at 45, 90 and 180 degrees "
+        "against the number of hidden layers, which all tend to one quarter, a dashed line, and "
+        f"the NNGP at 90 degrees, which tends to one; a thin vertical line stands at "
+        f"{_layers(depth)}."
     )
 
 
@@ -221,7 +215,7 @@ def layers(depth: int) -> Figure:
     """The kernel of a ReLU network when a single layer is trained, for each of its layers."""
     fig, ax = new_axes(height=3.4)
     angle = np.linspace(0, np.pi, 121)
-    Z = _circle(angle)
+    Z = circle(angle)
     for layer in range(1, depth + 2):
         row = ntk(Z[:1], Z, depth=depth, W_std=scales("ReLU", depth), trained=[layer])[0]
         last = layer == depth + 1
@@ -236,14 +230,14 @@ def layers(depth: int) -> Figure:
     ax.axhline(0, color=INK, lw=0.6)
     ax.set(xlabel="angle θ", ylabel="kernel", ylim=(-0.25, 1.05))
     ax.set(title=f"ReLU, {_layers(depth)}")
-    ax.set_xticks([0, np.pi / 4, np.pi / 2, 3 * np.pi / 4, np.pi], ["0", "π/4", "π/2", "3π/4", "π"])
+    pi_ticks(ax, 0, 0.25, 0.5, 0.75, 1)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="trained alone", handlelength=3)
     return fig
 
 
 def layers_alt(depth: int) -> str:
     """What a frame of `layers` shows, in words."""
-    quarter = _circle(np.array([0.0, np.pi / 2]))
+    quarter = circle(np.array([0.0, np.pi / 2]))
     values = [
         ntk(quarter, depth=depth, W_std=scales("ReLU", depth), trained=[layer])[0, 1]
         for layer in range(1, depth + 2)
@@ -251,14 +245,14 @@ def layers_alt(depth: int) -> str:
     return (
         f"One curve for each of the {depth + 1} layers of a ReLU network, the kernel over the "
         "angle when that layer alone is trained. All start at one. At a right angle they are, "
-        f"from the first layer to the readout, {', '.join(map(_two, values))}."
+        f"from the first layer to the readout, {', '.join(fixed(value, 2) for value in values)}."
     )
 
 
 @cache
 def frequencies(bias: float, depth: int) -> Array:
     """Fourier coefficients 0, ..., 12 of the ReLU kernel on the circle, as shares of the trace."""
-    X = _circle(_PHI[:-1])
+    X = circle(_PHI[:-1])
     row = ntk(X[:1], X, depth=depth, W_std=scales("ReLU", depth), b_std=(bias, *(0.0,) * depth))[0]
     power: Array = np.fft.rfft(row).real[:13] / _POINTS / row[0]
     return power

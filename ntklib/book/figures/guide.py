@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScale
 from ntklib import angles, with_bias
 from ntklib._validate import Array
 from ntklib.book.figures.style import COLOR, INK, new_axes
+from ntklib.book.printing import fixed
 from ntklib.regression import NTKClassifier, NTKRegressor
 
 # The bias is as long as a standardized row of 13 columns is on average.
@@ -102,7 +103,7 @@ def bias_alt(beta: float, alpha: float) -> str:
     return (
         "Disease progression of patients, between 25 and 346, over their standardized body mass "
         f"index, and the fit with bias {beta:g} and ridge {alpha:g}. At mean body mass the fit is "
-        f"{abs(at_zero):.0f}; its R squared at the data is {score:.2f}."
+        f"{fixed(at_zero, 0)}; its R squared at the data is {score:.2f}."
     )
 
 

@@ -8,23 +8,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ntklib import Linearization, ShallowNetwork
+from ntklib.book.figures.geometry import FINE, circle, pi_ticks
 from ntklib.book.figures.style import COLOR, new_axes
 
 ANGLES = np.array([0.4, 1.3, 2.6, 3.9, 5.4])
-FINE = np.linspace(0.0, 2 * np.pi, 241)
 WIDTHS = tuple(range(1, 13))
 DIMENSIONS = tuple(range(1, 21))
 DRAWS = 24
 
 
-def _circle(phi: np.ndarray) -> np.ndarray:
-    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
-
-
 def _erase(eps: float) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Initial output, fit of y = 0, distance traveled, size of the output at the data."""
     net, W0 = ShallowNetwork.random(2, 50, rng=np.random.default_rng(3), eps=eps)
-    X, grid = _circle(ANGLES), _circle(FINE)
+    X, grid = circle(ANGLES), circle(FINE)
     fit = Linearization(net, W0).fit(X, np.zeros(len(X)))
     distance = float(np.linalg.norm(fit.W - W0))
     return net(grid, W0), fit.predict(grid), distance, float(np.linalg.norm(net(X, W0)))
@@ -38,7 +34,7 @@ def erase(eps: float) -> Figure:
     upper.plot(FINE, after, "--", color=COLOR["linear"], label=r"after: $F_0(x;\hat w)$")
     upper.plot(ANGLES, np.zeros(len(ANGLES)), "o", color=COLOR["data"], label="data, $y=0$")
     upper.set(xlabel="position on the circle", ylim=(-2.6, 2.6), title=f"scale ε = {eps:g}")
-    upper.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(upper, 0, 1, 2)
     upper.legend(loc="upper right", ncols=2, columnspacing=1, handletextpad=0.4)
     names = [r"$\|F(X;w_0)\|$", r"$\|\hat w-w_0\|$"]
     bars = lower.barh(names, [size, distance], color=[COLOR["network"], COLOR["linear"]])

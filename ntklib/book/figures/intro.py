@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ntklib import Linearization, ShallowNetwork, relu_ntk
+from ntklib.book.figures.geometry import circle, pi_ticks
 from ntklib.book.figures.style import COLOR, new_axes
 from ntklib.least_squares import dual_coefficients
 
@@ -13,11 +14,6 @@ DRAWS = 4
 ANGLES = np.array([0.35, 1.2, 2.3, 3.6, 5.1])  # no two on one line through the origin
 TARGETS = np.array([0.6, -0.4, 0.8, -0.7, 0.5])
 FINE = np.linspace(0.0, 2 * np.pi, 181)
-
-
-def circle(phi: np.ndarray) -> np.ndarray:
-    """Points of the unit circle at the given angles, one a row."""
-    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
 
 
 def story(m: int) -> Figure:
@@ -36,9 +32,9 @@ def story(m: int) -> Figure:
     lower.plot(FINE, relu_ntk(grid, X) @ alpha, color=COLOR["theory"], lw=2.5)
     lower.plot(ANGLES, TARGETS, "o", color=COLOR["data"], zorder=3)
     upper.set(xlabel=r"angle $\theta$", title=f"kernel, width {m}", ylim=(-0.35, 0.75))
-    upper.set_xticks([0, np.pi / 2, np.pi], ["0", "π/2", "π"])
+    pi_ticks(upper, 0, 0.5, 1)
     lower.set(xlabel="position on the circle", title="fit to five points", ylim=(-2, 2))
-    lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(lower, 0, 1, 2)
     return fig
 
 

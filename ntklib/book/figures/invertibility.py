@@ -10,20 +10,16 @@ from matplotlib.figure import Figure
 
 from ntklib import kappa, relu_ntk
 from ntklib._validate import Array
+from ntklib.book.figures.geometry import circle, outline, polygon_corners
 from ntklib.book.figures.style import COLOR, new_axes
+from ntklib.book.printing import fixed
 
 # Two antipodal pairs and a fifth point without partner, in degrees.
 FIXED = np.array([10.0, 190.0, 50.0, 230.0, 80.0])
 
 
 def _on_circle(degrees: Array | float) -> Array:
-    phi = np.deg2rad(np.atleast_1d(degrees))
-    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
-
-
-def polygon_corners(n: int) -> Array:
-    """Corners of the regular n-gon, shape (n, 2), the first at (1, 0)."""
-    return _on_circle(360.0 * np.arange(n) / n)
+    return circle(np.deg2rad(degrees))
 
 
 @cache  # all frames show the same curve
@@ -32,8 +28,8 @@ def _smallest(degrees: float) -> float:
     return max(0.0, float(np.linalg.eigvalsh(relu_ntk(points))[0]))
 
 
-def _circle(ax: Axes) -> None:
-    ax.plot(*_on_circle(np.linspace(0, 360, 181)).T, color=COLOR["muted"], lw=1)
+def _unit_circle(ax: Axes) -> None:
+    outline(ax, lw=1)
     ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
     ax.axis("off")
 
@@ -46,7 +42,7 @@ def _degrees(ax: Axes) -> None:
         (180, "right", "center"),
         (270, "center", "top"),
     ):
-        x, y = _on_circle(quarter)[0]
+        x, y = _on_circle(quarter)
         ax.plot([0.94 * x, 1.06 * x], [0.94 * y, 1.06 * y], color=COLOR["muted"], lw=1)
         ax.text(1.17 * x, 1.17 * y, f"{quarter}°", ha=ha, va=va, fontsize=10)
 
@@ -54,7 +50,7 @@ def _degrees(ax: Axes) -> None:
 def traveler(degrees: float) -> Figure:
     """Smallest eigenvalue of six points on the circle as one of them moves."""
     fig, (upper, lower) = new_axes(2, height=4.6, height_ratios=(6, 5))
-    _circle(upper)
+    _unit_circle(upper)
     _degrees(upper)
     upper.set(xlim=(-1.7, 1.7), ylim=(-1.5, 1.5))
     for a, b in ((0, 1), (2, 3)):
@@ -120,7 +116,7 @@ def polygon(n: int) -> Figure:
     corners = polygon_corners(n)
     values = np.linalg.eigvalsh(relu_ntk(corners))
     fig, (left, right) = new_axes(ncols=2, height=2.7, width_ratios=(2, 3))
-    _circle(left)
+    _unit_circle(left)
     left.plot(*np.vstack([corners, corners[:1]]).T, color=COLOR["network"])
     left.plot(*corners.T, "o", color=COLOR["data"])
     null = values < 1e-10
@@ -142,5 +138,5 @@ def polygon_alt(n: int) -> str:
         zero = "none is zero"
     return (
         f"Left: a regular polygon with {n} corners on the circle. Right: the {n} eigenvalues of "
-        f"its Gram matrix, from {abs(values[0]):.3f} to {values[-1]:.3f}; {zero}."
+        f"its Gram matrix, from {fixed(values[0], 3)} to {values[-1]:.3f}; {zero}."
     )

@@ -10,20 +10,10 @@ from matplotlib.figure import Figure
 
 from ntklib import Linearization, ShallowNetwork
 from ntklib._validate import Array
+from ntklib.book.figures.geometry import FINE, arrow, circle, pi_ticks
 from ntklib.book.figures.style import COLOR, INK, new_axes
 from ntklib.least_squares import dual_solve, pinv_solve, primal_solve
 
-# What the figures that do not move show, in words.
-ALT = {
-    "digits_lost": (
-        "Correct digits of the solution against the condition number of J, from 1 to ten to the "
-        "12, on a logarithmic axis. The singular value decomposition of J starts near 15 digits "
-        "and loses one digit for each factor of ten. The two Gram forms start there too and lose "
-        "two digits for each factor of ten; they run out near ten to the seven. Two thin straight "
-        "lines of slopes minus one and minus two, the second down to zero at ten to the eight, "
-        "show what the proposition predicts."
-    ),
-}
 # The plane of the first figure: orthonormal directions, and where L is least.
 V1 = np.array([np.cos(0.45), np.sin(0.45)])
 V2 = np.array([-V1[1], V1[0]])
@@ -68,7 +58,7 @@ def valley(place: float, second: float) -> Figure:
         ax.plot(*(CENTER + ends * V2).T, color=COLOR["linear"], lw=3, label="minimizers")
     else:
         ax.plot(*CENTER, "s", color=COLOR["linear"], ms=11, label="minimizer")
-    ax.annotate("", end, w0, arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.6})
+    arrow(ax, w0, end, color=INK, lw=1.6)
     ax.plot(*w0, "o", color=COLOR["network"], ms=9, label="$w_0$")
     ax.plot(*end, "D", color=COLOR["accent"], ms=8, label=r"$\hat w$, nearest")
     ax.set_title(f"distance {np.linalg.norm(end - w0):.2f}")
@@ -80,11 +70,9 @@ def valley_alt(place: float, second: float) -> str:
     """What a frame of `valley` shows, in words."""
     w0 = _start(place)
     distance = np.linalg.norm(_nearest(w0, second) - w0)
-    shape = (
-        "parallel lines, and the minimizers fill the line in their middle"
-        if second == 0
-        else "ellipses around a single minimizer"
-    )
+    shape = "parallel lines, and the minimizers fill the line in their middle"
+    if second > 0:
+        shape = f"{'circles' if second == 1 else 'ellipses'} around a single minimizer"
     return (
         f"The plane of two weights with the level lines of the loss: {shape}. A dot, the initial "
         f"weights, at {place} degrees, and an arrow from it to the nearest minimizer, a diamond, "
@@ -134,19 +122,14 @@ def descent_alt(step: float) -> str:
 
 TWIN_ANGLE = 2.0
 OTHERS = np.array([0.3, 1.1, 3.4, 4.6, 5.6])
-FINE = np.linspace(0, 2 * np.pi, 241)
-
-
-def _circle(phi: Array) -> Array:
-    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
 
 
 def _twins(gap: float) -> tuple[Array, Array, float]:
     """Angles, predictions on the circle, and distance traveled."""
     net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5), doubled=True)
     phi = np.concatenate([OTHERS, [TWIN_ANGLE - gap / 2, TWIN_ANGLE + gap / 2]])
-    fit = Linearization(net, W0).fit(_circle(phi), _twin_labels())
-    return phi, fit.predict(_circle(FINE)), float(np.linalg.norm(fit.W - W0))
+    fit = Linearization(net, W0).fit(circle(phi), _twin_labels())
+    return phi, fit.predict(circle(FINE)), float(np.linalg.norm(fit.W - W0))
 
 
 def _twin_labels() -> Array:
@@ -161,7 +144,7 @@ def twins(gap: float) -> Figure:
     ax.plot(phi[:-2], _twin_labels()[:-2], "o", color=COLOR["data"], label="data")
     ax.plot(phi[-2:], _twin_labels()[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbors")
     ax.set(xlabel="position on the circle", ylim=(-4.5, 6.8))
-    ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(ax, 0, 1, 2)
     ax.set_title(rf"gap {gap:g}: distance traveled {distance:.2f}")
     fig.legend(loc="outside lower center", ncols=3)
     return fig
@@ -295,6 +278,18 @@ def digits_lost() -> Figure:
     ax.set(xlabel="condition number of $J$", ylabel="correct digits", ylim=(-0.5, 17))
     ax.legend(loc="upper right")
     return fig
+
+
+def digits_lost_alt() -> str:
+    """What `digits_lost` shows, in words."""
+    return (
+        "Correct digits of the solution against the condition number of J, from 1 to ten to the "
+        "12, on a logarithmic axis. The singular value decomposition of J starts near 15 digits "
+        "and loses one digit for each factor of ten. The two Gram forms start there too and lose "
+        "two digits for each factor of ten; they run out near ten to the seven. Two thin straight "
+        "lines of slopes minus one and minus two, the second down to zero at ten to the eight, "
+        "show what the proposition predicts."
+    )
 
 
 def widths(rows: Array, n: int) -> Figure:

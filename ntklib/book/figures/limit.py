@@ -12,48 +12,10 @@ from matplotlib.transforms import ScaledTranslation
 from scipy import stats
 
 from ntklib import Linearization, ShallowNetwork, gate_kernel, relu_ntk, with_bias
+from ntklib.book.figures.geometry import circle, pi_ticks, polygon_corners
 from ntklib.book.figures.style import COLOR, new_axes
 from ntklib.concentration import chernoff_failure, expected_squared_error, hoeffding_deviation
 
-# What the figures that do not move show, in words.
-ALT = {
-    "question": (
-        "Four square heat maps, rows and columns indexed by forty points around a "
-        "circle. At width 10 the map is a patchwork of hard-edged blocks. At width 100 a smooth "
-        "band along the diagonal shows through the grain. At width 1000 little grain is left, and "
-        "the map can hardly be told from the last one, the limit: a smooth band, high on the "
-        "diagonal, with fainter stripes beside it."
-    ),
-    "means": (
-        "Three jagged curves against the width from 1 to 16384 on a logarithmic axis. Each is the "
-        "fraction of neurons active on both points of a pair. They jump at small widths, calm "
-        "down, and end on three dashed horizontal lines, the limits, one of them at one half. A "
-        "shaded funnel around each line narrows like one over the square root of the width and "
-        "contains its curve."
-    ),
-    "errors": (
-        "Log-log plot of the Frobenius error against the width from 2 to 4096. Twenty dots at each "
-        "width scatter around a straight line of slope minus one half, the exact root mean "
-        "square. A parallel line above all dots, about four times as high, is Hoeffding's bound."
-    ),
-    "chernoff": (
-        "Two panels, probability of failure on a logarithmic axis against the width. Above, 20 "
-        "orthonormal points: the exact probability is a sawtooth that falls almost twice as "
-        "steeply as the straight line of the bound above it. Below, 20 random points in ten "
-        "dimensions, width on a logarithmic axis: the measured probability drops from one at "
-        "width 4 to less than one in a hundred at width 24, and triangles on the axis mark "
-        "the two larger widths at which no network failed; the bound stays at one up to several "
-        "hundred neurons, and then drops."
-    ),
-    "laziness": (
-        "Two log-log panels of the largest gap between the network and its linearization against "
-        "the width. Above, at the fit: four falling lines, doubled tanh the lowest and steepest, "
-        "with slope about minus one, the others above it with slopes between minus 0.7 and minus "
-        "one. Below, the ReLU at the worst weights in a ball of radius one: dots along the solid "
-        "line of their limit, of slope minus one sixth, and the dashed bound above them, three to "
-        "four times as high."
-    ),
-}
 POINTS = 40
 NEURONS = 5000
 DRAWS = 1000
@@ -61,16 +23,15 @@ LABELS = np.array([0.9, 0.2, -0.6, 0.5, 1.0, -0.3, -0.9, 0.1])
 
 
 @cache
-def _circle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points on the circle, their limiting Gram matrix, rows of the widest network."""
-    phi = 2 * np.pi * np.arange(POINTS) / POINTS
-    X = np.stack([np.cos(phi), np.sin(phi)], axis=1)
+def _ring() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points around the circle, their limiting Gram matrix, rows of the widest network."""
+    X = polygon_corners(POINTS)
     return X, relu_ntk(X), np.random.default_rng(7).standard_normal((NEURONS, 2))
 
 
 @cache
 def _circle_gram(m: int) -> np.ndarray:
-    X, _, rows = _circle()
+    X, _, rows = _ring()
     return ShallowNetwork(np.ones(m)).empirical_ntk(X, W=rows[:m])
 
 
@@ -91,14 +52,25 @@ def question() -> Figure:
     fig, axes = new_axes(2, 2, height=4.8)
     for ax, m in zip(axes.flat, (10, 100, 1000), strict=False):
         _heat(ax, _circle_gram(m), f"$m={m}$")
-    _heat(axes[1, 1], _circle()[1], r"$m\to\infty$")
+    _heat(axes[1, 1], _ring()[1], r"$m\to\infty$")
     return fig
+
+
+def question_alt() -> str:
+    """What `question` shows, in words."""
+    return (
+        "Four square heat maps, rows and columns indexed by forty points around a circle. At "
+        "width 10 the map is a patchwork of hard-edged blocks. At width 100 a smooth band along "
+        "the diagonal shows through the grain. At width 1000 little grain is left, and the map can "
+        "hardly be told from the last one, the limit: a smooth band, high on the diagonal, with "
+        "fainter stripes beside it."
+    )
 
 
 def gram_and_limit(m: int) -> Figure:
     """One random Gram matrix of width m, the limit, and their distance among all widths."""
     fig, axes = new_axes(2, 2, height=4.6, height_ratios=(5, 4))
-    X, K, _ = _circle()
+    X, K, _ = _ring()
     _heat(axes[0, 0], _circle_gram(m), f"$K_m$, $m={m}$")
     _heat(axes[0, 1], K, "limit $K$")
     for ax in axes[1]:
@@ -116,7 +88,7 @@ def gram_and_limit(m: int) -> Figure:
 
 def gram_and_limit_alt(m: int) -> str:
     """What a frame of `gram_and_limit` shows, in words."""
-    X, K, _ = _circle()
+    X, K, _ = _ring()
     distance = float(np.linalg.norm(_circle_gram(m) - K))
     typical = np.sqrt(expected_squared_error(X, m))
     look = "hard-edged blocks" if m <= 10 else "a grainy band" if m <= 200 else "a smooth band"
@@ -166,11 +138,22 @@ def running_means(
     return fig
 
 
+def running_means_alt(widths: np.ndarray, *_: object) -> str:
+    """What `running_means` shows, in words."""
+    return (
+        f"Three jagged curves against the width from {widths[0]} to {widths[-1]} on a logarithmic "
+        "axis. Each is the fraction of neurons active on both points of a pair. They jump at small "
+        "widths, calm down, and end on three dashed horizontal lines, the limits, one of them at "
+        "one half. A shaded funnel around each line narrows like one over the square root of the "
+        "width and contains its curve."
+    )
+
+
 @cache
 def _coins(theta: int, m: int) -> tuple[float, np.ndarray, np.ndarray]:
     """Success probability, exact law and observed frequencies of the common active neurons."""
     t = np.deg2rad(theta)
-    pair = np.array([[1.0, 0.0], [np.cos(t), np.sin(t)]])
+    pair = circle([0.0, t])
     if theta == 180:
         pair[1] = [-1.0, 0.0]
     q = float(gate_kernel(pair)[0, 1])
@@ -230,6 +213,16 @@ def error_against_width(
     return fig
 
 
+def error_against_width_alt(widths: np.ndarray, *_: object) -> str:
+    """What `error_against_width` shows, in words."""
+    return (
+        f"Log-log plot of the Frobenius error against the width from {widths[0]} to {widths[-1]}. "
+        "Twenty dots at each width scatter around a straight line of slope minus one half, the "
+        "exact root mean square. A parallel line above all dots, about four times as high, is "
+        "Hoeffding's bound."
+    )
+
+
 def chernoff(
     widths: np.ndarray,
     truth: np.ndarray,
@@ -275,6 +268,19 @@ def chernoff(
     return fig
 
 
+def chernoff_alt(*_: object) -> str:
+    """What `chernoff` shows, in words."""
+    return (
+        "Two panels, probability of failure on a logarithmic axis against the width. Above, 20 "
+        "orthonormal points: the exact probability is a sawtooth that falls almost twice as "
+        "steeply as the straight line of the bound above it. Below, 20 random points in ten "
+        "dimensions, width on a logarithmic axis: the measured probability drops from one at "
+        "width 4 to less than one in a hundred at width 24, and triangles on the axis mark "
+        "the two larger widths at which no network failed; the bound stays at one up to several "
+        "hundred neurons, and then drops."
+    )
+
+
 @cache
 def _lazy_fit(rho: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Angles, network and linearization at the fit, and the angles of the data."""
@@ -284,8 +290,7 @@ def _lazy_fit(rho: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     data = 2 * np.pi * (np.arange(len(LABELS)) + 0.5) / len(LABELS)
 
     def inputs(angle: np.ndarray) -> np.ndarray:
-        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        return np.asarray(with_bias(circle) / np.sqrt(2))
+        return np.asarray(with_bias(circle(angle)) / np.sqrt(2))
 
     lin = Linearization(net, W0)
     W = lin.fit(inputs(data), LABELS).W
@@ -301,7 +306,7 @@ def lazy_fit(rho: float) -> Figure:
     ax.plot(data, LABELS, "o", color=COLOR["data"], label="labels")
     ax.set(ylim=(-2.6, 2.6), xlabel="position on the circle", ylabel="output")
     ax.set_title(rf"$\varepsilon\sqrt{{m}}$ = {rho:g}")
-    ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(ax, 0, 1, 2)
     fig.legend(loc="outside lower center", ncols=3)
     return fig
 
@@ -345,3 +350,15 @@ def laziness(
     lower.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     _plain_ticks(upper, lower)
     return fig
+
+
+def laziness_alt(*_: object) -> str:
+    """What `laziness` shows, in words."""
+    return (
+        "Two log-log panels of the largest gap between the network and its linearization against "
+        "the width. Above, at the fit: four falling lines, doubled tanh the lowest and steepest, "
+        "with slope about minus one, the others above it with slopes between minus 0.7 and minus "
+        "one. Below, the ReLU at the worst weights in a ball of radius one: dots along the solid "
+        "line of their limit, of slope minus one sixth, and the dashed bound above them, three to "
+        "four times as high."
+    )

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ntklib import Linearization, ShallowNetwork
+from ntklib.book.figures.geometry import FINE, arrow, circle, outline, pi_ticks
 from ntklib.book.figures.style import COLOR, new_axes
 
-FINE = np.linspace(0.0, 2 * np.pi, 241)
 STEPS = np.linspace(-4.0, 4.0, 161)
 SMALL_STEPS = np.logspace(-3.0, 1.0, 161)
 POINT = np.array([[0.8, 0.6]])
@@ -26,19 +26,15 @@ FAN_POINTS = 12
 _MARKERS = "osD^vP"
 
 
-def _circle(phi: np.ndarray) -> np.ndarray:
-    return np.stack([np.cos(phi), np.sin(phi)], axis=-1)
-
-
 def _broken(lin: Linearization, phi: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A curve over the circle with a gap wherever a ReLU gate flips between two grid points."""
-    gates = _circle(phi) @ lin.W0.T >= 0
+    gates = circle(phi) @ lin.W0.T >= 0
     flips = np.flatnonzero((gates[1:] != gates[:-1]).any(axis=1)) + 1
     return np.insert(phi, flips, phi[flips]), np.insert(y, flips, np.nan)
 
 
 def _circle_axis(ax: Axes) -> None:
-    ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(ax, 0, 1, 2)
     ax.set(xlabel="position of $x$ on the circle")
 
 
@@ -148,7 +144,7 @@ def gap_alt(m: int) -> str:
 
 def _closest_affine(phi: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The affine function of x that is closest on the circle, at the same angles."""
-    A = np.column_stack([np.ones(len(phi)), _circle(phi)])
+    A = np.column_stack([np.ones(len(phi)), circle(phi)])
     result: np.ndarray = A @ np.linalg.lstsq(A, y, rcond=None)[0]
     return result
 
@@ -161,7 +157,7 @@ def _inputs(activation: str, s: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
     W0 = W0 * (1.0 if activation == "ReLU" else 2.0)  # steep enough for tanh to bend
     U = rng.standard_normal(W0.shape)
     W = W0 + s * U / np.linalg.norm(U)
-    lin, grid = Linearization(net, W0), _circle(FINE)
+    lin, grid = Linearization(net, W0), circle(FINE)
     return net(grid, W0), net(grid, W), lin(grid, W), lin
 
 
@@ -199,14 +195,14 @@ def inputs_alt(activation: str, s: float) -> str:
 def _plane(m: int) -> tuple[Linearization, np.ndarray, np.ndarray, np.ndarray]:
     """Linearization of m ReLU neurons, moved weights, sorted gate angles, slope on each cone."""
     rng = np.random.default_rng(3)
-    normals = _circle(np.pi * (0.15 + 0.618034 * np.arange(m)) + np.pi * (np.arange(m) % 2))
+    normals = circle(np.pi * (0.15 + 0.618034 * np.arange(m)) + np.pi * (np.arange(m) % 2))
     net = ShallowNetwork(np.where(np.arange(m) % 3 == 1, -1.0, 1.0), eps=np.sqrt(m))
     lin = Linearization(net, normals)
     W = 0.8 * normals + 0.35 * rng.standard_normal((8, 2))[:m]
     across = np.arctan2(normals[:, 1], normals[:, 0]) + np.pi / 2
     cuts = np.sort(np.concatenate([across, across + np.pi]) % (2 * np.pi))
     middle = (cuts + np.append(cuts[1:], cuts[0] + 2 * np.pi)) / 2
-    gates = _circle(middle) @ normals.T >= 0
+    gates = circle(middle) @ normals.T >= 0
     slopes = (gates * net.scale * net.a) @ W
     return lin, W, cuts, slopes
 
@@ -215,7 +211,7 @@ def _level_lines(ax: Axes, cuts: np.ndarray, slopes: np.ndarray) -> None:
     """Level lines of F_0: straight and parallel in each cone, negative levels dotted."""
     ends = np.append(cuts[1:], cuts[0] + 2 * np.pi)
     for first, last, slope in zip(cuts, ends, slopes, strict=True):
-        e = _circle(np.linspace(first + 1e-9, last - 1e-9, 181))
+        e = circle(np.linspace(first + 1e-9, last - 1e-9, 181))
         along = e @ slope
         for level in np.arange(-3.0, 3.25, 0.25):
             inside = along * np.sign(level) >= abs(level) if level else np.zeros(len(e), bool)
@@ -230,19 +226,18 @@ def cones(m: int) -> Figure:
     """The plane cut by the neurons' lines; F_0 on the plane and on the circle."""
     lin, W, cuts, slopes = _plane(m)
     fig, (upper, lower) = new_axes(2, height=5.2, height_ratios=(3, 2))
-    upper.plot(*_circle(FINE).T, color=COLOR["muted"], lw=0.8)
+    outline(upper, points=len(FINE))
     for w in lin.W0:
         across = 1.15 * np.array([-w[1], w[0]])
         upper.plot(*np.stack([-across, across]).T, color=COLOR["gate"], lw=2)
         for foot in (0.97 * across, -0.97 * across):
-            upper.annotate("", foot + 0.2 * w, foot,
-                          arrowprops={"arrowstyle": "->", "color": COLOR["gate"]})  # fmt: skip
+            arrow(upper, foot, foot + 0.2 * w, color=COLOR["gate"])
     _level_lines(upper, cuts, slopes)
     upper.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     upper.set_title(f"{m} line{'s' * (m > 1)}, {len(cuts)} cones")
     for cut in cuts:
         lower.axvline(cut, color=COLOR["gate"], lw=1, ls=":")
-    values = lin(_circle(FINE), W)
+    values = lin(circle(FINE), W)
     lower.plot(*_broken(lin, FINE, values), color=COLOR["linear"])
     lower.set(ylim=(-3, 3), title="$F_0$ on the circle")
     _circle_axis(lower)
@@ -276,19 +271,19 @@ def _start(start: str) -> tuple[Linearization, np.ndarray, int]:
         W0 = np.abs(W0) * np.where(np.arange(6) % 2, -1.0, 1.0)[:, None]
     U = rng.standard_normal(W0.shape)
     lin = Linearization(net, W0)
-    return lin, W0 + U, int(np.linalg.matrix_rank(lin.jacobian(_circle(QUADRANT))))
+    return lin, W0 + U, int(np.linalg.matrix_rank(lin.jacobian(circle(QUADRANT))))
 
 
 def _linear_fit(values: np.ndarray) -> np.ndarray:
     """Coefficients of the linear function of x that is closest at the five points."""
-    result: np.ndarray = np.linalg.lstsq(_circle(QUADRANT), values, rcond=None)[0]
+    result: np.ndarray = np.linalg.lstsq(circle(QUADRANT), values, rcond=None)[0]
     return result
 
 
 def starts(start_at: str) -> Figure:
     """Network and linearization over the circle for a start where nonlinearity stays or fails."""
     lin, W, rank = _start(start_at)
-    grid, data = _circle(FINE), _circle(QUADRANT)
+    grid, data = circle(FINE), circle(QUADRANT)
     fig, ax = new_axes(height=3.8)
     ax.axvspan(0, np.pi / 2, color=COLOR["muted"], alpha=0.18, lw=0)
     ax.plot(FINE, lin.model(grid, W), color=COLOR["network"], lw=2.4, label="$F(x;w)$")
@@ -306,9 +301,9 @@ def starts(start_at: str) -> Figure:
 def starts_alt(start_at: str) -> str:
     """What a frame of `starts` shows, in words."""
     lin, W, rank = _start(start_at)
-    grid, values = _circle(FINE), lin(_circle(QUADRANT), W)
+    grid, values = circle(FINE), lin(circle(QUADRANT), W)
     fit = _linear_fit(values)
-    at_data = np.abs(_circle(QUADRANT) @ fit - values).max()
+    at_data = np.abs(circle(QUADRANT) @ fit - values).max()
     elsewhere = np.abs(grid @ fit - lin(grid, W)).max()
     network = np.abs(grid @ fit - lin.model(grid, W)).max()
 
@@ -343,7 +338,7 @@ def _fan(spread: float) -> tuple[np.ndarray, np.ndarray, int]:
     """Angles of the points, the number of the pattern of each, and rank J."""
     lin = _fan_lines()
     phi = _widest_cone() + spread * np.linspace(-0.5, 0.5, FAN_POINTS)
-    X = _circle(phi)
+    X = circle(phi)
     _, pattern = np.unique(X @ lin.W0.T >= 0, axis=0, return_inverse=True)
     return phi, pattern.ravel(), int(np.linalg.matrix_rank(lin.jacobian(X)))
 
@@ -361,7 +356,7 @@ def fan(spread: float) -> Figure:
         marker = _MARKERS[position % len(_MARKERS)]
         # The second round of markers swaps filled and hollow: twelve different symbols.
         fill = COLOR["data"] if (position + position // len(_MARKERS)) % 2 else "none"
-        upper.plot(*_circle(mine).T, marker, color=COLOR["data"], mfc=fill, ms=4.8)
+        upper.plot(*circle(mine).T, marker, color=COLOR["data"], mfc=fill, ms=4.8)
     upper.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     upper.set_title(f"{count} pattern{'s' * (count > 1)}")
     ranks = [_fan(float(s))[2] for s in SPREADS]
@@ -371,7 +366,7 @@ def fan(spread: float) -> Figure:
     lower.plot(SPREADS, ranks, color=COLOR["theory"], label="rank $J$", **step)
     lower.plot(spread, rank, "o", color=COLOR["data"], zorder=3)
     lower.set(xlabel="opening of the fan", ylim=(0, 26), title=f"rank $J={rank}$")
-    lower.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(lower, 0, 1, 2)
     lower.legend(loc="upper left")
     return fig
 

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from ntklib import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
 from ntklib._validate import Array
+from ntklib.book.figures.geometry import arrow, circle, outline, pi_ticks
 from ntklib.book.figures.style import COLOR, INK, new_axes
+from ntklib.book.printing import fixed, minus
 
 DRAWS = 40
 # The fixed point of the figure `upstairs`, and the range that both points share.
@@ -25,13 +27,7 @@ _FLOOR = 1e-17
 
 
 def _decimals(value: float) -> str:
-    """Three decimals, with a minus sign and no negative zero."""
-    return f"{round(value, 3) + 0.0:.3f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _on_circle(phi: Array | float) -> Array:
-    phi = np.atleast_1d(phi)
-    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
+    return minus(fixed(value, 3))
 
 
 @cache
@@ -45,7 +41,7 @@ def _directions() -> Array:
 def _both_open(theta: float) -> NDArray[np.bool_]:
     """Which of the directions have both gates open at the angle theta (radians)."""
     v = _directions()
-    open_gates: NDArray[np.bool_] = (v @ _on_circle(0.0)[0] >= 0) & (v @ _on_circle(theta)[0] >= 0)
+    open_gates: NDArray[np.bool_] = (v @ circle(0.0) >= 0) & (v @ circle(theta) >= 0)
     return open_gates
 
 
@@ -53,13 +49,10 @@ def _half_plane(ax: Axes, angle: float, color: str, style: str, name: str) -> No
     """The half disk in which a gate is open, its border, and its normal as an arrow."""
     degrees = math.degrees(angle)
     ax.add_patch(Wedge((0, 0), 1, degrees - 90, degrees + 90, facecolor=color, alpha=0.16, lw=0))
-    border = _on_circle(np.array([angle - math.pi / 2, angle + math.pi / 2]))
+    border = circle([angle - math.pi / 2, angle + math.pi / 2])
     ax.plot(*(1.16 * border).T, style, color=color, lw=1.6)
-    tip = 0.72 * _on_circle(angle)[0]
-    ax.annotate(
-        "", xy=tip, xytext=(0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2}
-    )
-    at = (1.28 if len(name) < 5 else 1.38) * _on_circle(angle)[0]
+    arrow(ax, (0, 0), 0.72 * circle(angle), arrowstyle="-|>", color=color, lw=2)
+    at = (1.28 if len(name) < 5 else 1.38) * circle(angle)
     ax.text(at[0], at[1], name, ha="center", va="center", fontsize=13)
 
 
@@ -77,9 +70,9 @@ def wedge(degrees: int) -> Figure:
         upper.add_patch(
             Wedge((0, 0), 1, degrees - 90, 90, facecolor=COLOR["gate"], alpha=0.35, lw=0)
         )
-        arc = _on_circle(np.linspace(theta - math.pi / 2, math.pi / 2, 91))
+        arc = circle(np.linspace(theta - math.pi / 2, math.pi / 2, 91))
         upper.plot(*(1.07 * arc).T, color=COLOR["gate"], lw=5, solid_capstyle="butt")
-    upper.plot(*_on_circle(np.linspace(0, 2 * math.pi, 181)).T, color=COLOR["muted"], lw=0.8)
+    outline(upper)
     dots = _directions()
     upper.plot(*dots[~inside].T, "o", ms=4.5, mfc="none", mec=COLOR["sample"], mew=1)
     upper.plot(*dots[inside].T, "o", ms=4.5, color=INK)
@@ -129,18 +122,10 @@ def wedge_alt(degrees: int) -> str:
     )
 
 
-PROFILES_ALT = (
-    "Three curves over the angle from 0 to pi, all one half at 0. The gate probability, dotted, "
-    "falls in a straight line to zero. The NNGP kernel falls smoothly to zero and is nowhere "
-    "negative. The NTK falls fastest, crosses zero at a right angle, dips to about minus 0.09 and "
-    "returns to zero at pi."
-)
-
-
 def profiles() -> Figure:
     """Gate probability, NNGP and NTK of unit vectors, over the angle."""
     theta = np.linspace(0, math.pi, 181)
-    X, Z = _on_circle(0.0), _on_circle(theta)
+    X, Z = circle([0.0]), circle(theta)
     fig, ax = new_axes(height=3.0)
     ax.axhline(0, color=COLOR["muted"], lw=0.7)
     curves = (
@@ -151,9 +136,19 @@ def profiles() -> Figure:
     for values, style, color, name in curves:
         ax.plot(theta, values, style, color=color, lw=2.2, label=name)
     ax.set(xlabel=r"angle $\theta$", ylim=(-0.12, 0.55))
-    ax.set_xticks([0, math.pi / 2, math.pi], ["0", "π/2", "π"])
+    pi_ticks(ax, 0, 0.5, 1)
     ax.legend(loc="upper right")
     return fig
+
+
+def profiles_alt() -> str:
+    """What `profiles` shows, in words."""
+    return (
+        "Three curves over the angle from 0 to pi, all one half at 0. The gate probability, "
+        "dotted, falls in a straight line to zero. The NNGP kernel falls smoothly to zero and is "
+        "nowhere negative. The NTK falls fastest, crosses zero at a right angle, dips to about "
+        "minus 0.09 and returns to zero at pi."
+    )
 
 
 def exact_pairs(exponents: NDArray[np.int_]) -> tuple[Array, Array, Array]:
@@ -223,7 +218,7 @@ def upstairs(x: float, beta: float) -> Figure:
     pair = np.array([[FIXED], [x]])
     grid = np.linspace(-1, 1, 201)[:, None]
     fig, (upper, lower) = new_axes(2, height=5.3, height_ratios=(3, 2))
-    upper.plot(*_on_circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
+    upper.plot(*circle(np.linspace(0, math.pi, 121)).T, color=COLOR["truth"], lw=1.4)
     upper.plot([-1.25, 1.25], [beta, beta], "--", color=COLOR["linear"], lw=1.4)
     upper.axhline(0, color=INK, lw=0.8)
     for (point,), marker in zip(pair, ("o", "D"), strict=True):
@@ -266,7 +261,7 @@ def upstairs_alt(x: float, beta: float) -> str:
     """What a frame of `upstairs` shows, in words."""
     pair = np.array([[FIXED], [x]])
     plain, lifted, biased = (relu_ntk(up)[0, 1] for up in (pair, lift(pair), with_bias(pair, beta)))
-    here = f"{x:g}".replace("-", "\N{MINUS SIGN}")
+    here = minus(f"{x:g}")
     return (
         f"Above: the numbers x_0 = {FIXED} and x = {here} on a line, each carried straight up to "
         f"the unit circle by the lift and up to the line at height {beta:g} by the bias, with the "

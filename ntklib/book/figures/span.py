@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ntklib import Linearization, ShallowNetwork
+from ntklib.book.figures.geometry import arrow, circle, pi_ticks
 from ntklib.book.figures.style import COLOR, INK, new_axes
 
 # Two tanh neurons, d = 1, one training input and one test input. The scale cancels 1/sqrt(2).
@@ -31,16 +32,6 @@ REACH = 2.0  # how far from w-hat the weights of the band may lie
 FIXED = np.array([[-1.5], [0.5], [1.0]])  # z_1, z_2, z_3
 CENTERS = np.array([0.9, 2.6, 4.6])
 HEIGHTS = np.array([1.0, 0.0, -1.5])  # alpha; the slider moves the second
-
-# What the figure that does not move shows, in words.
-ALT = {
-    "levels": (
-        "The plane of the two weights. Five parallel straight lines are the level lines of the "
-        "linearized network's value at the training input, perpendicular to the span of the "
-        "gradient. Five curves are the level lines of the network's own value at the same levels. "
-        "At the initial weights line and curve touch; away from there the curves bend off."
-    )
-}
 
 
 @cache
@@ -142,6 +133,16 @@ def levels() -> Figure:
     return fig
 
 
+def levels_alt() -> str:
+    """What `levels` shows, in words."""
+    return (
+        "The plane of the two weights. Five parallel straight lines are the level lines of the "
+        "linearized network's value at the training input, perpendicular to the span of the "
+        "gradient. Five curves are the level lines of the network's own value at the same levels. "
+        "At the initial weights line and curve touch; away from there the curves bend off."
+    )
+
+
 @cache
 def _along_fibre(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps, values of F_0 and of F at five points, along a unit vector of ker J."""
@@ -186,16 +187,12 @@ def fibre_alt(m: int) -> str:
     )
 
 
-def _circle(phi: np.ndarray) -> np.ndarray:
-    return np.stack([np.cos(phi), np.sin(phi)], axis=1)
-
-
 @cache
 def _band(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """F_0 at w-hat around the circle, the half-width of the band, training values, rank of J."""
     rng = np.random.default_rng(0)
     net, W0 = ShallowNetwork.random(2, NEURONS, rng=rng)
-    lin, X, Z = Linearization(net, W0), _circle(PLACES[:n]), _circle(ARC)
+    lin, X, Z = Linearization(net, W0), circle(PLACES[:n]), circle(ARC)
     W = lin.project(X, W0 + rng.standard_normal(W0.shape))
     G = lin.jacobian(Z)
     seen = np.array([lin.project(X, W0 + g.reshape(W0.shape)) - W0 for g in G]).reshape(G.shape)
@@ -214,7 +211,7 @@ def band(n: int) -> Figure:
     ax.plot(PLACES[:n], values, "o", color=COLOR["data"], label="training values", zorder=4)
     ax.set(xlabel="position on the circle", ylim=(-3, 3), xlim=(0, 2 * np.pi))
     ax.set_title(f"$n={n}$, dimension of $S$ = {rank} of {2 * NEURONS}")
-    ax.set_xticks([0, np.pi, 2 * np.pi], ["0", "π", "2π"])
+    pi_ticks(ax, 0, 1, 2)
     ax.legend(loc="lower left", ncols=3, fontsize="small")
     return fig
 
@@ -294,11 +291,11 @@ def features(x: float) -> Figure:
     others, places = lin.jacobian(FIXED), ((5, 8), (-14, 5), (-4, 5))
     fig, (upper, lower) = new_axes(2, height=5.0, height_ratios=(3, 4))
     upper.plot(*curve.T, color=COLOR["muted"], lw=1.2)
-    arrow = {"arrowstyle": "->", "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
+    whole = {"shrinkA": 0, "shrinkB": 0}
     for i, (g, place) in enumerate(zip(others, places, strict=True)):
-        upper.annotate("", g, (0, 0), arrowprops={**arrow, "color": INK})
+        arrow(upper, (0, 0), g, lw=1.6, color=INK, **whole)
         upper.annotate(f"$z_{i + 1}$", g, place, textcoords="offset points")
-    upper.annotate("", here, (0, 0), arrowprops={**arrow, "lw": 2.8, "color": COLOR["accent"]})
+    arrow(upper, (0, 0), here, lw=2.8, color=COLOR["accent"], **whole)
     upper.set(xlim=(-1.7, 1.7), ylim=(-0.8, 0.8), title="gradients in weight space",
               xlabel="$w_1$", ylabel="$w_2$")  # fmt: skip
     upper.set_aspect("equal")
@@ -330,9 +327,9 @@ def features_alt(x: float) -> str:
 def _sections() -> tuple[np.ndarray, np.ndarray]:
     """The functions k_m(., x_i) around the circle, one a column, and K_m."""
     net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5))
-    X = _circle(CENTERS)
+    X = circle(CENTERS)
     lin = Linearization(net, W0)
-    return lin.kernel(_circle(ARC), X), lin.kernel(X)
+    return lin.kernel(circle(ARC), X), lin.kernel(X)
 
 
 def expansion(second: float) -> Figure:

@@ -15,7 +15,7 @@ from ntklib.book import CheckFailed, check, grade, show
 from ntklib.book import interactive as inter
 from ntklib.book.figures import intro
 from ntklib.book.figures.style import COLOR, INK, new_axes
-from ntklib.book.printing import fmt, typeset
+from ntklib.book.printing import fixed, fmt, minus, typeset
 
 # Numbers ------------------------------------------------------------------------------------
 
@@ -39,6 +39,18 @@ from ntklib.book.printing import fmt, typeset
 )
 def test_fmt(value, text):
     assert fmt(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [(0.125001, 2, "0.13"), (-0.004, 2, "0.00"), (-1, 0, "-1"), (np.float32(-0.5), 3, "-0.500")],
+)
+def test_fixed(value, decimals, text):
+    assert fixed(value, decimals) == text
+
+
+def test_a_minus_is_no_hyphen():
+    assert minus("-1.5, half-plane, 2e-05") == "−1.5, half-plane, 2e-05"
 
 
 def test_fmt_refuses_what_it_cannot_round():
@@ -187,7 +199,7 @@ class Ids(HTMLParser):
 def test_ids_are_unique_over_figures(shown):
     for _ in range(2):
         inter.interact(line, slope=[0, 1], alt=ALT)
-        inter.figure(line(1), alt="A line of slope one.")
+        inter.figure(line, 1, alt="A line of slope one.")
     parser = Ids()
     parser.feed("".join(bundle["text/html"] for bundle in shown))
     assert parser.ids
@@ -217,16 +229,24 @@ def test_twenty_frames_are_light():
 
 
 def test_alt_text_is_escaped(shown):
-    inter.figure(line(1), alt='A "line" with slope < 2 & more.')
+    inter.figure(line, 1, alt='A "line" with slope < 2 & more.')
     assert html.escape('A "line" with slope < 2 & more.') in shown[0]["text/html"]
 
 
 @pytest.mark.parametrize("alt", ["", "   ", "line", None])
 def test_alt_text_is_required(alt):
     with pytest.raises(ValueError, match="alt must describe"):
-        inter.figure(line(1), alt=alt)
-    with pytest.raises(TypeError):
-        inter.interact(line, slope=[1])
+        inter.figure(line, 1, alt=alt)
+    with pytest.raises(ValueError, match="alt must describe"):
+        inter.interact(line, slope=[1], alt=alt)
+
+
+def test_the_words_of_a_figure_stand_beside_it(shown):
+    inter.figure(intro.story, 4)
+    inter.interact(intro.story, m=[4])
+    for bundle in shown:
+        assert html.escape(intro.story_alt(4)) in bundle["text/html"]
+        assert bundle["text/plain"].endswith(intro.story_alt(4))
 
 
 def test_bad_grids_are_named():

@@ -1,11 +1,16 @@
-"""Every figure of the book is legible on a phone: no text is small, pale, cut off or on another."""
+"""Every figure of the book has words for each frame, and is legible on a phone.
+
+There no text is small, pale, cut off or on another.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import itertools
 import json
+import pkgutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
+from ntklib.book import figures as rooms
 from ntklib.book.figures.style import INK, WIDTH, new_axes
 
 CHAPTERS = Path(__file__).parents[3] / "chapters"
@@ -43,10 +49,14 @@ STILL = {
 }  # fmt: skip
 
 
+def _module(name):
+    return importlib.import_module(f"ntklib.book.figures.{name}")
+
+
 def _calls(name):
-    """The calls of a chapter's figure functions: (function, keywords of `interact` or None)."""
+    """What a chapter draws: (function, keywords of `interact`, or None for one of `figure`)."""
     cells = json.loads((CHAPTERS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    figures = importlib.import_module(f"ntklib.book.figures.{name}")
+    figures = _module(name)
     for cell in cells:
         if cell["cell_type"] != "code" or "figures." not in (source := "".join(cell["source"])):
             continue
@@ -56,12 +66,8 @@ def _calls(name):
                     k.arg: eval(ast.unparse(k.value), {"figures": figures}) for k in call.keywords
                 }
                 yield call.args[0].attr, given
-            elif (
-                isinstance(call.func, ast.Attribute)
-                and getattr(call.func.value, "id", "") == "figures"
-                and getattr(figures, call.func.attr).__annotations__["return"] == "Figure"
-            ):
-                yield call.func.attr, None
+            elif getattr(call.func, "id", "") == "figure":
+                yield call.args[0].attr, None
 
 
 CALLS = [
@@ -71,12 +77,16 @@ CALLS = [
 ]
 
 
+def _grids(given):
+    return {k: v for k, v in given.items() if k not in {"labels", "start"}}
+
+
 def _frames(name, function, given):
     """A few frames: the first one shown, and the corners of the sliders."""
-    draw = getattr(importlib.import_module(f"ntklib.book.figures.{name}"), function)
+    draw = getattr(_module(name), function)
     if given is None:
         return [draw(*STILL[f"{name}.{function}"])]
-    grids = {k: v for k, v in given.items() if k not in {"alt", "labels", "start"}}
+    grids = _grids(given)
     start = {k: given.get("start", {}).get(k, grid[0]) for k, grid in grids.items()}
     corners = itertools.product(*({grid[0]: 0, grid[-1]: 0} for grid in grids.values()))
     return [draw(**start), *(draw(**dict(zip(grids, key, strict=True))) for key in corners)]
@@ -133,6 +143,36 @@ def test_figures_are_legible_on_a_phone(name, function, given):
 def test_the_figures_without_sliders_are_those_of_the_chapters():
     still = {f"{p.values[0]}.{p.values[1]}" for p in CALLS if p.values[2] is None}
     assert still == set(STILL)
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(rooms.__path__)])
+def test_every_figure_has_its_words_beside_it(name):
+    own = {
+        key: value
+        for key, value in vars(_module(name)).items()
+        if inspect.isfunction(value) and value.__module__.endswith(name) and key[0] != "_"
+    }
+    figures = {key for key, value in own.items() if value.__annotations__["return"] == "Figure"}
+    assert {key.removesuffix("_alt") for key in own if key.endswith("_alt")} == figures
+    for key in figures:
+        wanted = inspect.signature(own[key]).parameters.values()
+        taken = inspect.signature(own[f"{key}_alt"]).parameters.values()
+        named = [one.name for one in taken if one.kind is not one.VAR_POSITIONAL]
+        assert named == [one.name for one in wanted][: len(named)]
+        assert len(named) == len(wanted) or len(taken) > len(named)  # the rest goes unused
+
+
+@pytest.mark.parametrize(("name", "function", "given"), CALLS)
+def test_no_two_frames_have_the_same_words(name, function, given):
+    words = getattr(_module(name), f"{function}_alt")
+    if given is None:
+        assert words(*STILL[f"{name}.{function}"])
+        return
+    grids = _grids(given)
+    alts = [
+        words(**dict(zip(grids, key, strict=True))) for key in itertools.product(*grids.values())
+    ]
+    assert len(set(alts)) == len(alts) > 1
 
 
 def test_faults_are_found():
