@@ -19,7 +19,9 @@ import pytest
 import yaml
 
 from tools import notebooks, reseed
+from website import tex
 from website.downloads import plain, take_away
+from website.page import page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +58,18 @@ def program(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 # The transformation.
+
+
+def test_a_break_for_a_phone_is_a_line_there_and_nothing_elsewhere():
+    formula = "\\begin{aligned}\na&=\\norm{b}\n\\phonebreak+c_d\n\\end{aligned}"
+    assert tex.expand(r"a\phonebreak+b\phonebreak c", MACROS) == "a+b c"
+    assert "+c_d" in plain.display(formula, BOOK)
+    assert plain.leftovers(plain.display(formula, BOOK), MACROS) == []
+    config = {"tex": {"macros": MACROS}}
+    body = f'<div class="math notranslate nohighlight">\n\\[{formula}\\]</div>'
+    assert 'style="--room:1.60em;--room-phone:3.20em"' in page.give_room(body, config)
+    body = body.replace("\\phonebreak", "")
+    assert 'style="--room:1.60em"' in page.give_room(body, config)
 
 
 @pytest.mark.parametrize(
