@@ -19,6 +19,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.search.en import SearchEnglish
 from sphinx_exercise.nodes import solution_node
 from sphinx_proof.nodes import proof_node
 
@@ -436,6 +437,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", label_cells, priority=550)
     app.connect("html-page-context", mend_page, priority=950)
     app.connect("build-finished", finish)
+    SearchEnglish.stopwords.update(ON_A_PHONE)  # no word that a reader would look for
     app.add_js_file("mathjax_config.js", priority=480, defer="defer")
     app.add_js_file("maths.js", priority=490, defer="defer")
     app.add_js_file("page.js", priority=800, defer="defer")
