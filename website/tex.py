@@ -21,6 +21,8 @@ def _table(text: str) -> dict[str, float]:
 
 # Size of formulas against the text around, as maths.js tells MathJax.
 SCALE = 1.12
+# A macro that is nothing elsewhere; maths.js also indents the line that follows.
+ON_A_PHONE: dict[str, object] = {"phonebreak": r"\\"}
 # Widths in em of MathJax's letters (Computer Modern); those not named are about as wide as "x".
 _LETTERS = _table(
     "a .53 b .43 c .43 d .52 e .47 f .55 g .48 h .58 i .35 j .41 k .52 l .30 m .88 n .60 o .49 "

@@ -36,6 +36,21 @@ function overflow() {
   return faults.slice(0, 10);
 }
 
+function phonebreaks() {
+  const shut = [...document.querySelectorAll("main details:not([open])")];
+  shut.forEach((one) => (one.open = true));
+  const ends = innerWidth < 768 ? /\\\\|\\phonebreak/ : /\\\\/;
+  const faults = [...(window.MathJax?.startup?.document.math ?? [])].flatMap(({math, typesetRoot: box}) => {
+    if (!math.includes("\\phonebreak")) return [];
+    const lines = math.split(ends).length, rows = box.querySelectorAll("mjx-mtr:not(:has(mjx-mtr))").length;
+    const wide = box.scrollWidth - box.clientWidth;
+    return [rows !== lines && `${rows} lines, not ${lines}: ${math}`,
+      wide > 1 && `${wide} px too wide: ${math}`].filter(Boolean);
+  });
+  shut.forEach((one) => (one.open = false));
+  return faults;
+}
+
 function sliders() {
   const faults = [];
   document.querySelectorAll(".ntk-interact").forEach((figure, n) => {

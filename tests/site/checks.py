@@ -254,6 +254,11 @@ def overflow_faults(page: Page) -> list[str]:
     return ask(page, "overflow")
 
 
+def phonebreak_faults(page: Page) -> list[str]:
+    """Displays with breaks for a phone have these there, and only there, and fit."""
+    return ask(page, "phonebreaks")
+
+
 # Where a line ends between a formula and the mark after it, or the bracket before it.
 TORN = """() => {
   const faults = [];

@@ -82,6 +82,10 @@ def test_nothing_is_cut_off_on_a_phone(phone):
     assert checks.overflow_faults(phone.page) == []
 
 
+def test_displays_are_broken_for_a_phone(phone):
+    assert checks.phonebreak_faults(phone.page) == []
+
+
 def test_marks_stay_with_their_formulas(phone):
     assert checks.torn_faults(phone.page) == []
 
@@ -179,6 +183,18 @@ def test_keys_that_do_nothing_are_seen(planted, page, tmp_path):
 
 # On pages of the book itself: a page, what is done to it, who sees it, and what is said.
 SPOILT = [
+    (
+        "span",
+        "document.querySelectorAll('main mjx-mtr:last-child').forEach((e) => e.remove())",
+        checks.phonebreak_faults,
+        "lines, not",
+    ),
+    (
+        "span",
+        "document.querySelectorAll('main mjx-mtr').forEach((e) => (e.style.fontSize = '2em'))",
+        checks.phonebreak_faults,
+        "too wide",
+    ),
     (
         "linearization",
         "document.querySelectorAll('.glue').forEach((e) => e.replaceWith(...e.childNodes))",

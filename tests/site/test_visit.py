@@ -52,6 +52,10 @@ def test_formulas_are_set(opened):
     assert checks.maths_faults(opened.page) == []
 
 
+def test_displays_are_not_broken_for_a_phone(opened):
+    assert checks.phonebreak_faults(opened.page) == []
+
+
 def test_reads_as_text(opened):
     assert checks.raw_text_faults(opened.page) == []
 

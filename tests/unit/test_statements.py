@@ -19,8 +19,8 @@ MODULES = sorted((ROOT / "ntklib").rglob("*.py"))
 
 def source(page: Path) -> str:
     if page.suffix == ".md":
-        return page.read_text("utf-8")
-    cells = json.loads(page.read_text("utf-8"))["cells"]
+        return page.read_text(encoding="utf-8")
+    cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
     return "\n\n".join("".join(cell["source"]) for cell in cells)
 
 
@@ -42,14 +42,14 @@ def unfounded(code: str, others: str = "") -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_statement_that_is_cited_exists(path):
-    assert not unknown(path.read_text("utf-8"))
+    assert not unknown(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_names_no_statement_that_none_of_its_objects_cites(path):
     room = path.parent.glob("*.py") if path.name == "__init__.py" else ()
-    others = "".join(other.read_text("utf-8") for other in room if other != path)
-    assert not unfounded(path.read_text("utf-8"), others)
+    others = "".join(other.read_text(encoding="utf-8") for other in room if other != path)
+    assert not unfounded(path.read_text(encoding="utf-8"), others)
 
 
 def test_statements_are_found():

@@ -148,7 +148,9 @@ def pages(out: Path) -> dict[str, str]:
 
 def checksums(out: Path) -> set[str]:
     """Of the book's style, as the pages name it."""
-    found = (re.search(r"page\.css\?v=(\w+)", p.read_text("utf-8")) for p in out.glob("*.html"))
+    found = (
+        re.search(r"page\.css\?v=(\w+)", p.read_text(encoding="utf-8")) for p in out.glob("*.html")
+    )
     return {match[1] for match in found if match}
 
 

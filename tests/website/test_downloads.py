@@ -20,9 +20,10 @@ import yaml
 
 from tests.website.leftovers import leftovers
 from tools import notebooks, reseed
-from website import project
+from website import project, tex
 from website.downloads import links, markdown, places
 from website.downloads import wheel as packed_wheel
+from website.page import formulas
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,6 +61,18 @@ def program(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 # The transformation.
+
+
+def test_a_break_for_a_phone_is_a_line_there_and_nothing_elsewhere():
+    formula = "\\begin{aligned}\na&=\\norm{b}\n\\phonebreak+c_d\n\\end{aligned}"
+    assert tex.expand(r"a\phonebreak+b\phonebreak c", MACROS) == "a+b c"
+    assert "+c_d" in markdown.display(formula, BOOK)
+    assert leftovers(markdown.display(formula, BOOK), MACROS) == []
+    config = {"tex": {"macros": MACROS}}
+    body = f'<div class="math notranslate nohighlight">\n\\[{formula}\\]</div>'
+    assert 'style="--room:1.60em;--room-phone:3.20em"' in formulas.give_room(body, config)
+    body = body.replace("\\phonebreak", "")
+    assert 'style="--room:1.60em"' in formulas.give_room(body, config)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,9 @@
   }
 
   const config = window.MathJax;
+  // By the width at the start, the same as in page.css: a display that was set for another one scrolls.
+  if (window.matchMedia("(max-width: 767px)").matches)
+    config.tex.macros.phonebreak = "\\\\&\\quad{}"; // a line too in website/tex.py
   config.loader = { load: ["core", "input/tex", "output/chtml", "a11y/assistive-mml"] };
   // Not by the height of the reader's letters: how wide a formula will be is known beforehand.
   config.chtml = { matchFontHeight: false, scale: 1.12 }; // the same number in website/tex.py

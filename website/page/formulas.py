@@ -8,7 +8,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from website.tex import expand, height, width
+from website.tex import ON_A_PHONE, expand, height, width
 
 
 def hold(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -22,11 +22,13 @@ def give_room(body: str, config: dict[str, Any]) -> str:
 
     def room(match: re.Match[str]) -> str:
         tag, attributes, number, tex = match.groups()
-        source = expand(html.unescape(tex[2:-2]), macros)
-        size = width(source) if tag == "span" else height(source)
+        source = html.unescape(tex[2:-2])
+        size = width if tag == "span" else height
+        wide, phone = (size(expand(source, given)) for given in (macros, macros | ON_A_PHONE))
+        style = f"--room:{wide:.2f}em" + (f";--room-phone:{phone:.2f}em" if phone != wide else "")
         return (
             f'<{tag} class="math notranslate nohighlight"{attributes} '
-            f'style="--room:{size:.2f}em">{number}{tex}</{tag}>'
+            f'style="{style}">{number}{tex}</{tag}>'
         )
 
     return FORMULA.sub(room, body)
