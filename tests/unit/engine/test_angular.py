@@ -24,7 +24,7 @@ PROFILES = {name: p for name, p in vars(angular).items() if isinstance(p, Profil
     "all, mirrored": Profile(shift=-0.5, slope=0.7, height=1.3, mirrored=True),
 }
 ENDS = [0.0, 1e-12, 1e-9, 1e-6, 1e-3]
-ANGLES = np.array([*ENDS, *np.linspace(0.01, math.pi - 0.01, 60), *(math.pi - e for e in ENDS)])
+ANGLES = np.array([*ENDS, *np.linspace(0.01, math.pi - 0.01, 30), *(math.pi - e for e in ENDS)])
 
 
 def tolerance(profile, dtype):
