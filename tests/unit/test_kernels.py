@@ -149,6 +149,7 @@ def test_inputs_are_not_changed_and_integers_are_taken():
 def test_known_values():
     t = np.array([1.0, 0.5, 0.0, -0.5, -1.0])
     assert np.abs(kappa(t) - [0.5, 1 / 6, 0, -1 / 12, 0]).max() <= TOLERANCE
+    assert np.array_equal(kappa(np.outer(t, t)), [kappa(c * t) for c in t])
     assert abs(relu_ntk([[3.0, 4.0]], [[-1.0, 2.0]])[0, 0] - 1.618959044126) <= 1e-12
 
 

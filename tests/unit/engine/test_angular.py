@@ -13,6 +13,7 @@ from ntklib._engine import angular, compiled
 from ntklib._engine.angular import Profile
 from ntklib._engine.blocks import Scratch
 from ntklib._engine.near import NEAR
+from ntklib._engine.points import points
 from tests.unit import exact
 
 # Those of the kernels, found; and what no kernel takes yet: the sine alone (of both sides the
@@ -23,7 +24,7 @@ PROFILES = {name: p for name, p in vars(angular).items() if isinstance(p, Profil
     "all, mirrored": Profile(shift=-0.5, slope=0.7, height=1.3, mirrored=True),
 }
 ENDS = [0.0, 1e-12, 1e-9, 1e-6, 1e-3]
-ANGLES = np.array([*ENDS, *np.linspace(0.01, math.pi - 0.01, 60), *(math.pi - e for e in ENDS)])
+ANGLES = np.array([*ENDS, *np.linspace(0.01, math.pi - 0.01, 30), *(math.pi - e for e in ENDS)])
 
 
 def tolerance(profile, dtype):
@@ -146,3 +147,11 @@ def test_the_compiled_path_can_be_turned_off(monkeypatch):
     assert angular.compiled(angular.COMPILED_FROM) is compiled
     monkeypatch.setenv("NTKLIB_NUMBA", "0")
     assert angular.compiled(angular.COMPILED_FROM) is None
+
+
+def test_small_matrices_are_not_worth_its_start(monkeypatch):
+    monkeypatch.setattr(angular, "COMPILED_FROM", 4)
+    side = points(np.eye(3))
+    kernel = angular.angular(angular.NTK, side, None)
+    assert kernel.fused(np.ones(2), np.ones(2)) is not None
+    assert kernel.fused(np.ones(1), np.ones(3)) is None
