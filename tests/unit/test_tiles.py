@@ -408,7 +408,7 @@ def test_empirical_kernel_in_tiles(name, doubled, monkeypatch):
     net, W = ShallowNetwork.random(5, 60, rng=rng, activation=name, eps=1.3, doubled=doubled)
     X, Z = points(50, 5), points(33, 5, 1)
     J, JZ = net.jacobian(X, W), net.jacobian(Z, W)
-    for name, value in (("TILE", 16), ("_NEURONS", 7), ("_BLOCK", 1), ("_SMALL", 0)):
+    for name, value in (("BLOCK", (7, 16)), ("HELD", 1), ("STREAMED", 1), ("SMALL", 0)):
         monkeypatch.setattr(f"ntklib.network.{name}", value)
     K, between = net.empirical_ntk(X, W=W), net.empirical_ntk(X, Z, W=W)
     bound = 100 * np.finfo(float).eps * np.abs(J @ J.T).max()
