@@ -26,6 +26,8 @@ _EPS = float(np.finfo(np.float64).eps)
 _MIXED_FROM = 1000
 # A refinement that does not halve the residual this often will not do.
 _STEPS = 30
+# Rows of a matrix looked at together: beside it that is little.
+_ROWS = sizes.TILE // 2
 
 
 class Solution(NamedTuple):
@@ -169,7 +171,7 @@ def _checked(K: object, y: object, ridge: object) -> tuple[Array, Array, float]:
         raise ValueError(f"K must be square, got shape {A.shape}")
     size = max(abs(float(A.max())), abs(float(A.min())))
     tolerance = 1e-8 if A.dtype == np.float64 else 1e-5
-    for rows in slices(0, len(A), sizes.TILE):
+    for rows in slices(0, len(A), _ROWS):
         gap = A[rows, : rows.stop] - A[: rows.stop, rows].T
         if np.abs(gap).max() > tolerance * size:
             raise ValueError("K must be symmetric")
@@ -181,7 +183,7 @@ def _checked(K: object, y: object, ridge: object) -> tuple[Array, Array, float]:
 
 def _norm(A: Array, shift: float) -> float:
     """The infinity norm of A + shift I, A with a nonnegative diagonal."""
-    parts = (np.abs(A[rows]) for rows in slices(0, len(A), sizes.TILE))
+    parts = (np.abs(A[rows]) for rows in slices(0, len(A), _ROWS))
     sums = [part.sum(axis=1, dtype=np.float64) for part in parts]
     return float(np.concatenate(sums).max()) + shift
 
@@ -196,9 +198,7 @@ def _apply(A: Array, x: Array) -> Array:
     if A.dtype == np.float64:
         result: Array = A @ x
         return result
-    return np.concatenate(
-        [A[rows].astype(np.float64) @ x for rows in slices(0, len(A), sizes.TILE)]
-    )
+    return np.concatenate([A[rows].astype(np.float64) @ x for rows in slices(0, len(A), _ROWS)])
 
 
 def _mixed(A: Array, b: Array, shift: float, limit: float) -> Solution | None:

@@ -15,9 +15,9 @@ TILE = 256
 # Rows and columns of a block, which is one product: from here on it is near its best rate.
 BLOCK = (512, 2048)
 
-# Numbers in an array among some dozen temporaries: 256 KiB each, of which those in use stay in the
+# Numbers in an array among some dozen temporaries: 128 KiB each, of which those in use stay in the
 # caches.
-CACHED = 1 << 15
+CACHED = 1 << 14
 
 # Numbers in rows that are read once, and once done with are not read again: 2 MiB, so that memory
 # sets the pace, and not the call.
