@@ -32,9 +32,10 @@ def test_threads_change_nothing(small_tiles, threaded):
 def test_each_task_is_done_once_and_threads_are_used(threaded, count):
     """As many as there are, and no more than tasks: all of them have to meet."""
     meeting = threading.Barrier(min(4, count), timeout=30)
-    done = []
+    done, calls = [], []
 
     def run(tasks):
+        calls.append(threading.get_ident())
         for place, task in enumerate(tasks):
             if place == 0:
                 meeting.wait()
@@ -43,7 +44,7 @@ def test_each_task_is_done_once_and_threads_are_used(threaded, count):
     with threaded():
         threads.in_threads(run, list(range(count)), alone=False)
     assert sorted(task for task, _ in done) == list(range(count))
-    assert len({who for _, who in done}) == min(4, count)
+    assert len({who for _, who in done}) == len(calls) == min(4, count)
 
 
 def test_alone_means_the_caller(threaded):
