@@ -134,18 +134,21 @@ def profile_tile(
     a, b, c = T(shift), T(slope), T(height)
     sign = T(-1) if mirrored else T(1)
     p, q = tile.shape
+    row = np.empty(q, tile.dtype)
     for i in range(p):
+        row[:] = tile[i]  # contiguous: on rows of a larger matrix the loops are not vectorized
         factor = left[i]
         if c == 0:  # no need of the sine
             for j in range(q):
-                x = sign * tile[i, j]
+                x = sign * row[j]
                 w, _ = _arc(x, T)
-                tile[i, j] = (a + b * x) * w * factor * right[j]
+                row[j] = (a + b * x) * w * factor * right[j]
         else:
             for j in range(q):
-                x = sign * tile[i, j]
+                x = sign * row[j]
                 w, s = _arc(x, T)
-                tile[i, j] = ((a + b * x) * w + c * s) * factor * right[j]
+                row[j] = ((a + b * x) * w + c * s) * factor * right[j]
+        tile[i] = row
 
 
 @njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
