@@ -67,8 +67,9 @@ _setting = threading.Lock()
 def one_blas_thread() -> Iterator[int]:
     """Set BLAS to one thread; gives the number of threads it had.
 
-    That is 1 where nothing can be gained or set: without threadpoolctl, with BLAS on one thread,
-    and for callers who come while another is inside and has the cores.
+    That is 1 where nothing can be gained or set: without threadpoolctl or with a BLAS that it does
+    not know (Apple's), with BLAS on one thread, and for callers who come while another is inside
+    and has the cores.
     """
     controller = _controller()
     libraries = [] if controller is None else controller.lib_controllers

@@ -78,8 +78,9 @@ def blas_threads():
 def test_blas_gets_its_threads_back():
     with threadpool_limits(2, user_api="blas"):
         before, others = blas_threads(), []
+        had = max(before, default=1)  # none are seen of a BLAS that threadpoolctl does not know
         with threads.one_blas_thread() as count:
-            assert (count, blas_threads()) == (2, [1] * len(before))
+            assert (count, blas_threads()) == (had, [1] * len(before))
             other = threading.Thread(target=lambda: others.append(relu_ntk(points(300, 40))))
             other.start()
             other.join()
@@ -90,7 +91,7 @@ def test_blas_gets_its_threads_back():
             raise ValueError("on the way out")
         assert blas_threads() == before
         with threads.one_blas_thread() as count:
-            assert count == 2
+            assert count == had
     with threadpool_limits(1, user_api="blas"), threads.one_blas_thread() as count:
         assert count == 1
 
