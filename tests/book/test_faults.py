@@ -68,7 +68,7 @@ def relu_ntk(X, Z=None, *, eps=1.0):
         """
 _right = Linearization.fit
 def _forgets_the_start(self, X, y, rcond=None):
-    return _right(self, X, np.asarray(y) + self.network(X, self.W0), rcond)
+    return _right(self, X, np.asarray(y) + self.model(X, self.W0), rcond)
 Linearization.fit = _forgets_the_start
 """,
         "test_linearization.py",

@@ -225,7 +225,9 @@ def test_planted_fault_is_seen(page, origin, site, behavior, file, old, new):
 def test_no_site_is_a_clear_failure(tmp_path):
     copy = tmp_path / "tests" / "site"
     shutil.copytree(Path(__file__).parent, copy)
-    shutil.copytree(checks.ROOT / "tools", tmp_path / "tools")
+    for package in ("tools", "website"):
+        ignored = shutil.ignore_patterns("vendor")
+        shutil.copytree(checks.ROOT / package, tmp_path / package, ignore=ignored)
     shutil.copy(checks.ROOT / "tests" / "pytest_process.py", copy.parent)
     chosen = ("--import-mode=importlib", "-k", "test_policy or test_links")
     done = run_pytest(tmp_path, *chosen, str(copy))
