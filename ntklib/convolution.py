@@ -304,8 +304,7 @@ def _block(
     if tangent:
         T = weight**2 * np.mean(sizes * pairs.tangent, axis=axes)
         K = T + K if net.trained[-1] else T
-    values: Array = np.ldexp(K, x.exponent[:, None] + z.exponent[None, :])
-    return values
+    return np.ldexp(K, x.exponent[:, None] + z.exponent[None, :])
 
 
 def _kernel(

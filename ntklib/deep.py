@@ -246,8 +246,7 @@ class _Slope(_Deep):
         for side in (left, right):
             std = side[-1].rows.std
             value = value * np.where(std.real > 0, std / np.where(std.real > 0, std.real, 1), 1)
-        derivative: Array = value.imag / _STEP
-        return derivative
+        return value.imag / _STEP
 
 
 class _Foreign:
@@ -307,7 +306,7 @@ def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool)
             return kernel.values, kernel.diagonal
 
         numpy = partial(kernel_matrix, net, tangent=tangent)
-        return portable.evaluate(numpy, build, X, Z)  # type: ignore[no-any-return]
+        return portable.evaluate(numpy, build, X, Z)
     left, right, dtype = sides(X, Z)
     return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
 

@@ -29,8 +29,7 @@ def defects_by_products(
             u = left.directions(i[part] + rows.start)
             v = right.directions(j[part] + columns.start)
             cos[part] = np.einsum("ij,ij->i", u, v)
-    defect: Array = np.maximum(0.0, 1 - np.where(negative, -cos, cos))
-    return defect
+    return np.maximum(0.0, 1 - np.where(negative, -cos, cos))
 
 
 def defects_by_differences(

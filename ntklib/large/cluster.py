@@ -53,8 +53,7 @@ def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = n
     shared = delayed(X)
 
     def block(points: Array, rows: slice, columns: slice) -> Array:
-        result: Array = block_of(kernel, points, rows, columns).astype(dtype)  # type: ignore[call-overload]
-        return result
+        return block_of(kernel, points, rows, columns).astype(dtype)  # type: ignore[call-overload]
 
     lower = {}
     for i, rows in enumerate(ranges):
@@ -96,8 +95,7 @@ def dask_operator(K: Any) -> LinearOperator:
         products = da.blockwise(
             _product, "ijk", K, "ij", parts, "jk", adjust_chunks={"j": 1}, dtype=np.float64
         )
-        result: Array = products.sum(axis=1).compute()
-        return result
+        return products.sum(axis=1).compute()
 
     return as_operator(K.shape[0], product, K.dtype)
 

@@ -106,8 +106,7 @@ def _gaps(m: int) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def _along(W0: np.ndarray, u: np.ndarray) -> np.ndarray:
-    result: np.ndarray = W0 + SMALL_STEPS[:, None, None] * u
-    return result
+    return W0 + SMALL_STEPS[:, None, None] * u
 
 
 def gap(m: int) -> Figure:
@@ -145,8 +144,7 @@ def gap_alt(m: int) -> str:
 def _closest_affine(phi: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The affine function of x that is closest on the circle, at the same angles."""
     A = np.column_stack([np.ones(len(phi)), circle(phi)])
-    result: np.ndarray = A @ np.linalg.lstsq(A, y, rcond=None)[0]
-    return result
+    return A @ np.linalg.lstsq(A, y, rcond=None)[0]
 
 
 @cache
@@ -276,8 +274,7 @@ def _start(start: str) -> tuple[Linearization, np.ndarray, int]:
 
 def _linear_fit(values: np.ndarray) -> np.ndarray:
     """Coefficients of the linear function of x that is closest at the five points."""
-    result: np.ndarray = np.linalg.lstsq(circle(QUADRANT), values, rcond=None)[0]
-    return result
+    return np.linalg.lstsq(circle(QUADRANT), values, rcond=None)[0]
 
 
 def starts(start_at: str) -> Figure:
@@ -329,8 +326,7 @@ def _widest_cone() -> float:
     """The angle of the middle of the widest cone that the six lines cut out."""
     lines = np.sort(np.arctan2(_fan_lines().W0[:, 0], -_fan_lines().W0[:, 1]) % np.pi)
     widths = np.append(lines[1:], lines[0] + np.pi) - lines
-    middle: float = (lines + widths / 2)[widths.argmax()] % np.pi
-    return middle
+    return (lines + widths / 2)[widths.argmax()] % np.pi
 
 
 @cache

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from ntklib import angles, gate_kernel, relu_nngp, relu_ntk
 from ntklib._engine import angular
-from ntklib._engine.blocks import lower_tiles, slices
+from ntklib._engine.sizes import lower_tiles, slices
 from tests.unit.samples import crowd, points
 
 # As in test_kernels: what the functions promise relative to eps^2 |x| |x'|.
