@@ -1,10 +1,11 @@
-"""Points that the tests of several rooms share."""
+"""What the tests of several rooms share: points, and how they say what is refused."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import pytest
 
 
 def points(n, d, seed=0, dtype=np.float64):
@@ -40,3 +41,9 @@ def crowd(kind, n, d, rng):
 def rounding_of_product(K, V):
     """A product of n terms is off by at most n eps times the product of absolute values."""
     return len(K) * np.finfo(np.float64).eps * (np.abs(K) @ np.abs(V)).max()
+
+
+def refused(message, function, *arguments, error=ValueError, **options):
+    """The call raises this error, whose message has this pattern."""
+    with pytest.raises(error, match=message):
+        function(*arguments, **options)

@@ -19,7 +19,10 @@ MODULES = [
     *("activations", "concentration", "expectations", "gaussian_process", "large"),
     *("least_squares", "model", "regression", "systems"),
 ]
-HEAVY = ("scipy", "sklearn", "numba", "dask", "zarr", "matplotlib", "IPython", "pandas")
+HEAVY = (
+    *("scipy", "sklearn", "numba", "threadpoolctl", "array_api_compat", "dask", "zarr", "torch"),
+    *("jax", "matplotlib", "IPython", "ipywidgets", "pandas"),
+)
 
 
 def fresh(code: str) -> str:

@@ -165,15 +165,6 @@ def test_biases_join_in_both_ways(mixed, tangent):
         assert abs(tile[0, j] - expected) <= bound
 
 
-def test_the_compiled_path_can_be_turned_off(monkeypatch):
-    monkeypatch.setattr("ntklib._engine.angular.COMPILED_FROM", 4)
-    network = ReluLayers((True, False))
-    assert network.fused(np.ones(2), np.ones(2)) is not None
-    assert network.fused(np.ones(1), np.ones(3)) is None
-    monkeypatch.setenv("NTKLIB_NUMBA", "0")
-    assert network.fused(np.ones(2), np.ones(2)) is None
-
-
 def test_a_tangent_kernel_needs_a_trained_layer():
     with pytest.raises(ValueError, match="needs a trained layer"):
         ReluLayers((False, False))

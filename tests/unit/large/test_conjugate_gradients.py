@@ -15,6 +15,7 @@ from ntklib.large import (
     pivoted_cholesky,
     ridge_solve,
 )
+from tests.unit.samples import refused
 
 N, RIDGE = 300, 1e-2
 
@@ -81,13 +82,9 @@ def test_zero_columns_and_solved_columns(X):
 
 def test_bad_arguments_are_named():
     y = np.ones(N)
-    with pytest.raises(ValueError, match=r"K must have shape \(300, 300\)"):
-        ridge_solve(np.eye(4), y, 1.0)
-    with pytest.raises(ValueError, match="ridge must be at least 0, got -1"):
-        ridge_solve(np.eye(N), y, -1.0)
-    with pytest.raises(ValueError, match="K must be positive semidefinite"):
-        ridge_solve(-np.eye(N), y, 0.0)
+    refused(r"K must have shape \(300, 300\)", ridge_solve, np.eye(4), y, 1.0)
+    refused("ridge must be at least 0, got -1", ridge_solve, np.eye(N), y, -1.0)
+    refused("K must be positive semidefinite", ridge_solve, -np.eye(N), y, 0.0)
     with pytest.raises(ValueError, match="preconditioner must have shape"):
         ridge_solve(np.eye(N), y, 1.0, preconditioner=np.eye(2))
-    with pytest.raises(ValueError, match="y must be finite"):
-        ridge_solve(np.eye(N), np.full(N, np.nan), 1.0)
+    refused("y must be finite", ridge_solve, np.eye(N), np.full(N, np.nan), 1.0)
