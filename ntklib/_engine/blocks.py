@@ -26,9 +26,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ntklib._engine import sizes, threads
-from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products, entries
+from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products
 from ntklib._engine.points import Index, Mask, Points, Scaled
-from ntklib._engine.sizes import slices
+from ntklib._engine.sizes import entries, slices
 from ntklib._validate import Array
 
 # Norms within these binary exponents can be multiplied without overflow or underflow.

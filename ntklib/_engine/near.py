@@ -6,7 +6,7 @@ import numpy as np
 
 from ntklib._engine import sizes
 from ntklib._engine.points import Index, Mask, Points
-from ntklib._engine.sizes import Tile, slices
+from ntklib._engine.sizes import entries, slices
 from ntklib._validate import Array
 
 # Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
@@ -61,11 +61,6 @@ def defects_by_differences(
         gap += A[i[k]]
         defect[k] = np.einsum("ij,ij->i", gap, gap) / 2
     return defect
-
-
-def entries(tile: Tile) -> int:
-    rows, columns = tile
-    return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
 def _parts(pairs: Index, side: Points) -> list[slice]:

@@ -106,11 +106,8 @@ def _text(measured: Any, relation: str, bound: Any, passed: bool) -> str:
         return "rounding error"
     if isinstance(measured, bool):
         return _tidy(measured)
-    return fmt(measured, digits=4, noise=0.0 if abs(_size(measured)) < 1e-6 else 1e-9)
-
-
-def _size(measured: Any) -> float:
-    return float(measured) if isinstance(measured, float | int) else 0.0
+    small = isinstance(measured, float | int) and abs(measured) < 1e-6
+    return fmt(measured, digits=4, noise=0.0 if small else 1e-9)
 
 
 def _tidy(bound: Any) -> str:

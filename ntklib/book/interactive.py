@@ -136,9 +136,7 @@ def svg(fig: Figure, alt: str, prefix: str) -> str:
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"<(metadata|style)\b.*?</\1>|<!--.*?-->", "", text, flags=re.DOTALL)
     # Attributes in place of style="...": a strict content policy forbids inline styles.
     text = re.sub(r'style="([^"]*)"', _attributes, text)
     text = text.replace(INK, "currentColor")

@@ -1,4 +1,4 @@
-"""Kernels of deep networks in as many digits as mpmath is told, straight from the recursion."""
+"""Profiles, and kernels straight from their recursion, in as many digits as mpmath is told."""
 
 from __future__ import annotations
 

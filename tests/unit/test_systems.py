@@ -158,14 +158,11 @@ def test_the_limit_can_be_set():
 
 def test_bad_arguments_are_named():
     K, y = np.eye(3), np.ones(3)
-    for args, options, message in (
-        ((np.ones((2, 3)), y), {}, r"K must be square, got shape \(2, 3\)"),
-        ((np.triu(np.ones((3, 3))), y), {}, "K must be symmetric"),
-        ((K, np.ones(4)), {}, r"y must have 3 rows, got shape \(4,\)"),
-        ((K, y), {"ridge": -1.0}, "ridge must be at least 0"),
-        ((K, y), {"rcond": -1.0}, "rcond must be at least 0"),
-        ((K, y), {"precision": "half"}, "precision must be auto, double or mixed, got 'half'"),
-        ((K * np.nan, y), {}, "K must be finite"),
-        ((K, y * np.inf), {}, "y must be finite"),
-    ):
-        refused(message, solve, *args, **options)
+    refused(r"K must be square, got shape \(2, 3\)", solve, np.ones((2, 3)), y)
+    refused("K must be symmetric", solve, np.triu(np.ones((3, 3))), y)
+    refused(r"y must have 3 rows, got shape \(4,\)", solve, K, np.ones(4))
+    refused("ridge must be at least 0", solve, K, y, ridge=-1.0)
+    refused("rcond must be at least 0", solve, K, y, rcond=-1.0)
+    refused("precision must be auto, double or mixed, got 'half'", solve, K, y, precision="half")
+    refused("K must be finite", solve, K * np.nan, y)
+    refused("y must be finite", solve, K, y * np.inf)

@@ -96,17 +96,14 @@ def _gaps(m: int) -> tuple[np.ndarray, np.ndarray, float]:
     u = rng.standard_normal(W0.shape)
     u /= np.linalg.norm(u)
     lin = Linearization(smooth, W0)
-    smooth_gap = np.array([(smooth(POINT, V) - lin(POINT, V))[0] for V in _along(W0, u)])
+    along = W0 + SMALL_STEPS[:, None, None] * u
+    smooth_gap = np.array([(smooth(POINT, V) - lin(POINT, V))[0] for V in along])
     start, speed = (W0 @ POINT.T).ravel(), (u @ POINT.T).ravel()
     flips = -start / speed
     ahead = flips > 0
     late = np.maximum(SMALL_STEPS[:, None] - flips[ahead], 0)
     relu_gap = late @ (smooth.scale * smooth.a * np.abs(speed))[ahead]
     return np.abs(smooth_gap), np.abs(relu_gap), float(flips[ahead].min())
-
-
-def _along(W0: np.ndarray, u: np.ndarray) -> np.ndarray:
-    return W0 + SMALL_STEPS[:, None, None] * u
 
 
 def gap(m: int) -> Figure:
