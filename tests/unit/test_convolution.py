@@ -244,7 +244,7 @@ def test_random_networks_have_the_kernel_as_their_mean():
         ({"padding": "full"}, ValueError, "padding must be one of .* got 'full'"),
         ({"readout": "max"}, ValueError, "readout must be one of .* got 'max'"),
         ({"kernel_size": 0}, ValueError, "kernel_size must be at least 1"),
-        ({"kernel_size": (3, 3)}, ValueError, "kernel_size must have 1 sizes"),
+        ({"kernel_size": (3, 3)}, ValueError, "kernel_size must be one number or 1, one a dim"),
         ({"kernel_size": 5, "padding": "valid"}, ValueError, "kernel_size must be at most the sha"),
         ({"pool": 3}, ValueError, r"pool must divide the shape \(4,\) of the signal there"),
         ({"pool": (1, 1)}, ValueError, "pool must be one number or 1, one a layer"),
