@@ -154,7 +154,7 @@ def line(slope):
 @pytest.fixture
 def shown(monkeypatch):
     bundles = []
-    monkeypatch.setattr(inter, "_display", bundles.append)
+    monkeypatch.setattr(inter, "publish", bundles.append)
     return bundles
 
 
