@@ -1,11 +1,18 @@
-"""What the tests of several rooms share: points, and how they say what is refused."""
+"""What the tests of several rooms share: points, stored values, and what is refused."""
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+
+def stored(name):
+    """The values in this file of the folder `data`."""
+    return json.loads((Path(__file__).parent / "data" / name).read_text(encoding="utf-8"))
 
 
 def points(n, d, seed=0, dtype=np.float64):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import mpmath as mp
 import numpy as np
@@ -12,11 +10,10 @@ import pytest
 
 from ntklib import activations, conv_nngp, conv_ntk, ntk, relu_ntk
 from tests.unit import exact
+from tests.unit.samples import stored
 
 TOLERANCE = 1e-13
-DATA = json.loads(
-    (Path(__file__).parent / "data" / "conv_kernels.json").read_text(encoding="utf-8")
-)
+DATA = stored("conv_kernels.json")
 
 
 @pytest.mark.parametrize("name", sorted(DATA["cases"]))

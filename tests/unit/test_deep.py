@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import mpmath as mp
 import numpy as np
@@ -16,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from ntklib import activations, nngp, ntk, relu_nngp, relu_ntk
 from ntklib.expectations import Homogeneous, QuadratureWarning
 from tests.unit import exact
-from tests.unit.samples import pair, refused
+from tests.unit.samples import pair, refused, stored
 
 # What the kernels promise, relative to sqrt(k(x, x) k(x', x')).
 TOLERANCE = 1e-13
@@ -100,9 +98,7 @@ def test_homogeneous_activations(law, activation):
     assert_exact(law, 2, 0.5, 0.0, NORMS[1:3], activation=activation)
 
 
-DATA = json.loads(
-    (Path(__file__).parent / "data" / "deep_kernels.json").read_text(encoding="utf-8")
-)
+DATA = stored("deep_kernels.json")
 
 
 def stored_cases():
