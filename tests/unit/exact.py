@@ -1,7 +1,5 @@
 """Profiles, and kernels straight from their recursion, in as many digits as mpmath is told."""
 
-from __future__ import annotations
-
 import mpmath as mp
 
 

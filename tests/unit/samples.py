@@ -1,7 +1,5 @@
 """What the tests of several rooms share: points, stored values, and what is refused."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Activations: the constants that statements use are those of the functions."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

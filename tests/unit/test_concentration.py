@@ -1,7 +1,5 @@
 """Rates of the random ReLU kernel: hand-computed values, simulations, and what must be refused."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

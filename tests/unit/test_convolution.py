@@ -1,7 +1,5 @@
 """Convolutional kernels: stored values, mpmath, patches, shifts, networks, bad input."""
 
-from __future__ import annotations
-
 import math
 
 import mpmath as mp

@@ -1,7 +1,5 @@
 """Deep kernels: exact at every angle, norm and depth; limits of networks; bad input."""
 
-from __future__ import annotations
-
 import math
 
 import mpmath as mp

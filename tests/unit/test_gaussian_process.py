@@ -1,7 +1,5 @@
 """The kernel as scikit-learn's: gradients, parameters, and its estimators."""
 
-from __future__ import annotations
-
 import math
 import pickle
 

@@ -1,7 +1,5 @@
 """One way to import, quick and without circles; arrows between the modules go one way."""
 
-from __future__ import annotations
-
 import ast
 import graphlib
 import json

@@ -1,7 +1,5 @@
 """The closed forms: exact to the last digits at every angle and every norm."""
 
-from __future__ import annotations
-
 import math
 
 import mpmath

@@ -1,7 +1,5 @@
 """Least squares: three forms of one solution, and the rank that they take."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

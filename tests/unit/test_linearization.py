@@ -1,7 +1,5 @@
 """The linearization, the projection on the span, and the fit nearest to the start."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Any model with the methods of the protocol is linearized, and each method is what it promises."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

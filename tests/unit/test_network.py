@@ -1,7 +1,5 @@
 """Networks: the Jacobian is the derivative, the kernel is its Gram matrix."""
 
-from __future__ import annotations
-
 import math
 import tracemalloc
 

@@ -1,7 +1,5 @@
 """The estimators: scikit-learn's own checks, and the kernel formula."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks

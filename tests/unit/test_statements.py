@@ -1,7 +1,5 @@
 """Statements that docstrings cite: they exist, and a module's list is that of its objects."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """Systems with a Gram matrix: backward stable, in place, and frank about singular ones."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

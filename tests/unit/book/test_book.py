@@ -1,7 +1,5 @@
 """What chapters use: checks that can fail, numbers that do not flap, figures with three faces."""
 
-from __future__ import annotations
-
 import gzip
 import html
 import re

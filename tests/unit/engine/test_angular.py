@@ -1,7 +1,5 @@
 """Profiles: one formula, held to exact values in each of the ways in which it is computed."""
 
-from __future__ import annotations
-
 import math
 
 import array_api_strict

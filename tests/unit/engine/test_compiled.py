@@ -1,7 +1,5 @@
 """Compiled arithmetic: as exact as the plain one, loaded only when it is worth it."""
 
-from __future__ import annotations
-
 import mpmath
 import numpy as np
 import pytest

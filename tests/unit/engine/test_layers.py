@@ -1,7 +1,5 @@
 """A layer of ReLUs: one formula, held to exact values in each way in which it is computed."""
 
-from __future__ import annotations
-
 import array_api_strict
 import mpmath as mp
 import numpy as np

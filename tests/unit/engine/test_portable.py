@@ -4,8 +4,6 @@ array-api-strict and Dask are always tested. PyTorch and JAX are large, so they 
 they are installed; the last test says which of them were.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import warnings
 from collections.abc import Callable

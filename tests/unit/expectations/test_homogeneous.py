@@ -1,7 +1,5 @@
 """Powers on each side of zero."""
 
-from __future__ import annotations
-
 import math
 
 from ntklib import activations, expectations

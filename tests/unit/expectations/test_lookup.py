@@ -1,7 +1,5 @@
 """From names and functions to duals."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Quadrature: exact where it should be, and an estimate that bounds the error elsewhere."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Blocks over the workers of a cluster."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

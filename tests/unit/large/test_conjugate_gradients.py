@@ -1,7 +1,5 @@
 """Solving by products alone."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Products with a matrix that is never whole: the same numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """A matrix on disk: it goes on where it was stopped, and is no other's."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
