@@ -40,6 +40,14 @@ def matrix(name: str, value: object, *, columns: int | None = None) -> Array:
     return array
 
 
+def targets(name: str, value: object, rows: int) -> Array:
+    """`value` as numbers at so many points, shape (rows,), or (rows, k) for k columns of them."""
+    array = real_array(name, value, ndim=(1, 2))
+    if len(array) != rows:
+        raise ValueError(f"{name} must have {rows} rows, got shape {array.shape}")
+    return array
+
+
 def positive(name: str, value: object) -> float:
     """`value` as a finite number above zero."""
     number = float(real_array(name, value, ndim=0))

@@ -60,8 +60,7 @@ def _step(z: Array) -> Array:
 def _erf(z: Array) -> Array:
     from scipy.special import erf as scipy_erf  # costs more to import than the rest of the package
 
-    result: Array = scipy_erf(z)
-    return result
+    return scipy_erf(z)
 
 
 def leaky_relu(slope: float = 0.01) -> Activation:

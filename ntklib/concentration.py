@@ -61,8 +61,7 @@ def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
     X = matrix("X", X).astype(np.float64)
     m, eps = positive_int("m", m), positive("eps", eps)
     q = gate_kernel(X)
-    result: Array = eps**4 / m * (X @ X.T) ** 2 * q * (1 - q)
-    return result
+    return eps**4 / m * (X @ X.T) ** 2 * q * (1 - q)
 
 
 def expected_squared_error(X: object, m: int, *, eps: float = 1.0) -> float:

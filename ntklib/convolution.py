@@ -105,14 +105,14 @@ _SELF = _View((_every, None), (None, _every), both=True)
 # -- grids ----------------------------------------------------------------------------------------
 
 
-def _sizes(name: str, value: object, dimensions: int) -> tuple[int, ...]:
-    """A positive integer for each dimension of the grid, or one for all."""
+def _sizes(name: str, value: object, count: int, what: str) -> tuple[int, ...]:
+    """A positive integer for each of so many dimensions of the grid, or layers, or one for all."""
     if isinstance(value, Iterable) and not isinstance(value, str):
         sizes = tuple(positive_int(f"each size in {name}", v) for v in value)
-        if len(sizes) != dimensions:
-            raise ValueError(f"{name} must have {dimensions} sizes, one a dimension, got {sizes}")
+        if len(sizes) != count:
+            raise ValueError(f"{name} must be one number or {count}, one a {what}, got {sizes}")
         return sizes
-    return (positive_int(name, value),) * dimensions
+    return (positive_int(name, value),) * count
 
 
 def _convolution(
@@ -152,15 +152,9 @@ def _means(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[Index, tuple[
 def _grids(
     shape: tuple[int, ...], depth: int, kernel_size: object, padding: str, pool: object
 ) -> list[_Grid]:
-    size = _sizes("kernel_size", kernel_size, len(shape))
-    if np.ndim(pool) == 0:  # type: ignore[arg-type]
-        pools = [positive_int("pool", pool)] * depth
-    else:
-        pools = [positive_int("each size in pool", p) for p in pool]  # type: ignore[attr-defined]
-        if len(pools) != depth:
-            raise ValueError(f"pool must be one number or {depth}, one a layer, got {pools}")
+    size = _sizes("kernel_size", kernel_size, len(shape), "dimension")
     grids = []
-    for factor in pools:
+    for factor in _sizes("pool", pool, depth, "layer"):
         window, shape = _convolution(shape, size, padding)
         mean = None
         if factor > 1:
@@ -304,8 +298,7 @@ def _block(
     if tangent:
         T = weight**2 * np.mean(sizes * pairs.tangent, axis=axes)
         K = T + K if net.trained[-1] else T
-    values: Array = np.ldexp(K, x.exponent[:, None] + z.exponent[None, :])
-    return values
+    return np.ldexp(K, x.exponent[:, None] + z.exponent[None, :])
 
 
 def _kernel(

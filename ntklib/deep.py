@@ -49,7 +49,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,7 @@ from ntklib._engine.angular import Fused
 from ntklib._engine.blocks import Scratch, matrix_of
 from ntklib._engine.layers import ReluLayers
 from ntklib._engine.points import Index, Points, sides
-from ntklib._engine.portable import Side, Values, is_foreign, moved, namespace
+from ntklib._engine.portable import Lengths, Side, Values, is_foreign, moved, namespace
 from ntklib._engine.sizes import slices
 from ntklib._validate import Array
 from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
@@ -73,15 +73,7 @@ _STEP = 1e-30
 # the products of two must be representable.
 _LARGEST_SINGLE = 1e18
 
-
-class _Lengths(Protocol):
-    """Norms of points, as mantissa and binary exponent."""
-
-    @property
-    def norm(self) -> Array: ...
-
-    @property
-    def exponent(self) -> Index: ...
+_Points = Points | Lengths
 
 
 class _Mixed(NamedTuple):
@@ -153,7 +145,7 @@ class _Deep:
     """The kernel of a network between two sets of points, as the engine's tiles take it."""
 
     def __init__(
-        self, net: Architecture, left: _Lengths, right: _Lengths | None, tangent: bool
+        self, net: Architecture, left: _Points, right: _Points | None, tangent: bool
     ) -> None:
         self.net, self.tangent = net, tangent
         self.layers, self.left = self._side(left)
@@ -167,7 +159,7 @@ class _Deep:
         self.diagonal: tuple[Array, Index] = (profile * std * std, 2 * exponent)
         self.fast = self._fast()
 
-    def _side(self, side: _Lengths) -> tuple[list[_Mixed], tuple[Array, Index]]:
+    def _side(self, side: _Points) -> tuple[list[_Mixed], tuple[Array, Index]]:
         """The layers at the points, and their output's standard deviation with its exponent."""
         if self.net.homogeneous:
             layers, std = forward(self.net, side.norm)
@@ -246,8 +238,7 @@ class _Slope(_Deep):
         for side in (left, right):
             std = side[-1].rows.std
             value = value * np.where(std.real > 0, std / np.where(std.real > 0, std.real, 1), 1)
-        derivative: Array = value.imag / _STEP
-        return derivative
+        return value.imag / _STEP
 
 
 class _Foreign:
@@ -307,7 +298,7 @@ def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool)
             return kernel.values, kernel.diagonal
 
         numpy = partial(kernel_matrix, net, tangent=tangent)
-        return portable.evaluate(numpy, build, X, Z)  # type: ignore[no-any-return]
+        return portable.evaluate(numpy, build, X, Z)
     left, right, dtype = sides(X, Z)
     return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
 

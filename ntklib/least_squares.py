@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ntklib._validate import Array, matrix, real_array
+from ntklib._validate import Array, matrix, real_array, targets
 
 
 def cutoff(A: Array, rcond: float | None) -> float:
@@ -22,13 +22,6 @@ def cutoff(A: Array, rcond: float | None) -> float:
     if not 0 <= value < 1:
         raise ValueError(f"rcond must lie in [0, 1), got {value}")
     return value
-
-
-def _targets(r: object, rows: int) -> Array:
-    values = real_array("r", r, ndim=(1, 2))
-    if len(values) != rows:
-        raise ValueError(f"r must have {rows} rows, got shape {values.shape}")
-    return values
 
 
 def numerical_rank(A: object, rcond: float | None = None) -> int:
@@ -62,11 +55,10 @@ def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
     Statements: :prf:ref:`dfn-pseudoinverse`, :prf:ref:`thm-minimum-norm`.
     """
     J = matrix("J", J)
-    r = _targets(r, len(J))
+    r = targets("r", r, len(J))
     u, s, vt = np.linalg.svd(J, full_matrices=False)
     kept = s > cutoff(J, rcond) * s[0]
-    result: Array = vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
-    return result
+    return vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
 
 
 def primal_solve(J: object, r: object, rcond: float | None = None) -> Array:
@@ -79,7 +71,7 @@ def primal_solve(J: object, r: object, rcond: float | None = None) -> Array:
     Statements: :prf:ref:`prp-normal-equations`, :prf:ref:`thm-minimum-norm`.
     """
     J = matrix("J", J)
-    r = _targets(r, len(J))
+    r = targets("r", r, len(J))
     return dual_coefficients(J.T @ J, J.T @ r, rcond)[0]
 
 
@@ -93,9 +85,8 @@ def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
     Statement: :prf:ref:`thm-minimum-norm`.
     """
     J = matrix("J", J)
-    r = _targets(r, len(J))
-    result: Array = J.T @ dual_coefficients(J @ J.T, r, rcond)[0]
-    return result
+    r = targets("r", r, len(J))
+    return J.T @ dual_coefficients(J @ J.T, r, rcond)[0]
 
 
 def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple[Array, int]:
@@ -126,7 +117,7 @@ def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple
         raise ValueError(f"K must be square, got shape {K.shape}")
     if not np.allclose(K, K.T, rtol=0, atol=1e-8 * np.abs(K).max()):
         raise ValueError("K must be symmetric")
-    r = _targets(r, len(K))
+    r = targets("r", r, len(K))
     values, vectors = np.linalg.eigh(K)
     kept = values > cutoff(K, rcond) * values[-1]
     if values[-1] <= 0:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ntklib._validate import Array, real_array
+from ntklib._validate import Array, real_array, targets
 from ntklib.least_squares import cutoff
 from ntklib.model import Model
 
@@ -120,9 +120,7 @@ class Linearization:
         """
         X = np.array(real_array("X", X))
         start = self.model(X, self.W0)
-        y = real_array("y", y, ndim=(1, 2))
-        if len(y) != len(X):
-            raise ValueError(f"y must have {len(X)} rows, got shape {y.shape}")
+        y = targets("y", y, len(X))
         residual = y - (start if y.ndim == 1 else start[:, None])
         if len(X) * self.W0.size <= _LARGE:
             J = self.jacobian(X)

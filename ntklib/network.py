@@ -14,7 +14,7 @@ import numpy as np
 
 from ntklib._engine import sizes, threads
 from ntklib._engine.sizes import Tile, lower_tiles, slices
-from ntklib._validate import Array, matrix, positive, positive_int, real_array
+from ntklib._validate import Array, matrix, positive, positive_int, real_array, targets
 from ntklib.activations import Activation, get, relu
 
 
@@ -116,8 +116,7 @@ class ShallowNetwork:
         if self.m % 2 == 0:
             # Neighbors first: a doubled network is then exactly zero at its start.
             outputs = outputs[:, 0::2] + outputs[:, 1::2]
-        result: Array = X.dtype.type(self.scale) * outputs.sum(axis=1)
-        return result
+        return X.dtype.type(self.scale) * outputs.sum(axis=1)
 
     def jacobian(self, X: object, W: object) -> Array:
         r"""The Jacobian: gradients in :math:`w`, one a row, shape ``(n, m * d)``.
@@ -164,8 +163,7 @@ class ShallowNetwork:
         D = matrix("D", D)
         if D.shape != W.shape:
             raise ValueError(f"D must have shape {W.shape}, got {D.shape}")
-        result: Array = np.einsum("ij,ij->i", self._gates(X, W), X @ D.T)
-        return result
+        return np.einsum("ij,ij->i", self._gates(X, W), X @ D.T)
 
     def vjp(self, X: object, W: object, u: object) -> Array:
         r"""Sum of the gradients at the rows of ``X``, each times its ``u``, :math:`J^\top u`.
@@ -196,13 +194,10 @@ class ShallowNetwork:
         Statement: :prf:ref:`prp-kernel-expansion`. The Jacobian is not formed.
         """
         X, W = self._points(X, W)
-        u = real_array("u", u, ndim=(1, 2))
-        if len(u) != len(X):
-            raise ValueError(f"u must have {len(X)} rows, got shape {u.shape}")
+        u = targets("u", u, len(X))
         gates = self._gates(X, W)
         if u.ndim == 1:
-            result: Array = (gates * u[:, None]).T @ X
-            return result
+            return (gates * u[:, None]).T @ X
         return np.stack([(gates * column[:, None]).T @ X for column in u.T])
 
     def empirical_ntk(self, X: object, Z: object | None = None, *, W: object) -> Array:

@@ -39,17 +39,31 @@ def _kernel(kernel: str | Kernel) -> Kernel:
     return _KERNELS[kernel]
 
 
-def _coefficients(K: Array, y: Array, alpha: float) -> Array:
-    """(K + alpha I)^-1 y, or K^+ y when alpha is zero."""
-    if not (isinstance(alpha, int | float | np.number) and 0 <= alpha < np.inf):
-        raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
-    if alpha == 0:
-        return dual_coefficients(K, y)[0]
-    result: Array = solve(K, y, ridge=alpha).coef.astype(y.dtype)
-    return result
+class _Ridge(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share: dual coefficients for targets, and outputs from them."""
+
+    def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
+        self.kernel = kernel
+        self.alpha = alpha
+
+    def _solve(self, X: Array, y: Array) -> None:
+        """(K + alpha I)^-1 y, or K^+ y when alpha is zero."""
+        K, alpha = _kernel(self.kernel)(X, None), self.alpha
+        if not (isinstance(alpha, int | float | np.number) and 0 <= alpha < np.inf):
+            raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
+        self.X_fit_ = X
+        if alpha == 0:
+            self.dual_coef_ = dual_coefficients(K, y)[0]
+        else:
+            self.dual_coef_ = solve(K, y, ridge=alpha).coef.astype(y.dtype)
+
+    def _outputs(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        return _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
 
 
-class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[misc]
     """Kernel (ridge) regression with a neural tangent kernel.
 
     Once fitted, it has ``X_fit_``, the points, shape ``(n, d)``; ``dual_coef_``, the dual
@@ -75,10 +89,6 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
     Statements: :prf:ref:`prp-predictor`, with a ridge :prf:ref:`prp-ridge`.
     """
 
-    def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
-        self.kernel = kernel
-        self.alpha = alpha
-
     def fit(self, X: Any, y: Any) -> NTKRegressor:
         """Solve for the dual coefficients.
 
@@ -97,20 +107,15 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
         X, y = validate_data(
             self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
         )
-        kernel = _kernel(self.kernel)
-        self.X_fit_ = X
-        self.dual_coef_ = _coefficients(kernel(X, None), y.astype(X.dtype), self.alpha)
+        self._solve(X, y.astype(X.dtype))
         return self
 
     def predict(self, X: Any) -> Array:
         """Predictions at the rows of ``X``, shape ``(n',)`` or ``(n', k)``."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        result: Array = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
-        return result
+        return self._outputs(X)
 
 
-class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NTKClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
     r"""Classification by kernel (ridge) regression on targets :math:`\pm1`.
 
     The targets have a column for each class, and a single one for two classes.
@@ -130,10 +135,6 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     decides, with two classes the sign.
     """
 
-    def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
-        self.kernel = kernel
-        self.alpha = alpha
-
     def fit(self, X: Any, y: Any) -> NTKClassifier:
         """Solve for the dual coefficients.
 
@@ -151,15 +152,12 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
-        kernel = _kernel(self.kernel)
         binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y)
         self.classes_ = binarizer.classes_
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, got one class: {self.classes_[0]}")
         targets = binarizer.transform(y).astype(X.dtype)
-        self.X_fit_ = X
-        targets = targets.ravel() if targets.shape[1] == 1 else targets
-        self.dual_coef_ = _coefficients(kernel(X, None), targets, self.alpha)
+        self._solve(X, targets.ravel() if targets.shape[1] == 1 else targets)
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -167,14 +165,10 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Their shape is ``(n',)`` for two classes, else ``(n', number of classes)``.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        result: Array = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
-        return result
+        return self._outputs(X)
 
     def predict(self, X: Any) -> Array:
         """Labels at the rows of ``X``, shape ``(n',)``."""
         scores = self.decision_function(X)
         index = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        labels: Array = self.classes_[index]
-        return labels
+        return self.classes_[index]

@@ -19,7 +19,7 @@ from scipy.linalg.lapack import get_lapack_funcs
 
 from ntklib._engine import sizes
 from ntklib._engine.sizes import slices
-from ntklib._validate import Array, matrix, nonnegative, real_array
+from ntklib._validate import Array, matrix, nonnegative, targets
 
 _EPS = float(np.finfo(np.float64).eps)
 # From this size on a single precision factor saves more than its refinement costs.
@@ -175,9 +175,7 @@ def _checked(K: object, y: object, ridge: object) -> tuple[Array, Array, float]:
         gap = A[rows, : rows.stop] - A[: rows.stop, rows].T
         if np.abs(gap).max() > tolerance * size:
             raise ValueError("K must be symmetric")
-    b = real_array("y", y, ndim=(1, 2)).astype(np.float64)
-    if len(b) != len(A):
-        raise ValueError(f"y must have {len(A)} rows, got shape {b.shape}")
+    b = targets("y", y, len(A)).astype(np.float64)
     return A, b, nonnegative("ridge", ridge)
 
 
@@ -196,8 +194,7 @@ def _fortran(A: Array, dtype: np.dtype[Any]) -> Array:
 def _apply(A: Array, x: Array) -> Array:
     """A x in float64 for a matrix of either precision."""
     if A.dtype == np.float64:
-        result: Array = A @ x
-        return result
+        return A @ x
     return np.concatenate([A[rows].astype(np.float64) @ x for rows in slices(0, len(A), _ROWS)])
 
 
@@ -262,8 +259,7 @@ def _double(A: Array, b: Array, shift: float, limit: float, overwrite: bool) -> 
         columns = x.reshape(len(x), -1)
         product = symm(1.0, F, columns, lower=False)
         product += (diagonal - F.diagonal())[:, None] * columns
-        rest: Array = b - product.reshape(x.shape)
-        return rest
+        return b - product.reshape(x.shape)
 
     x = potrs(L, b, lower=True)[0]
     r = residual(x)

@@ -174,8 +174,7 @@ class Angular(NamedTuple):
         self.profile.on_cosines(cos, scratch)
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        result: Array = self.profile.of_defects(minus, plus)
-        return result
+        return self.profile.of_defects(minus, plus)
 
     def fused(self, left: Array, right: Array) -> Fused | None:
         module = compiled(len(left) * len(right))

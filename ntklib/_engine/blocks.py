@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ntklib._engine import sizes, threads
-from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products, entries
+from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products
 from ntklib._engine.points import Index, Mask, Points, Scaled
-from ntklib._engine.sizes import slices
+from ntklib._engine.sizes import entries, slices
 from ntklib._validate import Array
 
 # Norms within these binary exponents can be multiplied without overflow or underflow.
@@ -104,19 +104,10 @@ def matrix_of(
     return K
 
 
-class _Near(NamedTuple):
-    """Entries of the matrix that were computed again."""
-
-    row: Index
-    column: Index
-    value: Array
-
-
 class _Job:
     def __init__(self, kernel: TileKernel, left: Points, right: Points, symmetric: bool, K: Array):
-        self.kernel, self.left, self.right, self.symmetric, self.K = (
-            kernel, left, right, symmetric, K,
-        )  # fmt: skip
+        self.kernel, self.left, self.right = kernel, left, right
+        self.symmetric, self.K = symmetric, K
         self.limit = NEAR[K.dtype]
         self.factors = _factors(kernel, K.dtype)
         self.fused = self._fused()
@@ -127,8 +118,7 @@ class _Job:
             return None
         ones = (np.ones(n, self.K.dtype) for n in self.K.shape)
         left, right = (one if f is None else f for f, one in zip(self.factors, ones, strict=True))
-        fused: Callable[[Array, slice, slice], None] | None = offer(left, right)
-        return fused
+        return offer(left, right)
 
     def tasks(self) -> list[tuple[slice, slice]]:
         """Rows and columns of the blocks; of the lower triangle when symmetric. Small ones last."""
@@ -170,7 +160,8 @@ class _Job:
             self.kernel.bulk(cos, rows, columns, scratch)
             self.scale(cos, rows, columns, tile)
         if near is not None:
-            self.K[near.row, near.column] = near.value
+            i, j, values = near
+            self.K[i, j] = values
         if diagonal:
             np.copyto(tile, tile.T, where=_upper(len(tile)))
             mantissa, exponent = self.kernel.diagonal
@@ -194,8 +185,8 @@ class _Job:
             values = cos * (a[rows, None] * b[None, columns])
         np.copyto(out, _scaled(values, ea[rows, None] + eb[None, columns], out.dtype))
 
-    def near(self, cos: Array, rows: slice, columns: slice) -> _Near:
-        """Index and values of the entries near -1 and 1; they are zero in `cos` afterwards."""
+    def near(self, cos: Array, rows: slice, columns: slice) -> tuple[Index, Index, Array]:
+        """Rows, columns and values near -1 and 1; in `cos` these entries are zero afterwards."""
         # Faster than nonzero of two dimensions.
         i, j = np.divmod(np.flatnonzero(np.abs(cos) > self.limit), cos.shape[1])
         negative = cos[i, j] < 0
@@ -206,7 +197,7 @@ class _Job:
         i, j = i + rows.start, j + columns.start
         (a, ea), (b, eb) = self.kernel.left, self.kernel.right
         values = self.kernel.near(minus, plus, i, j) * (a[i] * b[j])
-        return _Near(i, j, _scaled(values, ea[i] + eb[j], cos.dtype))
+        return i, j, _scaled(values, ea[i] + eb[j], cos.dtype)
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 
 from ntklib._engine import sizes
 from ntklib._engine.points import Index, Mask, Points
-from ntklib._engine.sizes import Tile, slices
+from ntklib._engine.sizes import entries, slices
 from ntklib._validate import Array
 
 # Cosines beyond are computed again. The error of a kernel is that of the cosine, at most a few
@@ -29,8 +29,7 @@ def defects_by_products(
             u = left.directions(i[part] + rows.start)
             v = right.directions(j[part] + columns.start)
             cos[part] = np.einsum("ij,ij->i", u, v)
-    defect: Array = np.maximum(0.0, 1 - np.where(negative, -cos, cos))
-    return defect
+    return np.maximum(0.0, 1 - np.where(negative, -cos, cos))
 
 
 def defects_by_differences(
@@ -62,11 +61,6 @@ def defects_by_differences(
         gap += A[i[k]]
         defect[k] = np.einsum("ij,ij->i", gap, gap) / 2
     return defect
-
-
-def entries(tile: Tile) -> int:
-    rows, columns = tile
-    return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
 def _parts(pairs: Index, side: Points) -> list[slice]:

@@ -28,6 +28,12 @@ STREAMED = 1 << 18
 HELD = 1 << 22
 
 
+def entries(tile: Tile) -> int:
+    """How many numbers are in a tile."""
+    rows, columns = tile
+    return int((rows.stop - rows.start) * (columns.stop - columns.start))
+
+
 def slices(start: int, stop: int, step: int) -> list[slice]:
     """Consecutive slices of at most `step`, and at least one, that cover the range."""
     step = max(1, step)

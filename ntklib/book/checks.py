@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.book.printing import fmt, typeset
+from ntklib.book.printing import fmt, publish, typeset
 
 # The three classes of tolerance: exact algebra, kernel values, statistics in standard errors.
 EXACT = 1e-10
@@ -86,7 +86,7 @@ def check(
         "because": because,
         "passed": passed,
     }
-    _emit(line, record, measured)
+    publish({"text/plain": line, "text/html": _page(record, measured)})
     if not passed:
         raise CheckFailed(line)
 
@@ -106,11 +106,8 @@ def _text(measured: Any, relation: str, bound: Any, passed: bool) -> str:
         return "rounding error"
     if isinstance(measured, bool):
         return _tidy(measured)
-    return fmt(measured, digits=4, noise=0.0 if abs(_size(measured)) < 1e-6 else 1e-9)
-
-
-def _size(measured: Any) -> float:
-    return float(measured) if isinstance(measured, float | int) else 0.0
+    small = isinstance(measured, float | int) and abs(measured) < 1e-6
+    return fmt(measured, digits=4, noise=0.0 if small else 1e-9)
 
 
 def _tidy(bound: Any) -> str:
@@ -119,30 +116,20 @@ def _tidy(bound: Any) -> str:
     return f"{bound:.4g}" if isinstance(bound, float) else str(bound)
 
 
-def _emit(line: str, record: dict[str, Any], measured: Any) -> None:
-    """Display the line with its record; print it where there is no notebook."""
-    try:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import publish_display_data
-    except ImportError:
-        print(line)
-        return
-    if get_ipython() is None:  # type: ignore[no-untyped-call]
-        print(line)
-        return
+def _page(record: dict[str, Any], measured: Any) -> str:
+    """The line as markup, with its record."""
     if not isinstance(measured, float) or math.isfinite(measured):
         record["raw"] = measured
     # The record rides in the page's markup, which regression tests do not compare.
     # A reason that starts so says that the number is in standard errors.
     unit = "|z| = " if record["because"].startswith("|z|") else ""
     name, *sign = _BOUND[record["relation"]].split()
-    page = (
+    return (
         f'<p class="ntk-check" data-record="{html.escape(json.dumps(record))}">'
         f"<strong>{'Holds' if record['passed'] else 'Fails'}:</strong> {_html(record['claim'])}. "
         f"<span>Measured {_value(unit + record['measured'])}, "
         f"{name}\u00a0{_value(' '.join([*sign, record['bound']]))}.</span></p>"
     )
-    publish_display_data({"text/plain": line, "text/html": page})
 
 
 def _html(text: str) -> str:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ntklib.book.figures.style import INK
-from ntklib.book.printing import fmt, minus
+from ntklib.book.printing import fmt, minus, publish
 
 Alt = str | Callable[..., str]
 
@@ -50,7 +50,7 @@ def figure(function: Callable[..., Figure], *parameters: Any, alt: Alt | None = 
     fig = function(*parameters)
     markup = f'<div class="ntk-figure">{svg(fig, text, f"ntk{next(_count)}")}</div>'
     text = f"Figure: {text}"
-    _display({"text/html": markup, "image/png": png(fig), "text/plain": text, **_printed(fig)})
+    publish({"text/html": markup, "image/png": png(fig), "text/plain": text, **_printed(fig)})
 
 
 def interact(
@@ -125,7 +125,7 @@ def interact(
     live = _widget(frames, first, values, names)
     if live is not None:
         bundle["application/vnd.jupyter.widget-view+json"] = live
-    _display(bundle)
+    publish(bundle)
 
 
 def svg(fig: Figure, alt: str, prefix: str) -> str:
@@ -136,9 +136,7 @@ def svg(fig: Figure, alt: str, prefix: str) -> str:
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"<(metadata|style)\b.*?</\1>|<!--.*?-->", "", text, flags=re.DOTALL)
     # Attributes in place of style="...": a strict content policy forbids inline styles.
     text = re.sub(r'style="([^"]*)"', _attributes, text)
     text = text.replace(INK, "currentColor")
@@ -280,13 +278,3 @@ def _widget(
         slider.observe(redraw, names="value")
     box = ipywidgets.VBox([*sliders, pane])
     return {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-
-
-def _display(bundle: dict[str, Any]) -> None:
-    from IPython.core.getipython import get_ipython
-    from IPython.display import publish_display_data
-
-    if get_ipython() is None:  # type: ignore[no-untyped-call]
-        print(bundle["text/plain"])
-        return
-    publish_display_data(bundle)

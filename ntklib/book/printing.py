@@ -1,9 +1,10 @@
-"""Numbers as the book prints them: rounded below the noise, so that outputs can be compared."""
+"""Outputs as the book shows them: numbers rounded below the noise, so that they can be compared."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,17 @@ def show(*, digits: int = 6, **values: object) -> None:
         text = fmt(value, digits)
         parts.append(f"{name} =\n{text}" if "\n" in text else f"{name} = {text}")
     print(("\n" if any("\n" in part for part in parts) else "   ").join(parts))
+
+
+def publish(bundle: dict[str, Any]) -> None:
+    """Display an output in its forms; print its text where there is no notebook."""
+    from IPython.core.getipython import get_ipython
+    from IPython.display import publish_display_data
+
+    if get_ipython() is None:  # type: ignore[no-untyped-call]
+        print(bundle["text/plain"])
+    else:
+        publish_display_data(bundle)
 
 
 def typeset(text: str) -> Iterator[tuple[str, str]]:

@@ -77,8 +77,7 @@ class Erf(Dual):
         parallel = nonnegative_part(differences)
 
         def apart(defect: Array) -> Array:
-            value: Array = parallel + 2 * xp.atan(product * defect / (end + root)) / scale
-            return value
+            return parallel + 2 * xp.atan(product * defect / (end + root)) / scale
 
         return Layer(apart(minus), apart(plus), product / (root * scale))
 

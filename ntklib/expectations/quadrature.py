@@ -152,8 +152,7 @@ class Quadrature(Dual):
             )
         if not np.isfinite(values).all():
             raise ValueError(f"activation must be finite, {self.name} is not")
-        result: Array = (values.astype(np.float64) * Q[0]) @ Q[: 3 * nodes // 4].T
-        return result
+        return (values.astype(np.float64) * Q[0]) @ Q[: 3 * nodes // 4].T
 
     def rows(self, std: Array) -> Rows:
         shape, flat = std.shape, std.reshape(-1)
@@ -230,5 +229,4 @@ def _euler(f: Array) -> Array:
     k = np.arange(f.shape[1])
     up = np.zeros_like(f)
     up[:, :-2] = np.sqrt((k + 1) * (k + 2))[:-2] * f[:, 2:]
-    result: Array = k * f + up
-    return result
+    return k * f + up

@@ -9,7 +9,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from ntklib._engine.sizes import slices
 from ntklib._validate import Array, matrix, positive_int
-from ntklib.large.conjugate_gradients import needs
+from ntklib.large.extra import extra
 from ntklib.large.operators import as_operator, block_of
 from ntklib.model import Kernel
 
@@ -41,11 +41,7 @@ def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = n
     ValueError, TypeError
         As for :func:`gram_operator`; a kernel of the wrong shape shows when Dask computes.
     """
-    try:
-        import dask.array as da
-        from dask.delayed import delayed
-    except ImportError as error:
-        raise needs("dask") from error
+    da, delayed = extra("dask.array"), extra("dask").delayed
     X = matrix("X", X)
     if np.dtype(dtype) not in (np.float32, np.float64):  # type: ignore[call-overload]
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
@@ -53,8 +49,7 @@ def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = n
     shared = delayed(X)
 
     def block(points: Array, rows: slice, columns: slice) -> Array:
-        result: Array = block_of(kernel, points, rows, columns).astype(dtype)  # type: ignore[call-overload]
-        return result
+        return block_of(kernel, points, rows, columns).astype(dtype)  # type: ignore[call-overload]
 
     lower = {}
     for i, rows in enumerate(ranges):
@@ -81,10 +76,7 @@ def dask_operator(K: Any) -> LinearOperator:
     ValueError
         An array that is not square.
     """
-    try:
-        import dask.array as da
-    except ImportError as error:
-        raise needs("dask") from error
+    da = extra("dask.array")
     if not isinstance(K, da.Array):
         raise TypeError(f"K must be a Dask array, got {type(K).__name__}")
     if K.ndim != 2 or K.shape[0] != K.shape[1]:
@@ -96,8 +88,7 @@ def dask_operator(K: Any) -> LinearOperator:
         products = da.blockwise(
             _product, "ijk", K, "ij", parts, "jk", adjust_chunks={"j": 1}, dtype=np.float64
         )
-        result: Array = products.sum(axis=1).compute()
-        return result
+        return products.sum(axis=1).compute()
 
     return as_operator(K.shape[0], product, K.dtype)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
+from ntklib.large.extra import extra
 
 # By how much one run of products in float32 may be asked to lower the residual.
 _INNER = 1e-3
@@ -108,7 +109,7 @@ def ridge_solve(
     # Residuals in float64; what is inexact may be used for the way there.
     accurate = getattr(K, "accurate", K)
     inner = rtol if accurate is K else max(rtol, _INNER)
-    bar = progress_bar(maxiter) if progress else None
+    bar = extra("tqdm.auto").tqdm(total=maxiter, unit="step", leave=False) if progress else None
     C, R, iterations = np.zeros_like(Y), Y.copy(), 0
     worst = previous = float(np.max(np.linalg.norm(R, axis=0) / size))
     while worst > rtol and iterations < maxiter:
@@ -163,15 +164,3 @@ def _descend(
         if bar is not None:
             bar.update()
     return C, steps
-
-
-def needs(name: str) -> ImportError:
-    return ImportError(f"this needs {name}: pip install 'ntklib[large]'")
-
-
-def progress_bar(total: int) -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise needs("tqdm") from error
-    return tqdm(total=total, unit="step", leave=False)

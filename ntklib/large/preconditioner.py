@@ -117,7 +117,6 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
     core = cho_factor(F.T @ F + ridge * np.eye(F.shape[1]))
 
     def product(V: Array, precision: Any) -> Array:
-        result: Array = (V - F @ cho_solve(core, F.T @ V)) / ridge
-        return result
+        return (V - F @ cho_solve(core, F.T @ V)) / ridge
 
     return as_operator(len(F), product)

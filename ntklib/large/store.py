@@ -10,7 +10,7 @@ import numpy as np
 
 from ntklib._engine.sizes import slices
 from ntklib._validate import matrix, positive_int
-from ntklib.large.conjugate_gradients import needs, progress_bar
+from ntklib.large.extra import extra
 from ntklib.large.operators import block_of
 from ntklib.model import Kernel
 
@@ -60,10 +60,7 @@ def store_gram(
         The store holds the matrix of other points, another kernel name, chunk or dtype; otherwise
         as :func:`gram_operator`.
     """
-    try:
-        import zarr
-    except ImportError as error:
-        raise needs("zarr") from error
+    zarr = extra("zarr")
     X = matrix("X", X)
     n, chunk = len(X), positive_int("chunk", chunk)
     if np.dtype(dtype) not in (np.float32, np.float64):  # type: ignore[call-overload]
@@ -76,7 +73,7 @@ def store_gram(
         "chunk": chunk,
         "dtype": np.dtype(dtype).name,  # type: ignore[call-overload]
     }
-    store: Any = zarr.open_group(str(path), mode="a")
+    store = zarr.open_group(str(path), mode="a")
     if not dict(store.attrs):
         store.attrs.update(about)
     for key, value in about.items():
@@ -92,15 +89,10 @@ def store_gram(
     K, done = store["K"], store["done"]
     finished = done[:]
     todo = [(i, j) for i in range(len(ranges)) for j in range(i + 1) if not finished[i, j]]
-    bar = progress_bar(len(todo)) if progress else None
-    for i, j in todo:
+    for i, j in extra("tqdm.auto").tqdm(todo, unit="block", leave=False) if progress else todo:
         value = block_of(kernel, X, ranges[i], ranges[j]).astype(dtype)  # type: ignore[call-overload]
         K[ranges[i], ranges[j]] = value
         if i != j:
             K[ranges[j], ranges[i]] = value.T
         done[i, j] = True
-        if bar is not None:
-            bar.update()
-    if bar is not None:
-        bar.close()
     return K

@@ -1,6 +1,4 @@
-"""Kernels of deep networks in as many digits as mpmath is told, straight from the recursion."""
-
-from __future__ import annotations
+"""Profiles, and kernels straight from their recursion, in as many digits as mpmath is told."""
 
 import mpmath as mp
 

@@ -1,10 +1,16 @@
-"""Points that the tests of several rooms share."""
+"""What the tests of several rooms share: points, stored values, and what is refused."""
 
-from __future__ import annotations
-
+import json
 import math
+from pathlib import Path
 
 import numpy as np
+import pytest
+
+
+def stored(name):
+    """The values in this file of the folder `data`."""
+    return json.loads((Path(__file__).parent / "data" / name).read_text(encoding="utf-8"))
 
 
 def points(n, d, seed=0, dtype=np.float64):
@@ -40,3 +46,9 @@ def crowd(kind, n, d, rng):
 def rounding_of_product(K, V):
     """A product of n terms is off by at most n eps times the product of absolute values."""
     return len(K) * np.finfo(np.float64).eps * (np.abs(K) @ np.abs(V)).max()
+
+
+def refused(message, function, *arguments, error=ValueError, **options):
+    """The call raises this error, whose message has this pattern."""
+    with pytest.raises(error, match=message):
+        function(*arguments, **options)

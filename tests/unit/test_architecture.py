@@ -1,7 +1,5 @@
 """What a deep network is: scales of each layer, which are trained, and what is refused."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """The benchmark's own parts, at sizes at which time does not matter."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The commands: one list for do.py, the Makefile and the README; what differs between systems."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """One way to import, quick and without circles; arrows between the modules go one way."""
 
-from __future__ import annotations
-
 import ast
 import graphlib
 import json
@@ -19,7 +17,10 @@ MODULES = [
     *("activations", "concentration", "expectations", "gaussian_process", "large"),
     *("least_squares", "model", "regression", "systems"),
 ]
-HEAVY = ("scipy", "sklearn", "numba", "dask", "zarr", "matplotlib", "IPython", "pandas")
+HEAVY = (
+    *("scipy", "sklearn", "numba", "threadpoolctl", "array_api_compat", "dask", "zarr", "torch"),
+    *("jax", "matplotlib", "IPython", "ipywidgets", "pandas"),
+)
 
 
 def fresh(code: str) -> str:

@@ -122,18 +122,16 @@ def descent_alt(step: float) -> str:
 
 TWIN_ANGLE = 2.0
 OTHERS = np.array([0.3, 1.1, 3.4, 4.6, 5.6])
+# Of the others, and of the two twins.
+TWIN_LABELS = np.array([0.5, 0.2, -0.3, 0.1, -0.2, 0.0, 1.0])
 
 
 def _twins(gap: float) -> tuple[Array, Array, float]:
     """Angles, predictions on the circle, and distance traveled."""
     net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5), doubled=True)
     phi = np.concatenate([OTHERS, [TWIN_ANGLE - gap / 2, TWIN_ANGLE + gap / 2]])
-    fit = Linearization(net, W0).fit(circle(phi), _twin_labels())
+    fit = Linearization(net, W0).fit(circle(phi), TWIN_LABELS)
     return phi, fit.predict(circle(FINE)), float(np.linalg.norm(fit.W - W0))
-
-
-def _twin_labels() -> Array:
-    return np.array([0.5, 0.2, -0.3, 0.1, -0.2, 0.0, 1.0])
 
 
 def twins(gap: float) -> Figure:
@@ -141,8 +139,8 @@ def twins(gap: float) -> Figure:
     phi, curve, distance = _twins(gap)
     fig, ax = new_axes(height=3.4)
     ax.plot(FINE, curve, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
-    ax.plot(phi[:-2], _twin_labels()[:-2], "o", color=COLOR["data"], label="data")
-    ax.plot(phi[-2:], _twin_labels()[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbors")
+    ax.plot(phi[:-2], TWIN_LABELS[:-2], "o", color=COLOR["data"], label="data")
+    ax.plot(phi[-2:], TWIN_LABELS[-2:], "X", color=COLOR["forbidden"], ms=9, label="neighbors")
     ax.set(xlabel="position on the circle", ylim=(-4.5, 6.8))
     pi_ticks(ax, 0, 1, 2)
     ax.set_title(rf"gap {gap:g}: distance traveled {distance:.2f}")

@@ -96,18 +96,14 @@ def _gaps(m: int) -> tuple[np.ndarray, np.ndarray, float]:
     u = rng.standard_normal(W0.shape)
     u /= np.linalg.norm(u)
     lin = Linearization(smooth, W0)
-    smooth_gap = np.array([(smooth(POINT, V) - lin(POINT, V))[0] for V in _along(W0, u)])
+    along = W0 + SMALL_STEPS[:, None, None] * u
+    smooth_gap = np.array([(smooth(POINT, V) - lin(POINT, V))[0] for V in along])
     start, speed = (W0 @ POINT.T).ravel(), (u @ POINT.T).ravel()
     flips = -start / speed
     ahead = flips > 0
     late = np.maximum(SMALL_STEPS[:, None] - flips[ahead], 0)
     relu_gap = late @ (smooth.scale * smooth.a * np.abs(speed))[ahead]
     return np.abs(smooth_gap), np.abs(relu_gap), float(flips[ahead].min())
-
-
-def _along(W0: np.ndarray, u: np.ndarray) -> np.ndarray:
-    result: np.ndarray = W0 + SMALL_STEPS[:, None, None] * u
-    return result
 
 
 def gap(m: int) -> Figure:
@@ -145,8 +141,7 @@ def gap_alt(m: int) -> str:
 def _closest_affine(phi: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The affine function of x that is closest on the circle, at the same angles."""
     A = np.column_stack([np.ones(len(phi)), circle(phi)])
-    result: np.ndarray = A @ np.linalg.lstsq(A, y, rcond=None)[0]
-    return result
+    return A @ np.linalg.lstsq(A, y, rcond=None)[0]
 
 
 @cache
@@ -276,8 +271,7 @@ def _start(start: str) -> tuple[Linearization, np.ndarray, int]:
 
 def _linear_fit(values: np.ndarray) -> np.ndarray:
     """Coefficients of the linear function of x that is closest at the five points."""
-    result: np.ndarray = np.linalg.lstsq(circle(QUADRANT), values, rcond=None)[0]
-    return result
+    return np.linalg.lstsq(circle(QUADRANT), values, rcond=None)[0]
 
 
 def starts(start_at: str) -> Figure:
@@ -329,8 +323,7 @@ def _widest_cone() -> float:
     """The angle of the middle of the widest cone that the six lines cut out."""
     lines = np.sort(np.arctan2(_fan_lines().W0[:, 0], -_fan_lines().W0[:, 1]) % np.pi)
     widths = np.append(lines[1:], lines[0] + np.pi) - lines
-    middle: float = (lines + widths / 2)[widths.argmax()] % np.pi
-    return middle
+    return (lines + widths / 2)[widths.argmax()] % np.pi
 
 
 @cache

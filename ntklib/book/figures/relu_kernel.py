@@ -34,15 +34,13 @@ def _decimals(value: float) -> str:
 def _directions() -> Array:
     """Directions of DRAWS Gaussian vectors of the plane, shape (DRAWS, 2)."""
     v = np.random.default_rng(11).standard_normal((DRAWS, 2))
-    directions: Array = v / np.linalg.norm(v, axis=1, keepdims=True)
-    return directions
+    return v / np.linalg.norm(v, axis=1, keepdims=True)
 
 
 def _both_open(theta: float) -> NDArray[np.bool_]:
     """Which of the directions have both gates open at the angle theta (radians)."""
     v = _directions()
-    open_gates: NDArray[np.bool_] = (v @ circle(0.0) >= 0) & (v @ circle(theta) >= 0)
-    return open_gates
+    return (v @ circle(0.0) >= 0) & (v @ circle(theta) >= 0)
 
 
 def _half_plane(ax: Axes, angle: float, color: str, style: str, name: str) -> None:
@@ -168,8 +166,7 @@ def naive_angles(x: Array, Z: Array) -> Array:
     """arccos of the clipped inner product of unit vectors, as one would write it first."""
     U, v = Z / np.linalg.norm(Z, axis=1, keepdims=True), x / np.linalg.norm(x)
     cosine = np.sum(U * v, axis=1)  # not by BLAS, whose rounding differs between machines
-    result: Array = np.arccos(np.clip(cosine, -1.0, 1.0))
-    return result
+    return np.arccos(np.clip(cosine, -1.0, 1.0))
 
 
 def _angles_bound(d: int) -> float:

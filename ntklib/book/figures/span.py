@@ -46,8 +46,7 @@ def _tiny() -> tuple[Linearization, np.ndarray, np.ndarray]:
 def _point(seen: float, unseen: float) -> np.ndarray:
     """Weights w_0 + seen along S + unseen along ker J, shape (2,)."""
     _, along, across = _tiny()
-    result: np.ndarray = START[:, 0] + seen * along + unseen * across
-    return result
+    return START[:, 0] + seen * along + unseen * across
 
 
 def _segment(ax: Axes, a: np.ndarray, b: np.ndarray, **style: Any) -> None:

@@ -3,8 +3,6 @@
 There no text is small, pale, cut off or on another.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect

@@ -1,7 +1,5 @@
 """The figures of the chapter *Linearization* show what their alt texts and the chapter say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """What the pages say of the package is true of it, and their code fits beside the text."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """What the engine lets itself be told, set for a test: sizes, and how many threads."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import contextmanager
 

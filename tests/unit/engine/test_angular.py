@@ -1,7 +1,5 @@
 """Profiles: one formula, held to exact values in each of the ways in which it is computed."""
 
-from __future__ import annotations
-
 import math
 
 import array_api_strict
@@ -12,6 +10,7 @@ import pytest
 from ntklib._engine import angular, compiled
 from ntklib._engine.angular import Profile
 from ntklib._engine.blocks import Scratch
+from ntklib._engine.layers import ReluLayers
 from ntklib._engine.near import NEAR
 from ntklib._engine.points import points
 from tests.unit import exact
@@ -142,16 +141,13 @@ def test_angles_at_both_ends_have_all_their_digits():
             assert abs(mp.mpf(float(value)) - angle) <= 4 * np.finfo(float).eps * angle
 
 
-def test_the_compiled_path_can_be_turned_off(monkeypatch):
-    assert angular.compiled(angular.COMPILED_FROM - 1) is None
+@pytest.mark.parametrize(
+    "kernel", [angular.angular(angular.NTK, points(np.eye(3)), None), ReluLayers((True, False))]
+)
+def test_the_compiled_path_is_for_large_matrices_and_can_be_turned_off(kernel, monkeypatch):
     assert angular.compiled(angular.COMPILED_FROM) is compiled
-    monkeypatch.setenv("NTKLIB_NUMBA", "0")
-    assert angular.compiled(angular.COMPILED_FROM) is None
-
-
-def test_small_matrices_are_not_worth_its_start(monkeypatch):
     monkeypatch.setattr(angular, "COMPILED_FROM", 4)
-    side = points(np.eye(3))
-    kernel = angular.angular(angular.NTK, side, None)
     assert kernel.fused(np.ones(2), np.ones(2)) is not None
     assert kernel.fused(np.ones(1), np.ones(3)) is None
+    monkeypatch.setenv("NTKLIB_NUMBA", "0")
+    assert kernel.fused(np.ones(2), np.ones(2)) is None

@@ -1,7 +1,5 @@
 """Blocks and tiles: the same matrix whatever their size, in the memory of the result."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A layer of ReLUs: one formula, held to exact values in each way in which it is computed."""
 
-from __future__ import annotations
-
 import array_api_strict
 import mpmath as mp
 import numpy as np
@@ -163,15 +161,6 @@ def test_biases_join_in_both_ways(mixed, tangent):
         bound = 3 * 5 * np.finfo(float).eps * 1.6 * (3 if tangent else 1)
         assert abs(values[0, j] - expected) <= bound
         assert abs(tile[0, j] - expected) <= bound
-
-
-def test_the_compiled_path_can_be_turned_off(monkeypatch):
-    monkeypatch.setattr("ntklib._engine.angular.COMPILED_FROM", 4)
-    network = ReluLayers((True, False))
-    assert network.fused(np.ones(2), np.ones(2)) is not None
-    assert network.fused(np.ones(1), np.ones(3)) is None
-    monkeypatch.setenv("NTKLIB_NUMBA", "0")
-    assert network.fused(np.ones(2), np.ones(2)) is None
 
 
 def test_a_tangent_kernel_needs_a_trained_layer():

@@ -1,7 +1,5 @@
 """Rows close to one direction or to opposite ones keep their digits."""
 
-from __future__ import annotations
-
 import mpmath as mp
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Rows by direction and length: no overflow, no underflow, every digit."""
 
-from __future__ import annotations
-
 import mpmath as mp
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Threads: they change nothing, errors arrive, and BLAS gets its own back."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Gaussian expectations of every activation: the right value, and angles with all their digits."""
 
-from __future__ import annotations
-
 import math
 
 import mpmath as mp

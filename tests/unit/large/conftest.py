@@ -1,7 +1,5 @@
 """Points on a sphere, and random numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

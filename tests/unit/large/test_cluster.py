@@ -1,17 +1,14 @@
 """Blocks over the workers of a cluster."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time
 
 import numpy as np
-import pytest
 
 from ntklib import relu_ntk
 from ntklib.large import dask_gram, dask_operator, ridge_solve
-from tests.unit.samples import rounding_of_product
+from tests.unit.samples import refused, rounding_of_product
 
 N, RIDGE = 300, 1e-2
 
@@ -23,12 +20,9 @@ def test_dask_matrix(X, rng):
     assert np.abs(whole - relu_ntk(X)).max() <= 8e-15
     V = rng.standard_normal((N, 2))
     assert np.abs(dask_operator(K) @ V - whole @ V).max() <= rounding_of_product(whole, V)
-    with pytest.raises(ValueError, match="K must be square"):
-        dask_operator(K[:5])
-    with pytest.raises(TypeError, match="K must be a Dask array, got ndarray"):
-        dask_operator(whole)
-    with pytest.raises(ValueError, match="dtype must be float32 or float64"):
-        dask_gram(relu_ntk, X, dtype=np.int8)
+    refused("K must be square", dask_operator, K[:5])
+    refused("K must be a Dask array, got ndarray", dask_operator, whole, error=TypeError)
+    refused("dtype must be float32 or float64", dask_gram, relu_ntk, X, dtype=np.int8)
 
 
 def test_two_workers_and_the_loss_of_one(X, rng):

@@ -1,13 +1,11 @@
 """Products with a matrix that is never whole: the same numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from ntklib import relu_ntk
 from ntklib.large import gram_operator
-from tests.unit.samples import rounding_of_product
+from tests.unit.samples import refused, rounding_of_product
 
 N = 300
 
@@ -56,7 +54,5 @@ def test_a_kernel_of_the_wrong_shape_is_refused(X):
 
 
 def test_bad_arguments_are_named(X):
-    with pytest.raises(ValueError, match="dtype must be None, float32 or float64"):
-        gram_operator(relu_ntk, X, dtype=np.int32)
-    with pytest.raises(ValueError, match="block must be at least 1"):
-        gram_operator(relu_ntk, X, block=0)
+    refused("dtype must be None, float32 or float64", gram_operator, relu_ntk, X, dtype=np.int32)
+    refused("block must be at least 1", gram_operator, relu_ntk, X, block=0)

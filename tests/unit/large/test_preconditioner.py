@@ -1,7 +1,5 @@
 """The thin factor of a Gram matrix, and the preconditioner made of it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """A matrix on disk: it goes on where it was stopped, and is no other's."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -25,7 +23,7 @@ def test_store_goes_on_where_it_was_stopped(X, tmp_path):
         calls.append(1)
         return relu_ntk(A, B)
 
-    options = {"name": "relu_ntk", "chunk": 100, "dtype": np.float64}
+    options = {"name": "relu_ntk", "chunk": 100, "dtype": np.float64, "progress": True}
     with pytest.raises(KeyboardInterrupt):
         store_gram(failing, X, tmp_path / "K", **options)
     assert len(calls) == 4
