@@ -32,6 +32,12 @@ class Versions(SphinxDirective):
         return [nodes.bullet_list("", *items)]
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file of the website: the same bytes on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def project(app: Sphinx) -> dict[str, Any]:
     """What pyproject.toml says of the package."""
     text = Path(app.srcdir, "pyproject.toml").read_text(encoding="utf-8")

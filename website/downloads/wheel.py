@@ -56,11 +56,12 @@ build_meta.build_wheel(sys.argv[1])
 
 
 def pack(folder: Path, target: Path) -> None:
-    """Every file of a folder in a zip, in alphabetical order and without times."""
+    """Every file of a folder in a zip, in alphabetical order, without times or a system."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.iterdir()):
             if path != target:
                 entry = zipfile.ZipInfo(f"{target.stem}/{path.name}", _EPOCH)
+                entry.create_system = 3  # Unix, also on Windows
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, path.read_bytes())

@@ -11,6 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from website.page.scripts import POLICY
+from website.project import write_text
 
 
 def describe_page(
@@ -63,14 +64,14 @@ def write_address(app: Sphinx) -> None:
     """Write the landing address, robots.txt and, where the address is known, the site map."""
     out = Path(app.outdir)
     base = app.config.html_baseurl.rstrip("/")
-    out.joinpath("index.html").write_text(landing(app), encoding="utf-8")
+    write_text(out / "index.html", landing(app))
     robots = "User-agent: *\nAllow: /\n"
     if base:
         pages = sorted(app.builder.get_target_uri(doc) for doc in app.env.found_docs)
         urls = "".join(f"<url><loc>{html.escape(f'{base}/{page}')}</loc></url>" for page in pages)
-        out.joinpath("sitemap.xml").write_text(SITEMAP.format(urls=urls), encoding="utf-8")
+        write_text(out / "sitemap.xml", SITEMAP.format(urls=urls))
         robots += f"Sitemap: {base}/sitemap.xml\n"
-    out.joinpath("robots.txt").write_text(robots, encoding="utf-8")
+    write_text(out / "robots.txt", robots)
 
 
 def landing(app: Sphinx) -> str:

@@ -10,15 +10,11 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-    )
+from website.project import write_text
+
+POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'"
 )
 
 # The book's own, in the order in which they are loaded.
@@ -58,10 +54,8 @@ def add(app: Sphinx) -> None:
 
 def write_maths(app: Sphinx) -> None:
     """Write the configuration of MathJax into a file, since inline scripts are forbidden."""
-    static = Path(app.outdir, "_static")
-    static.mkdir(parents=True, exist_ok=True)
     text = f"window.MathJax = {json.dumps(app.config.mathjax3_config)};\n"
-    static.joinpath("mathjax_config.js").write_text(text, encoding="utf-8")
+    write_text(Path(app.outdir, "_static", "mathjax_config.js"), text)
 
 
 def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -101,7 +95,7 @@ def discard(app: Sphinx) -> None:
         for path in static.glob(pattern):
             path.unlink()
     style = static / "styles/pydata-sphinx-theme.css"
-    style.write_text(without_icons(style.read_text(encoding="utf-8")), encoding="utf-8")
+    write_text(style, without_icons(style.read_text(encoding="utf-8")))
 
 
 def without_icons(css: str) -> str:
