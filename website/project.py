@@ -1,7 +1,5 @@
 """Facts of the project that its pages and downloads state: versions, address, chapters, a PDF."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

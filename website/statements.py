@@ -1,7 +1,5 @@
 """The numbered statements of the book: names, numbers, titles, links to them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from docutils import nodes

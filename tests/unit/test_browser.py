@@ -1,7 +1,5 @@
 """Which browser the tests of the pages take, and how one is got."""
 
-from __future__ import annotations
-
 import pytest
 
 from tools import browser

@@ -1,7 +1,5 @@
 """The files around the code: they parse, they agree with each other, nothing is left behind."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """The workflow of the website: it runs what do.py has, pins what it uses, comes weekly."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

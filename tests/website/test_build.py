@@ -1,7 +1,5 @@
 """Builds that follow a change, and builds side by side, give the pages of a build from nothing."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import re

@@ -3,8 +3,6 @@
 The built website is needed: `make book`, which `make test` runs first.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The folder `notebooks`: plain notebooks, the wheel, licenses, and a zip of all these."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

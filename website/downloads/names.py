@@ -1,7 +1,5 @@
 """How a chapter names the rest of the book: statements, equations, sources, other pages."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 from typing import Any

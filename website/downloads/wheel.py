@@ -1,7 +1,5 @@
 """The package alone, and all that there is to take in one zip: the same source, the same bytes."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What search engines and previews of links see: descriptions, cards, the site's own address."""
 
-from __future__ import annotations
-
 import html
 import re
 from pathlib import Path
@@ -25,11 +23,8 @@ def describe_page(
 
 def card(app: Sphinx, title: str, description: str, path: str) -> list[tuple[str, str]]:
     """Title, description and picture of what stands at a path of the site."""
-    pairs = [
-        ("og:title", title),
-        ("og:type", "article"),
-        ("og:site_name", app.config.html_title),
-    ]
+    site = app.config.html_title
+    pairs = [("og:title", title), ("og:type", "article"), ("og:site_name", site)]
     if description:
         pairs += [("description", description), ("og:description", description)]
     if base := app.config.html_baseurl.rstrip("/"):

@@ -4,8 +4,6 @@ A page cannot read its neighbors when it is opened as a file, but it can load a 
 statements, formulas, sources and functions that other pages link to are written into one.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from urllib.parse import unquote, urldefrag

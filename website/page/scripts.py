@@ -1,7 +1,5 @@
 """Which scripts and styles a page has, and which files the website keeps."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Cells on paper: what is left out, what stays on one page, lines that fit."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterator

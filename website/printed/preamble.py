@@ -1,7 +1,5 @@
 """What LaTeX must be told before the first page: fonts, signs, the website's macros."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

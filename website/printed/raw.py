@@ -1,7 +1,5 @@
 """LaTeX between the nodes of the one big tree that the printed book is."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from docutils import nodes

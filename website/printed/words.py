@@ -1,7 +1,5 @@
 """Words that stay on one line, headings that stay at their text."""
 
-from __future__ import annotations
-
 import re
 
 from docutils import nodes
