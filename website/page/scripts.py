@@ -62,25 +62,20 @@ def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     body = context["body"]
     maths = 'class="math' in body
     context["mathjax_parts"] = [f"vendor/mathjax/{part}.js" for part in MATHJAX if maths]
-    scripts = []
+    for kind in ("script_files", "css_files"):
+        context[kind] = [one for one in context[kind] if _used(str(one.filename or ""), body)]
     for script in context["script_files"]:
-        name = str(script.filename or "")
-        if not name or any(word in name for word in UNUSED):
-            continue
-        if ("mathjax" in name or name == "_static/maths.js") and not maths:
-            continue
-        if ("clipboard" in name or "copybutton" in name) and "highlight" not in body:
-            continue
         script.attributes["defer"] = "defer"
-        scripts.append(script)
-    context["script_files"] = scripts
-    context["css_files"] = [style for style in context["css_files"] if _used(style.filename, body)]
 
 
-def _used(filename: object, body: str) -> bool:
-    name = str(filename)
-    if any(word in name for word in UNUSED):
+def _used(name: str, body: str) -> bool:
+    """Whether a page of this markup uses a script or a style."""
+    if not name or any(word in name for word in UNUSED):
         return False
+    if "mathjax" in name or name == "_static/maths.js":
+        return 'class="math' in body
+    if "clipboard" in name or "copybutton" in name:
+        return "highlight" in body
     return "sd-" in body or "sphinx-design" not in name
 
 
