@@ -30,7 +30,7 @@ class Versions(SphinxDirective):
         return [nodes.bullet_list("", *items)]
 
 
-def write_text(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
     """Write a file of the website: the same bytes on every system."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -10,7 +10,7 @@ from website.downloads.names import Pages
 from website.downloads.notebook import notebook
 from website.downloads.places import FOLDER, ZIP, guard
 from website.downloads.wheel import build_wheel, pack, requirements
-from website.project import PDF, chapters, pdf, project, repository, write_text
+from website.project import PDF, chapters, pdf, project, put, repository
 
 
 def write(app: Sphinx) -> None:
@@ -25,14 +25,14 @@ def write(app: Sphinx) -> None:
         pages = Pages(app, page)
         source = nbformat.read(path, as_version=4)
         plain = notebook(source, path.stem, pages.book(), guard=first, closing=pages.closing)
-        write_text(out / path.name, nbformat.writes(plain, version=4) + "\n")
+        put(out / path.name, nbformat.writes(plain, version=4) + "\n")
     for license in ("LICENSE", "LICENSE-TEXT"):
         shutil.copyfile(root / license, out / license)
-    write_text(out / "requirements.txt", requirements(wheel))
-    write_text(out / "README.md", readme(app, wheel))
+    put(out / "requirements.txt", requirements(wheel))
+    put(out / "README.md", readme(app, wheel))
     pack(out, out / ZIP)
     # Binder's own file: repo2docker takes its Python from here.
-    write_text(out / "runtime.txt", "python-3.12\n")
+    put(out / "runtime.txt", "python-3.12\n")
     if built := pdf(app):
         shutil.copyfile(built, Path(app.outdir, PDF))
 

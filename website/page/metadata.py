@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from website.page.scripts import POLICY
-from website.project import write_text
+from website.project import put
 
 
 def describe_page(
@@ -59,14 +59,14 @@ def write_address(app: Sphinx) -> None:
     """Write the landing address, robots.txt and, where the address is known, the site map."""
     out = Path(app.outdir)
     base = app.config.html_baseurl.rstrip("/")
-    write_text(out / "index.html", landing(app))
+    put(out / "index.html", landing(app))
     robots = "User-agent: *\nAllow: /\n"
     if base:
         pages = sorted(app.builder.get_target_uri(doc) for doc in app.env.found_docs)
         urls = "".join(f"<url><loc>{html.escape(f'{base}/{page}')}</loc></url>" for page in pages)
-        write_text(out / "sitemap.xml", SITEMAP.format(urls=urls))
+        put(out / "sitemap.xml", SITEMAP.format(urls=urls))
         robots += f"Sitemap: {base}/sitemap.xml\n"
-    write_text(out / "robots.txt", robots)
+    put(out / "robots.txt", robots)
 
 
 def landing(app: Sphinx) -> str:

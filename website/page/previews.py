@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
-from website.project import write_text
+from website.project import put
 
 # The parts of a page that can be shown beside a link.
 SHOWN = ".admonition[id], div.math[id], div.citation[id], dl.py > dt[id]"
@@ -21,7 +21,7 @@ def write(app: Sphinx) -> None:
     """Write `_static/previews.js` from the pages of the website."""
     out = Path(app.outdir)
     text = json.dumps(previews(out), ensure_ascii=False, sort_keys=True)
-    write_text(out / "_static/previews.js", f"window.PREVIEWS = {text};\n")
+    put(out / "_static/previews.js", f"window.PREVIEWS = {text};\n")
 
 
 def previews(out: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from website.project import write_text
+from website.project import put
 
 POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -53,7 +53,7 @@ def add(app: Sphinx) -> None:
 def write_maths(app: Sphinx) -> None:
     """Write the configuration of MathJax into a file, since inline scripts are forbidden."""
     text = f"window.MathJax = {json.dumps(app.config.mathjax3_config)};\n"
-    write_text(Path(app.outdir, "_static", "mathjax_config.js"), text)
+    put(Path(app.outdir, "_static", "mathjax_config.js"), text)
 
 
 def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -88,7 +88,7 @@ def discard(app: Sphinx) -> None:
         for path in static.glob(pattern):
             path.unlink()
     style = static / "styles/pydata-sphinx-theme.css"
-    write_text(style, without_icons(style.read_text(encoding="utf-8")))
+    put(style, without_icons(style.read_text(encoding="utf-8")))
 
 
 def without_icons(css: str) -> str:
