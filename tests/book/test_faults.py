@@ -48,7 +48,7 @@ FAULTS = [
         """
 _right = Linearization.fit
 def _forgets_the_start(self, X, y, rcond=None):
-    return _right(self, X, np.asarray(y) + self.network(X, self.W0), rcond)
+    return _right(self, X, np.asarray(y) + self.model(X, self.W0), rcond)
 Linearization.fit = _forgets_the_start
 """,
         "interpolation",
