@@ -1,7 +1,5 @@
 """What nbval must not compare, and why."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -11,8 +11,6 @@ a residual of 1e-6, the test error, and the largest memory of the process so far
 the same solve through a LocalCluster of two workers and gives the ratio to the single process.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

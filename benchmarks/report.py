@@ -1,7 +1,5 @@
 """The benchmark's results as a table in Markdown and as a figure."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

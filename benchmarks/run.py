@@ -14,8 +14,6 @@ Writes results.json, results.md, results.svg and results.png beside this file; t
 (.venv-bench-*), made on the first run. What cannot be installed is named in the results.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

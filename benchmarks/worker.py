@@ -5,8 +5,6 @@ process a contender, kept from job to job, so that memory is warm and compilatio
 so that libraries with their own threads do not meet.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import math

@@ -1,7 +1,5 @@
 """pytest in a process and a folder of its own, for tests of what pytest says."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

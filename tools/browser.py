@@ -3,8 +3,6 @@
 python tools/browser.py     say which browser there is; get one if there is none
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

@@ -4,8 +4,6 @@ Both are the wedge of the lecture: two half-planes through the origin, and the a
 that lie in both. Run `python tools/draw_pictures.py` after changing it, and commit the files.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

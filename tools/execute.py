@@ -7,8 +7,6 @@ the package, on which every output depends, or the environment has changed since
 dropped.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

@@ -6,8 +6,6 @@ Reported: errors, with the lines that say where; characters that no font has, re
 target, labels that occur twice, and text that sticks out of its column by more than a few points.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 from pathlib import Path

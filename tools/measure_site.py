@@ -11,8 +11,6 @@ the speed of the processor; the network is then that of a good phone (10 Mbit/s,
 sliders take; "LCP" is the largest paint; "maths" is when the formulas in sight are set.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import re

@@ -9,8 +9,6 @@ widgets (the website makes them when it builds), timings, and metadata that chan
 run. Running it twice changes nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import re

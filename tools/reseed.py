@@ -7,8 +7,6 @@ Each chapter has one line `SEED = ...`; it is replaced, and the code cells are r
 figures. Prints one line a chapter; fails if any check does.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io

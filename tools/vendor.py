@@ -5,8 +5,6 @@ one whose SHA-512 is not the one written here, and copies what is named: the boo
 fetch nothing from anywhere else.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import shutil

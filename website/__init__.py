@@ -45,8 +45,6 @@ kept with it; what it does later is done again whenever the page is written.
 | build-finished | html | folder.write | chapters, numbers, the wheel | the folder notebooks | jupytext, nbconvert: keep directives |
 """  # noqa: E501 - one step a line
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -126,6 +124,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for node in (ledger.ledger_node, ledger.reason_node, links.take_away_node):
         app.add_node(node)
     app.add_node(folds.fold_node, html=(folds.visit_fold, folds.depart_fold))
+    app.setup_extension("sphinx_proof")
+    app.add_domain(statements.Statements, override=True)
     for collector in COLLECTORS:
         app.add_env_collector(collector)
     app.add_post_transform(sliders.Captions)

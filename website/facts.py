@@ -1,7 +1,5 @@
 """What pages say, kept by page, so that Sphinx can forget, merge and renew the part of a page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from docutils import nodes

@@ -4,8 +4,6 @@ The metadata of a cell name its figure (`mystnb: figure: name, caption`). From t
 Sphinx do the rest: a figure around the output in all its forms, its number, `{numref}`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from docutils import nodes

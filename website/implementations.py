@@ -1,7 +1,5 @@
 """Which code implements a statement: the entries of the package whose docstrings cite its label."""
 
-from __future__ import annotations
-
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx

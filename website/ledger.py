@@ -5,8 +5,6 @@ the site was built. `{unchecked} label` gives the written reason of a statement 
 A statement that has neither, or a check of an unknown statement, fails the build.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re
@@ -84,12 +82,10 @@ def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
     known, checked = statements(env), set()
     reasons = {label: page for page, found in Reasons.of(env).items() for label in found}
     for docname, records in sorted(Checks.of(env).items()):
-        for record in records:
-            checked.add(record["label"])
-            if record["label"] not in known:
-                logger.warning(
-                    "check of an unknown statement %r", record["label"], location=docname
-                )
+        for label in (record["label"] for record in records):
+            checked.add(label)
+            if label not in known:
+                logger.warning("check of an unknown statement %r", label, location=docname)
     for label, statement in known.items():
         if label not in checked and label not in reasons:
             logger.warning("statement %r has no check", label, location=statement["docname"])
@@ -97,9 +93,7 @@ def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
         if label not in known:
             logger.warning("reason for an unknown statement %r", label, location=docname)
         if label in checked:
-            logger.warning(
-                "statement %r has a check and a reason for none", label, location=docname
-            )
+            logger.warning("statement %r has a check and a reason", label, location=docname)
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:

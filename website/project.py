@@ -1,7 +1,5 @@
 """Facts of the project that its pages and downloads state: versions, address, chapters, a PDF."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform
@@ -30,6 +28,12 @@ class Versions(SphinxDirective):
         rows += [(name, importlib.metadata.version(name)) for name in SHOWN]
         items = (nodes.list_item("", nodes.paragraph("", f"{k} {v}")) for k, v in rows)
         return [nodes.bullet_list("", *items)]
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file of the website: the same bytes on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def project(app: Sphinx) -> dict[str, Any]:

@@ -6,8 +6,6 @@ And a page shows what others say: it is written again when any of that differs f
 builder wrote before.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

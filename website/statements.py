@@ -1,14 +1,20 @@
 """The numbered statements of the book: names, numbers, titles, links to them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx_proof.domain import ProofDomain
 
 from website.facts import Facts
+
+
+class Statements(ProofDomain):
+    """The domain of sphinx-proof, which cannot be built side by side: it does not merge."""
+
+    def merge_domaindata(self, docnames: list[str], otherdata: dict[str, Any]) -> None:
+        """Nothing: its statements are in the environment, where sphinx-proof does merge them."""
 
 
 class Titles(Facts):

@@ -4,8 +4,6 @@ The page keeps that room until MathJax has set the formula, so that the text aro
 moves. A guess may be a tenth off; what matters is that lines break at about the same words.
 """
 
-from __future__ import annotations
-
 import re
 
 

@@ -4,11 +4,9 @@ A fault is a few lines appended to a copy of a module, so that it survives any r
 module. The copy comes first on the path of the processes that are expected to fail.
 """
 
-from __future__ import annotations
-
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -17,51 +15,33 @@ from tests.pytest_process import NBVAL, run_pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What is broken, where, and who must see it."""
+class Fault(NamedTuple):
+    """What is broken, in which module, whose unit test and which chapter must see it."""
 
     name: str
     module: str
     lines: str
-    unit_test: str
     chapter: str
+
+
+def kernel(value: str) -> str:
+    """The kernel of the lecture, replaced by an expression of the right one."""
+    return f"""
+_right = relu_ntk
+def relu_ntk(X, Z=None, *, eps=1.0):
+    return {value}
+"""
 
 
 FAULTS = [
     Fault(
         "the kernel times 1.0001",
         "kernels",
-        """
-_right = relu_ntk
-def relu_ntk(X, Z=None, *, eps=1.0):
-    return 1.0001 * _right(X, Z, eps=eps)
-""",
-        "test_kernels.py",
+        kernel("1.0001 * _right(X, Z, eps=eps)"),
         "invertibility",
     ),
-    Fault(
-        "1 / pi for 1 / (2 pi)",
-        "kernels",
-        """
-_right = relu_ntk
-def relu_ntk(X, Z=None, *, eps=1.0):
-    return 2 * _right(X, Z, eps=eps)
-""",
-        "test_kernels.py",
-        "limit",
-    ),
-    Fault(
-        "eps for eps squared",
-        "kernels",
-        """
-_right = relu_ntk
-def relu_ntk(X, Z=None, *, eps=1.0):
-    return _right(X, Z, eps=math.sqrt(eps))
-""",
-        "test_kernels.py",
-        "limit",
-    ),
+    Fault("1 / pi for 1 / (2 pi)", "kernels", kernel("2 * _right(X, Z, eps=eps)"), "limit"),
+    Fault("eps for eps squared", "kernels", kernel("_right(X, Z, eps=math.sqrt(eps))"), "limit"),
     Fault(
         "y for y - F(X; w_0)",
         "linearization",
@@ -71,7 +51,6 @@ def _forgets_the_start(self, X, y, rcond=None):
     return _right(self, X, np.asarray(y) + self.model(X, self.W0), rcond)
 Linearization.fit = _forgets_the_start
 """,
-        "test_linearization.py",
         "interpolation",
     ),
     Fault(
@@ -84,7 +63,6 @@ def _divides_by_m(self, a, activation="relu", eps=1.0):
     self.scale = self.eps / self.m
 ShallowNetwork.__init__ = _divides_by_m
 """,
-        "test_network.py",
         "limit",
     ),
     Fault(
@@ -95,7 +73,6 @@ _right = hoeffding_deviation
 def hoeffding_deviation(n, m, delta, *, spread=1.0):
     return _right(1, m, delta, spread=spread)
 """,
-        "test_concentration.py",
         "limit",
     ),
 ]
@@ -117,7 +94,7 @@ def test_fault_is_seen(fault: Fault, copy: Path) -> None:
     with (copy / "ntklib" / f"{fault.module}.py").open("a", encoding="utf-8") as module:
         module.write(fault.lines)
 
-    unit = run_pytest(copy, "-x", f"tests/unit/{fault.unit_test}")
+    unit = run_pytest(copy, "-x", f"tests/unit/test_{fault.module}.py")
     assert unit.returncode == 1, f"no unit test sees it:\n{unit.stdout}"
     assert " failed" in unit.stdout
 

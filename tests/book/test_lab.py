@@ -1,7 +1,5 @@
 """`make lab`: the server starts, ipywidgets is enabled in it, and a chapter's slider is live."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

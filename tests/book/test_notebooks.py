@@ -3,8 +3,6 @@
 The comparison of outputs itself is nbval's: `make test` runs it on chapters/.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

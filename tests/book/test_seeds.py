@@ -3,8 +3,6 @@
 That every chapter's checks hold with another seed is tested on the notebooks to take away.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import nbformat

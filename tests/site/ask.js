@@ -131,3 +131,50 @@ function texts() {
   }
   return found;
 }
+
+// Marks and brackets that a line end separates from their formula.
+function torn() {
+  const faults = [];
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT,
+    (n) => n.data && !n.parentElement.closest("mjx-container, template, svg, .eqno, .label")
+      ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_REJECT);
+  const edge = (node, at) => {
+    const range = document.createRange();
+    range.setStart(node, at);
+    range.setEnd(node, at + 1);
+    return range.getBoundingClientRect();
+  };
+  const say = (formula, text) => faults.push(
+    `torn from ${formula.querySelector("mjx-assistive-mml")?.textContent}: ${text.slice(0, 20)}`);
+  for (const formula of document.querySelectorAll("main span.math")) {
+    if (!formula.checkVisibility({visibilityProperty: true})) continue;
+    const box = formula.getBoundingClientRect(), block = formula.closest("p, li, dd, td, summary");
+    walker.currentNode = formula;
+    const before = walker.previousNode();
+    walker.currentNode = formula;
+    // The words of the formula itself are rejected, so the next are those behind it.
+    const after = walker.nextNode();
+    if (after && block?.contains(after) && /^[.,;:!?)\]’”]/.test(after.data)
+        && edge(after, 0).left < box.left) say(formula, after.data);
+    const last = before?.data.length - 1;
+    if (before && block?.contains(before) && /[(\[“‘]$/.test(before.data)
+        && edge(before, last).left > box.left + 1) say(formula, before.data.slice(-20));
+  }
+  return faults;
+}
+
+// Tables of words that one would have to push sideways.
+function wideTables() {
+  return [...document.querySelectorAll("main table.cards")]
+  .filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1)
+  .map((table) => `a table is ${table.scrollWidth} px wide: ${table.textContent.slice(0, 40)}`);
+}
+
+// Boxes that scroll sideways and do not fade where they go on, or fade where they do not.
+function unfaded() {
+  return [...document.querySelectorAll("main [role=group]")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.checkVisibility())
+  .filter((box) => (box.scrollLeft + box.clientWidth < box.scrollWidth - 1)
+    !== /linear-gradient\(to left/.test(getComputedStyle(box).maskImage))
+  .map((box) => `looks cut: ${box.textContent.trim().slice(0, 60)}`);
+}

@@ -4,8 +4,6 @@ Each function returns a list with one sentence a fault, empty when the page is s
 half reads files; the second half asks a page that is open in a browser.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -259,68 +257,19 @@ def phonebreak_faults(page: Page) -> list[str]:
     return ask(page, "phonebreaks")
 
 
-# Where a line ends between a formula and the mark after it, or the bracket before it.
-TORN = """() => {
-  const faults = [];
-  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT,
-    (n) => n.data && !n.parentElement.closest("mjx-container, template, svg, .eqno, .label")
-      ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_REJECT);
-  const edge = (node, at) => {
-    const range = document.createRange();
-    range.setStart(node, at);
-    range.setEnd(node, at + 1);
-    return range.getBoundingClientRect();
-  };
-  const say = (formula, text) => faults.push(
-    `torn from ${formula.querySelector("mjx-assistive-mml")?.textContent}: ${text.slice(0, 20)}`);
-  for (const formula of document.querySelectorAll("main span.math")) {
-    if (!formula.checkVisibility({visibilityProperty: true})) continue;
-    const box = formula.getBoundingClientRect(), block = formula.closest("p, li, dd, td, summary");
-    walker.currentNode = formula;
-    const before = walker.previousNode();
-    walker.currentNode = formula;
-    // The words of the formula itself are rejected, so the next are those behind it.
-    const after = walker.nextNode();
-    if (after && block?.contains(after) && /^[.,;:!?)\\]’”]/.test(after.data)
-        && edge(after, 0).left < box.left) say(formula, after.data);
-    const last = before?.data.length - 1;
-    if (before && block?.contains(before) && /[(\\[“‘]$/.test(before.data)
-        && edge(before, last).left > box.left + 1) say(formula, before.data.slice(-20));
-  }
-  return faults;
-}"""
-
-# Tables of words that one would have to push sideways.
-WIDE_TABLES = """() => [...document.querySelectorAll("main table.cards")]
-  .filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1)
-  .map((table) => `a table is ${table.scrollWidth} px wide: ${table.textContent.slice(0, 40)}`)"""
-
-# Boxes that scroll sideways and do not fade where they go on, or fade where they do not.
-UNFADED = """() => [...document.querySelectorAll("main [role=group]")]
-  .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.checkVisibility())
-  .filter((box) => (box.scrollLeft + box.clientWidth < box.scrollWidth - 1)
-    !== /linear-gradient\\(to left/.test(getComputedStyle(box).maskImage))
-  .map((box) => `looks cut: ${box.textContent.trim().slice(0, 60)}`)"""
-
-
 def torn_faults(page: Page) -> list[str]:
     """Marks and brackets that a line end separates from their formula."""
-    return _found(page, TORN)
+    return ask(page, "torn")
 
 
 def wide_table_faults(page: Page) -> list[str]:
     """Tables of words that do not fit."""
-    return _found(page, WIDE_TABLES)
+    return ask(page, "wideTables")
 
 
 def unfaded_faults(page: Page) -> list[str]:
     """Boxes that look cut where they go on."""
-    return _found(page, UNFADED)
-
-
-def _found(page: Page, question: str) -> list[str]:
-    found: list[str] = page.evaluate(question)
-    return found
+    return ask(page, "unfaded")
 
 
 SIDEWAYS = """() => [...document.querySelectorAll("main *")].filter((e) =>

@@ -1,13 +1,12 @@
 """A browser and the built site, for the tests of this folder. Nothing here is skipped."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.site import checks, sound
 from tools.browser import launch, serve
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
@@ -67,3 +66,19 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def planted(page, tmp_path):
+    """Opens the sound page with a text replaced, over http, on a narrow screen."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    with serve(tmp_path) as address:
+
+        def open_with(old="", new="", *more):
+            path = sound.write(tmp_path, old, new)
+            for before, after in more:
+                text = path.read_text(encoding="utf-8").replace(before, after, 1)
+                path.write_text(text, encoding="utf-8")
+            return checks.visit(page, f"{address}/page.html"), address
+
+        yield open_with

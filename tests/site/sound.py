@@ -1,7 +1,5 @@
 """A small sound page, in which tests plant one fault at a time."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 SOUND = Path(__file__).with_name("sound.html").read_text(encoding="utf-8")

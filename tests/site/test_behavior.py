@@ -1,7 +1,5 @@
 """What a reader does: searches, turns to dark, looks at previews, follows links, opens folds."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -182,12 +180,7 @@ PLANTED = [
     (a_link_shows, "_static/preview.js", "", ""),
     (a_link_shows, "_static/previews.js", "Proposition", "Position"),
     (a_link_shows, "_static/preview.js", '"Escape"', '"Enter"'),
-    (
-        test_a_preview_follows_the_keyboard,
-        "_static/preview.js",
-        '"focusin"',
-        '"focusing"',
-    ),
+    (test_a_preview_follows_the_keyboard, "_static/preview.js", '"focusin"', '"focusing"'),
     (test_figures_take_the_color_of_the_text, LANDING, "currentColor", "#123456"),
     (test_the_way_to_the_next_page_and_back, LANDING, 'rel="next"', 'rel="other"'),
     (test_the_skip_link_is_the_first_stop, LANDING, 'class="skip" href', 'class="skip" name'),

@@ -1,7 +1,5 @@
 """The files of the built site: policy, metadata, links, pictures."""
 
-from __future__ import annotations
-
 import re
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """A page served at home says how to run it; a page elsewhere does not."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 import pytest

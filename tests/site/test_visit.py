@@ -1,10 +1,8 @@
 """Each page, opened over http and without scripts: wire, formulas, sliders, paper."""
 
-from __future__ import annotations
-
 import base64
 import random
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,8 +12,7 @@ from tools.browser import serve
 from tools.measure_site import Measured, line, measure, medians
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A page on a first visit, and what was seen while it opened."""
 
     page: Page
@@ -85,21 +82,6 @@ def test_without_scripts(browser, origin, name):
 NO_POLICY = 'http-equiv="Content-Security-Policy"'
 
 
-@pytest.fixture
-def planted(page, tmp_path):
-    """Opens the sound page with a text replaced, over http."""
-    with serve(tmp_path) as address:
-
-        def open_with(old="", new="", *more):
-            path = sound.write(tmp_path, old, new)
-            for before, after in more:
-                text = path.read_text(encoding="utf-8").replace(before, after, 1)
-                path.write_text(text, encoding="utf-8")
-            return checks.visit(page, f"{address}/page.html"), address
-
-        yield open_with
-
-
 def test_the_sound_page_has_no_fault(planted, page):
     witness, address = planted()
     assert witness.foreign(address) == []
@@ -162,30 +144,6 @@ def test_raw_source_is_seen(planted, page, text):
 def test_code_may_hold_dollars(planted, page):
     planted("It is plain.", "<code>$HOME</code><pre>{prf:ref}</pre>")
     assert checks.raw_text_faults(page) == []
-
-
-PLANTED = [
-    (checks.slider_faults, '<label for="m">width</label>', "", "no label"),
-    (checks.slider_faults, 'data-values="1|2|3"', 'data-values="1|2|2"', "values repeat"),
-    (checks.slider_faults, 'data-values="1|2|3"', 'data-values="1|2"', "values and range differ"),
-    (checks.slider_faults, 'value="0"', 'value="1"', "does not start at its value"),
-    (checks.slider_faults, 'max="2"', 'max="1"', "3 frames for 2 values"),
-    (checks.slider_faults, '<svg role="img" aria-label="A line of width three"', "<svg", "words"),
-    (checks.slider_faults, '<script defer src="slider.js"></script>', "", "another frame is shown"),
-    (checks.slider_key_faults, '<script defer src="slider.js"></script>', "", "gives"),
-    (checks.fold_faults, "<details open>", "<details>", "folded: Proof"),
-    (checks.unscripted_faults, "<details open>", '<details class="proof">', "a proof is folded"),
-    (checks.unscripted_faults, 'class="ntk-stage"', "hidden", "a figure shows nothing"),
-    (checks.unscripted_faults, 'class="math"', 'class="math" style="visibility: hidden"', "hidden"),
-]
-
-
-@pytest.mark.parametrize(("check", "old", "new", "words"), PLANTED)
-def test_planted_fault_is_seen(planted, page, check, old, new, words):
-    planted()
-    assert check(page) == []
-    planted(old, new)
-    assert any(words in fault for fault in check(page))
 
 
 def noise(size: int) -> str:

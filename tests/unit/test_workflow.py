@@ -1,9 +1,6 @@
 """The workflow of the website: it runs what do.py has, pins what it uses, comes weekly."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,8 @@ import pytest
 import yaml
 
 import do
+from website import project
+from website.downloads import places
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / ".github" / "workflows" / "book.yml").read_text(encoding="utf-8")
@@ -20,12 +19,8 @@ TRIGGERS = WORKFLOW[True]
 JOBS = WORKFLOW["jobs"]
 
 
-def steps(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from job["steps"]
-
-
 def commands(job: dict[str, Any]) -> str:
-    return "\n".join(step.get("run", "") for step in steps(job))
+    return "\n".join(step.get("run", "") for step in job["steps"])
 
 
 def asked(text: str) -> set[str]:
@@ -39,7 +34,7 @@ def faults(workflow: dict[Any, Any]) -> list[str]:
     for name, job in workflow["jobs"].items():
         if "runs-on" not in job:
             found.append(f"{name} runs nowhere")
-        for step in steps(job):
+        for step in job["steps"]:
             if ("uses" in step) == ("run" in step):
                 found.append(f"{name}: a step must use or run, and not both")
             if "uses" in step and not re.fullmatch(r"[\w.-]+/[\w./-]+@v\d+", step["uses"]):
@@ -49,6 +44,32 @@ def faults(workflow: dict[Any, Any]) -> list[str]:
         for other in [needed] if isinstance(needed, str) else needed:
             if other not in workflow["jobs"]:
                 found.append(f"{name} needs {other}, which is no job")
+    return found + address_faults(workflow)
+
+
+def address_faults(workflow: dict[Any, Any]) -> list[str]:
+    """What keeps the published site from knowing its address."""
+    job = workflow["jobs"]["pages"]
+    uses = [step.get("uses", "").split("@")[0] for step in job["steps"]]
+    found = []
+    if "actions/configure-pages" not in uses:
+        return ["nothing asks where the site will stand"]
+    asked = uses.index("actions/configure-pages")
+    step = job["steps"][asked]
+    if job.get("permissions", {}).get("pages") != "read":
+        found.append("the job may not ask")
+    if "refs/heads/main" not in step.get("if", ""):
+        found.append("pull requests ask, which fails where there are no pages")
+    wanted = "${{ steps." + str(step.get("id")) + ".outputs.base_url }}"
+    built = [
+        i
+        for i, one in enumerate(job["steps"])
+        if one.get("run") == "python do.py book"
+        and one.get("env", {}).get(project.ADDRESS) == wanted
+    ]
+    upload = uses.index("actions/upload-pages-artifact")
+    if not any(asked < i < upload for i in built):
+        found.append("the site is built without its address")
     return found
 
 
@@ -62,6 +83,10 @@ def test_it_is_sound():
         ("do.py test\n", "do.py tset\n", "there is no tset"),
         ("actions/checkout@v4", "actions/checkout@main", "not pinned"),
         ("needs: [test,", "needs: [tests,", "no job"),
+        ("actions/configure-pages@", "actions/setup-pages@", "nothing asks"),
+        ("pages: read", "pages: none", "may not ask"),
+        ("BOOK_URL:", "BASE_URL:", "without its address"),
+        ("outputs.base_url", "outputs.url", "without its address"),
     ],
 )
 def test_a_planted_fault_is_found(old, new, fault):
@@ -109,57 +134,6 @@ def test_the_newest_libraries_come_without_lock_and_cache(monkeypatch, tmp_path)
 
 
 def test_the_branch_of_the_launch_buttons_is_the_one_published():
-    source = (ROOT / "website" / "downloads" / "places.py").read_text(encoding="utf-8")
-    branch = re.search(r'^BRANCH = "([\w-]+)"$', source, re.MULTILINE)
-    folder = re.search(r'^FOLDER = "([\w-]+)"$', source, re.MULTILINE)
-    assert branch
-    assert folder
-    assert f"git push --force origin {branch[1]}" in commands(JOBS["notebooks"])
-    uploads = [step["with"].get("path") for step in steps(JOBS["pages"]) if "with" in step]
-    assert f"_build/html/{folder[1]}" in uploads
-
-
-def address_faults(workflow: dict[Any, Any]) -> list[str]:
-    """What keeps the published site from knowing its address."""
-    source = (ROOT / "website" / "project.py").read_text(encoding="utf-8")
-    name = re.search(r'^ADDRESS = "(\w+)"$', source, re.MULTILINE)
-    assert name
-    job = workflow["jobs"]["pages"]
-    uses = [step.get("uses", "").split("@")[0] for step in steps(job)]
-    found = []
-    if "actions/configure-pages" not in uses:
-        return ["nothing asks where the site will stand"]
-    asked = uses.index("actions/configure-pages")
-    step = job["steps"][asked]
-    if job.get("permissions", {}).get("pages") != "read":
-        found.append("the job may not ask")
-    if "refs/heads/main" not in step.get("if", ""):
-        found.append("pull requests ask, which fails where there are no pages")
-    wanted = "${{ steps." + str(step.get("id")) + ".outputs.base_url }}"
-    built = [
-        i
-        for i, one in enumerate(job["steps"])
-        if one.get("run") == "python do.py book" and one.get("env", {}).get(name[1]) == wanted
-    ]
-    upload = uses.index("actions/upload-pages-artifact")
-    if not any(asked < i < upload for i in built):
-        found.append("the site is built without its address")
-    return found
-
-
-def test_the_published_site_knows_its_address():
-    assert address_faults(WORKFLOW) == []
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "fault"),
-    [
-        ("actions/configure-pages@", "actions/setup-pages@", "nothing asks"),
-        ("pages: read", "pages: none", "may not ask"),
-        ("BOOK_URL:", "BASE_URL:", "without its address"),
-        ("outputs.base_url", "outputs.url", "without its address"),
-    ],
-)
-def test_a_lost_address_is_found(old, new, fault):
-    assert old in TEXT
-    assert any(fault in one for one in address_faults(yaml.safe_load(TEXT.replace(old, new))))
+    assert f"git push --force origin {places.BRANCH}" in commands(JOBS["notebooks"])
+    uploads = [step["with"].get("path") for step in JOBS["pages"]["steps"] if "with" in step]
+    assert f"_build/html/{places.FOLDER}" in uploads

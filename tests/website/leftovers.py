@@ -1,7 +1,5 @@
 """What of MyST is left in a text that should be plain."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

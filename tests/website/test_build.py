@@ -1,7 +1,5 @@
 """Builds that follow a change, and builds side by side, give the pages of a build from nothing."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import re
@@ -49,6 +47,8 @@ PAGES = {
 :numbered:
 one
 two
+a
+b
 api
 ledger
 ```
@@ -57,6 +57,8 @@ ledger
 ```
 """,
     "one.md": """# One
+
+See {numref}`fig-b`.
 
 ```{prf:definition} A line
 :label: dfn-line
@@ -88,36 +90,41 @@ Known.
     "ledger.md": "# Ledger\n\n```{ledger}\n```\n",
 }
 NEW = "```{prf:lemma}\n:label: lem-new\nx\n```\n\n```{unchecked} lem-new\nNew.\n```\n"
-NAMES = [name.removesuffix(".md") for name in PAGES]
 CODE = '"""Sums."""\n\n\ndef total():\n    """Computes :prf:ref:`lem-sum`."""\n'
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
-    """A small book, built once, that tests leave as it is."""
-    book = sources(tmp_path_factory.mktemp("book"))
-    build(book)
-    return book
-
-
-def sources(folder: Path) -> Path:
-    """A book of a few pages, with a copy of the extension."""
-    shutil.copytree(ROOT / "website", folder / "website", ignore=_unneeded)
-    package = folder / "ntklib"
-    shutil.copytree(ROOT / "ntklib", package, ignore=_unneeded)
+def book(tmp_path_factory) -> Path:
+    """A small book with a copy of the extension, built once; test after test changes it."""
+    folder = tmp_path_factory.mktemp("book")
+    for name in ("website", "ntklib"):
+        unneeded = shutil.ignore_patterns("vendor", "__pycache__")
+        shutil.copytree(ROOT / name, folder / name, ignore=unneeded)
     for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"):
         shutil.copyfile(ROOT / name, folder / name)
-    for name, text in {**PAGES, "conf.py": CONF, "small.py": CODE}.items():
+    # Notebooks need no grammar of addresses, whose making takes a third of a process.
+    files = {"conf.py": CONF, "small.py": CODE, "rfc3987_syntax.py": "raise ImportError"}
+    for name, text in {**PAGES, **files}.items():
         folder.joinpath(name).write_text(text, encoding="utf-8")
+    for name in ("a", "b"):
+        draw(folder, name, name=f"fig-{name}", caption="A $x$ of it.")
+    build(folder)
     return folder
 
 
-def _unneeded(folder: str, names: list[str]) -> set[str]:
-    return {"vendor", "__pycache__"} & set(names)
+def draw(folder: Path, page: str, **figure: str) -> None:
+    """Write a page with a drawing that its cell names so."""
+    data = {"text/html": '<div class="ntk-figure"><svg></svg></div>'}
+    output = nbformat.v4.new_output("display_data", data)
+    metadata = {"mystnb": {"figure": figure}} if figure else {}
+    cell = nbformat.v4.new_code_cell("x", outputs=[output], metadata=metadata)
+    cells = [nbformat.v4.new_markdown_cell(f"# {page}"), cell]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=NOTEBOOK_METADATA)
+    folder.joinpath(f"{page}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
-def build(folder: Path, *options: str, to: str = "html") -> Path:
-    """Build, and return the folder of the pages; a warning is a failure."""
+def build(folder: Path, *options: str, to: str = "html") -> dict[str, str]:
+    """Build without cleaning; a warning is a failure. Gives the pages."""
     out = folder / "_build" / to
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", *options]
     done = subprocess.run(
@@ -128,134 +135,119 @@ def build(folder: Path, *options: str, to: str = "html") -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return out
+    return pages(folder, to)
+
+
+def pages(folder: Path, to: str = "html") -> dict[str, str]:
+    """All pages, without the checksums of scripts, and of styles but the book's own."""
+    return {
+        path.name: re.sub(r"(?<!/page\.css)\?v=\w+", "", path.read_text(encoding="utf-8"))
+        for path in (folder / "_build" / to).glob("*.html")
+    }
+
+
+def times(folder: Path) -> dict[str, int]:
+    """When each page was written, but for those that Sphinx makes itself, in every build."""
+    paths = (
+        (folder / "_build" / "html" / name).with_suffix(".html") for name in (*PAGES, "a", "b")
+    )
+    return {path.name: path.stat().st_mtime_ns for path in paths}
 
 
 def replace(path: Path, old: str, new: str) -> None:
-    """Change a file, later than the build that read it."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def pages(out: Path) -> dict[str, str]:
-    """All pages, without the checksums of scripts and styles."""
-    return {
-        path.name: re.sub(r"\?v=\w+", "", path.read_text(encoding="utf-8"))
-        for path in out.glob("*.html")
-    }
-
-
-def checksums(out: Path) -> set[str]:
-    """Of the book's style, as the pages name it."""
-    found = (
-        re.search(r"page\.css\?v=(\w+)", p.read_text(encoding="utf-8")) for p in out.glob("*.html")
-    )
-    return {match[1] for match in found if match}
-
-
-def read(folder: Path, name: str) -> str:
-    return pages(folder / "_build" / "html")[name]
-
-
-def test_statement_entry_and_ledger_find_each_other(home):
+def test_statement_entry_and_ledger_find_each_other(book):
+    shown = pages(book)
     entry = '<a class="reference internal" href="api.html#small.total">'
-    assert f'<p class="in-code">In code: {entry}' in read(home, "two.html")
-    assert 'href="two.html#lem-sum"' in read(home, "api.html")
-    assert "in-code" not in read(home, "one.html")
-    ledger = read(home, "ledger.html")
+    assert f'<p class="in-code">In code: {entry}' in shown["two.html"]
+    assert 'href="two.html#lem-sum"' in shown["api.html"]
+    assert "in-code" not in shown["one.html"]
+    ledger = shown["ledger.html"]
     assert f'<span class="in-code">In code: {entry}' in ledger
     assert '<span class="in-code">No code</span>' in ledger  # of the definition
     assert "A name." in ledger
-    assert "A name." not in read(home, "one.html")
+    assert "A name." not in shown["one.html"]
 
 
-def test_side_by_side_gives_the_same_pages(home):
-    side = build(home, "-j", "2", to="side")
-    assert pages(side) == pages(home / "_build" / "html")
+def test_figures_are_numbered_and_cited(book):
+    shown = pages(book)
+    assert "Fig. 4.1</span></a>." in shown["one.html"]
+    figure = r'<figure [^>]*id="fig-b">.*Fig\. 4\.1 .*A <span class="math'
+    assert re.search(figure, shown["b.html"], re.S)
 
 
-CHANGES = [
-    # A number is shown wherever its statement is named.
-    ("one.md", "# One\n", f"# One\n\n{NEW}", {"two.html": "Definition 1.2", "ledger.html": "New."}),
-    ("small.py", "Computes :prf:ref:`lem-sum`.", "Computes.", {"ledger.html": "Pure proof"}),
-    ("conf.py", "mathbb{R}", "mathbf{RRRRR}", {"one.html": "--room:"}),
-    # The extension: a step that reads pages, one that writes them, and what they look like.
-    ("website/ledger.py", '" ".join(self.content)', '"Anew."', {"ledger.html": "Anew."}),
-    ("website/page/folds.py", '_fold("Proof"', '_fold("Argument"', {"two.html": "Argument"}),
-    ("website/assets/page.css", "/* The ledger", "/* A ledger", {}),
-]
+def test_without_a_change_nothing_is_written_but_what_lists_a_new_pdf(book):
+    printed = book / "_build" / "latex" / "kernels.pdf"
+    printed.parent.mkdir()
+    printed.write_bytes(b"")
+    before = times(book)
+    assert 'href="kernels.pdf"' in build(book)["start.html"]
+    after = times(book)
+    assert {name for name in after if after[name] != before[name]} == {"start.html"}
+    build(book)
+    assert times(book) == after
 
 
-def test_after_each_change_pages_are_those_of_a_build_from_nothing(tmp_path):
-    """One change after the other, without cleaning; in the end, all is as if built anew."""
-    book = sources(tmp_path)
-    after = pages(build(book))
-    for path, old, new, changed in CHANGES:
-        before = after
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        (  # Numbers are shown wherever a statement or a figure is named; the PDF is gone.
+            [
+                ("one.md", "# One\n", f"# One\n\n{NEW}"),
+                ("start.md", "a\nb\n", "b\na\n"),
+                ("small.py", "Computes :prf:ref:`lem-sum`.", "Computes."),
+            ],
+            {
+                "two.html": "Definition 1.2",
+                "one.html": "Fig. 3.1</span></a>.",
+                "ledger.html": "Pure proof",
+            },
+        ),
+        ([("conf.py", "mathbb{R}", "mathbf{RRRRR}")], {"one.html": "--room:"}),
+        (  # The extension: a step that reads pages, and one that writes them.
+            [
+                ("website/ledger.py", '" ".join(self.content)', '"Anew."'),
+                ("website/page/folds.py", '_fold("Proof"', '_fold("Argument"'),
+            ],
+            {"ledger.html": "Anew.", "two.html": "Argument"},
+        ),
+        # What the pages look like: all of them name the style with its checksum.
+        (
+            [("website/assets/page.css", "/* The ledger", "/* A ledger")],
+            {f"{name}.html": "page.css?v=" for name in ("start", "one", "two", "api", "ledger")},
+        ),
+    ],
+    ids=["sources", "settings", "steps", "style"],
+)
+def test_a_change_reaches_the_pages(book, changes, shown):
+    before = pages(book)
+    for path, old, new in changes:
         replace(book / path, old, new)
-        after = pages(build(book))
-        for name, words in changed.items():
-            assert words in after[name], (path, name)
-            assert after[name] != before[name], (path, name)
-    assert after == pages(build(book, to="new"))
-    style = checksums(book / "_build" / "html")
-    assert style == checksums(book / "_build" / "new")
-    assert len(style) == 1
+    after = build(book)
+    for name, words in shown.items():
+        assert words in after[name], name
+        assert after[name] != before[name], name
 
 
-def drawn(folder: Path, page: str, **figure: str) -> None:
-    """Add a page, before the others, with a drawing that its cell names so."""
-    data = {"text/html": '<div class="ntk-figure"><svg></svg></div>'}
-    output = nbformat.v4.new_output("display_data", data)
-    metadata = {"mystnb": {"figure": figure}} if figure else {}
-    cell = nbformat.v4.new_code_cell("x", outputs=[output], metadata=metadata)
-    cells = [nbformat.v4.new_markdown_cell(f"# {page}"), cell]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=NOTEBOOK_METADATA)
-    folder.joinpath(f"{page}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
-    replace(folder / "start.md", ":numbered:\n", f":numbered:\n{page}\n")
+def test_after_all_that_a_build_from_nothing_and_side_by_side_gives_the_same(book):
+    assert build(book, "-j", "2", to="new") == pages(book)
 
 
-def test_figures_are_numbered_and_cited_or_fail_the_build(tmp_path):
-    book = sources(tmp_path)
-    replace(book / "one.md", "# One\n", "# One\n\nSee {numref}`fig-b`.\n")
-    drawn(book, "b", name="fig-b", caption="A $x$ of it.")
-    assert "Fig. 1.1</span></a>." in pages(build(book))["one.html"]
-    drawn(book, "a", name="fig-a", caption="Another, before.")
-    after = pages(build(book))
-    assert "Fig. 2.1</span></a>." in after["one.html"]
-    shown = r'<figure [^>]*id="fig-b">.*Fig\. 2\.1 .*A <span class="math'
-    assert re.search(shown, after["b.html"], re.S)
-    drawn(book, "neither")
-    drawn(book, "unnamed", caption="A caption.")
-    drawn(book, "silent", name="fig-silent")
-    drawn(book, "twin", name="fig-a", caption="The name of another.")
+def test_a_figure_without_a_name_or_a_caption_fails_the_build(book):
+    draw(book, "neither")
+    draw(book, "unnamed", caption="A caption.")
+    draw(book, "silent", name="fig-silent")
+    draw(book, "twin", name="fig-a", caption="The name of another.")
+    replace(book / "start.md", "a\n", "a\nneither\nunnamed\nsilent\ntwin\n")
     with pytest.raises(AssertionError) as failure:
         build(book)
     for page in ("neither", "unnamed", "silent"):
         assert re.search(rf"{page}\.ipynb.*needs a name and a caption", str(failure.value))
     assert re.search(r"duplicate label fig-a", str(failure.value))
-
-
-def test_without_a_change_nothing_is_written_but_what_lists_a_new_pdf(home):
-    out = home / "_build" / "html"
-    printed = home / "_build" / "latex" / "kernels.pdf"
-    printed.parent.mkdir()
-    before = times(out)
-    build(home)
-    assert times(out) == before
-    printed.write_bytes(b"")
-    build(home)
-    assert {name for name, time in times(out).items() if time != before[name]} == {"start.html"}
-    assert 'href="kernels.pdf"' in read(home, "start.html")
-    printed.unlink()
-    build(home)
-    assert 'href="kernels.pdf"' not in read(home, "start.html")
-
-
-def times(out: Path) -> dict[str, int]:
-    """When each page was written."""
-    return {f"{page}.html": (out / f"{page}.html").stat().st_mtime_ns for page in NAMES}
 
 
 def test_what_the_chapters_ran_on_is_a_source_of_the_pages(tmp_path):

@@ -4,8 +4,6 @@ LaTeX itself is not needed: its source is written and read here. `make pdf` sets
 log of doing so with `tools/latex_log.py`.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

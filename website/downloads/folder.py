@@ -1,7 +1,5 @@
 """The folder `notebooks`: plain notebooks, the wheel, licenses, and a zip of all these."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from website.downloads.names import Pages
 from website.downloads.notebook import notebook
 from website.downloads.places import FOLDER, ZIP, guard
 from website.downloads.wheel import build_wheel, pack, requirements
-from website.project import PDF, chapters, pdf, project, repository
+from website.project import PDF, chapters, pdf, project, put, repository
 
 
 def write(app: Sphinx) -> None:
@@ -27,15 +25,14 @@ def write(app: Sphinx) -> None:
         pages = Pages(app, page)
         source = nbformat.read(path, as_version=4)
         plain = notebook(source, path.stem, pages.book(), guard=first, closing=pages.closing)
-        text = nbformat.writes(plain, version=4) + "\n"
-        out.joinpath(path.name).write_text(text, encoding="utf-8")
+        put(out / path.name, nbformat.writes(plain, version=4) + "\n")
     for license in ("LICENSE", "LICENSE-TEXT"):
         shutil.copyfile(root / license, out / license)
-    out.joinpath("requirements.txt").write_text(requirements(wheel), encoding="utf-8")
-    out.joinpath("README.md").write_text(readme(app, wheel), encoding="utf-8")
+    put(out / "requirements.txt", requirements(wheel))
+    put(out / "README.md", readme(app, wheel))
     pack(out, out / ZIP)
     # Binder's own file: repo2docker takes its Python from here.
-    out.joinpath("runtime.txt").write_text("python-3.12\n", encoding="utf-8")
+    put(out / "runtime.txt", "python-3.12\n")
     if built := pdf(app):
         shutil.copyfile(built, Path(app.outdir, PDF))
 

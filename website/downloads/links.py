@@ -1,7 +1,5 @@
 """Links to what a reader can take home: on the page that lists it, and on each chapter's."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

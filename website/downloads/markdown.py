@@ -5,8 +5,6 @@ text. Here they become headings, quotations and words; the numbers come from the
 through a `Book`. Whatever is not known here raises: a notebook never carries a directive on.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Callable, Mapping

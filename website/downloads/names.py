@@ -1,10 +1,7 @@
 """How a chapter names the rest of the book: statements, equations, sources, other pages."""
 
-from __future__ import annotations
-
-import os
+import posixpath
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -13,8 +10,8 @@ from pybtex.plugin import find_plugin
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
-from website import figures
 from website.downloads.markdown import Book
+from website.figures import name as figure_name
 from website.implementations import implementations, links
 from website.statements import name, statements
 
@@ -34,7 +31,7 @@ class Pages:
         self.cited: list[str] = []
 
     def book(self) -> Book:
-        """For `plain.notebook`."""
+        """What a notebook must be told."""
         macros = self.app.config.mathjax3_config["tex"]["macros"]
         return Book(macros, self.role, self.name, self.equation, self.link, self.code)
 
@@ -76,7 +73,7 @@ class Pages:
 
     def name(self, label: str) -> str:
         """Name and number of a statement, a figure or an exercise."""
-        if figure := figures.name(self.env, label):
+        if figure := figure_name(self.env, label):
             return figure
         if statement := statements(self.env).get(label):
             return name(statement)
@@ -94,8 +91,8 @@ class Pages:
     def link(self, target: str) -> str | None:
         """Another chapter's notebook beside this one; another page's address on the website."""
         path, _, anchor = target.partition("#")
-        other = str(Path(os.path.normpath(Path(self.page).parent / path)).with_suffix(""))
-        page = other if path else self.page
+        beside = posixpath.join(posixpath.dirname(self.page), path)
+        page = posixpath.splitext(posixpath.normpath(beside))[0] if path else self.page
         if page not in self.env.found_docs:
             return None  # the build has warned of the unknown target
         if path.endswith(".ipynb") and not anchor:

@@ -1,7 +1,5 @@
 """A chapter as a notebook of plain Markdown and code."""
 
-from __future__ import annotations
-
 import copy
 import re
 from collections.abc import Callable, Iterator

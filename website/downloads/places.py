@@ -1,7 +1,5 @@
 """Where what a reader takes home stands: on the website, and on the branch that Colab opens."""
 
-from __future__ import annotations
-
 FOLDER = "notebooks"
 ZIP = "kernels.zip"
 BRANCH = "notebooks"

@@ -1,7 +1,5 @@
 """The package alone, and all that there is to take in one zip: the same source, the same bytes."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import shutil
@@ -56,11 +54,12 @@ build_meta.build_wheel(sys.argv[1])
 
 
 def pack(folder: Path, target: Path) -> None:
-    """Every file of a folder in a zip, in alphabetical order and without times."""
+    """Every file of a folder in a zip, in alphabetical order, without times or a system."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.iterdir()):
             if path != target:
                 entry = zipfile.ZipInfo(f"{target.stem}/{path.name}", _EPOCH)
+                entry.create_system = 3  # Unix, also on Windows
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, path.read_bytes())

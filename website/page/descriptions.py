@@ -1,7 +1,5 @@
 """What the extensions for docstrings leave to mend on the page of the package."""
 
-from __future__ import annotations
-
 import re
 
 from docutils import nodes

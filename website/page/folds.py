@@ -1,7 +1,5 @@
 """Proofs and solutions as parts of the page that the reader can fold."""
 
-from __future__ import annotations
-
 import html
 import re
 from typing import Any
@@ -43,20 +41,13 @@ def fold(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         content = [child for child in solution.children if child is not title]
         for part in content:
             part["ids"] = []
-        solution.replace_self(
-            _fold(
-                NUMBERED.sub("\u00a0", title.astext()),
-                content,
-                open=False,
-                classes=["solution"],
-                ids=solution["ids"],
-            )
-        )
+        summary = NUMBERED.sub("\u00a0", title.astext())
+        attributes = {"open": False, "classes": ["solution"], "ids": solution["ids"]}
+        solution.replace_self(_fold(summary, content, **attributes))
     # The extension gives every statement's content the same id.
     for section in doctree.findall(nodes.section):
-        section["ids"] = [
-            i for i in section["ids"] if i not in ("proof-content", "exercise-content")
-        ]
+        doubled = ("proof-content", "exercise-content")
+        section["ids"] = [name for name in section["ids"] if name not in doubled]
 
 
 def _fold(summary: str, content: list[nodes.Node], **attributes: Any) -> fold_node:

@@ -1,7 +1,5 @@
 """Formulas in the markup of a page: the room they will take, the marks that stay beside them."""
 
-from __future__ import annotations
-
 import html
 import re
 from typing import Any

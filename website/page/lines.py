@@ -1,7 +1,5 @@
 """Where lines of the text may break, and where not."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What search engines and previews of links see: descriptions, cards, the site's own address."""
 
-from __future__ import annotations
-
 import html
 import re
 from pathlib import Path
@@ -11,6 +9,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from website.page.scripts import POLICY
+from website.project import put
 
 
 def describe_page(
@@ -24,11 +23,8 @@ def describe_page(
 
 def card(app: Sphinx, title: str, description: str, path: str) -> list[tuple[str, str]]:
     """Title, description and picture of what stands at a path of the site."""
-    pairs = [
-        ("og:title", title),
-        ("og:type", "article"),
-        ("og:site_name", app.config.html_title),
-    ]
+    site = app.config.html_title
+    pairs = [("og:title", title), ("og:type", "article"), ("og:site_name", site)]
     if description:
         pairs += [("description", description), ("og:description", description)]
     if base := app.config.html_baseurl.rstrip("/"):
@@ -63,14 +59,14 @@ def write_address(app: Sphinx) -> None:
     """Write the landing address, robots.txt and, where the address is known, the site map."""
     out = Path(app.outdir)
     base = app.config.html_baseurl.rstrip("/")
-    out.joinpath("index.html").write_text(landing(app), encoding="utf-8")
+    put(out / "index.html", landing(app))
     robots = "User-agent: *\nAllow: /\n"
     if base:
         pages = sorted(app.builder.get_target_uri(doc) for doc in app.env.found_docs)
         urls = "".join(f"<url><loc>{html.escape(f'{base}/{page}')}</loc></url>" for page in pages)
-        out.joinpath("sitemap.xml").write_text(SITEMAP.format(urls=urls), encoding="utf-8")
+        put(out / "sitemap.xml", SITEMAP.format(urls=urls))
         robots += f"Sitemap: {base}/sitemap.xml\n"
-    out.joinpath("robots.txt").write_text(robots, encoding="utf-8")
+    put(out / "robots.txt", robots)
 
 
 def landing(app: Sphinx) -> str:

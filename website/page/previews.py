@@ -4,14 +4,14 @@ A page cannot read its neighbors when it is opened as a file, but it can load a 
 statements, formulas, sources and functions that other pages link to are written into one.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
+
+from website.project import put
 
 # The parts of a page that can be shown beside a link.
 SHOWN = ".admonition[id], div.math[id], div.citation[id], dl.py > dt[id]"
@@ -21,7 +21,7 @@ def write(app: Sphinx) -> None:
     """Write `_static/previews.js` from the pages of the website."""
     out = Path(app.outdir)
     text = json.dumps(previews(out), ensure_ascii=False, sort_keys=True)
-    out.joinpath("_static/previews.js").write_text(f"window.PREVIEWS = {text};\n", encoding="utf-8")
+    put(out / "_static/previews.js", f"window.PREVIEWS = {text};\n")
 
 
 def previews(out: Path) -> dict[str, str]:

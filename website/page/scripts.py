@@ -1,7 +1,5 @@
 """Which scripts and styles a page has, and which files the website keeps."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
@@ -10,15 +8,11 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-    )
+from website.project import put
+
+POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'"
 )
 
 # The book's own, in the order in which they are loaded.
@@ -58,10 +52,8 @@ def add(app: Sphinx) -> None:
 
 def write_maths(app: Sphinx) -> None:
     """Write the configuration of MathJax into a file, since inline scripts are forbidden."""
-    static = Path(app.outdir, "_static")
-    static.mkdir(parents=True, exist_ok=True)
     text = f"window.MathJax = {json.dumps(app.config.mathjax3_config)};\n"
-    static.joinpath("mathjax_config.js").write_text(text, encoding="utf-8")
+    put(Path(app.outdir, "_static", "mathjax_config.js"), text)
 
 
 def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -70,25 +62,20 @@ def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     body = context["body"]
     maths = 'class="math' in body
     context["mathjax_parts"] = [f"vendor/mathjax/{part}.js" for part in MATHJAX if maths]
-    scripts = []
+    for kind in ("script_files", "css_files"):
+        context[kind] = [one for one in context[kind] if _used(str(one.filename or ""), body)]
     for script in context["script_files"]:
-        name = str(script.filename or "")
-        if not name or any(word in name for word in UNUSED):
-            continue
-        if ("mathjax" in name or name == "_static/maths.js") and not maths:
-            continue
-        if ("clipboard" in name or "copybutton" in name) and "highlight" not in body:
-            continue
         script.attributes["defer"] = "defer"
-        scripts.append(script)
-    context["script_files"] = scripts
-    context["css_files"] = [style for style in context["css_files"] if _used(style.filename, body)]
 
 
-def _used(filename: object, body: str) -> bool:
-    name = str(filename)
-    if any(word in name for word in UNUSED):
+def _used(name: str, body: str) -> bool:
+    """Whether a page of this markup uses a script or a style."""
+    if not name or any(word in name for word in UNUSED):
         return False
+    if "mathjax" in name or name == "_static/maths.js":
+        return 'class="math' in body
+    if "clipboard" in name or "copybutton" in name:
+        return "highlight" in body
     return "sd-" in body or "sphinx-design" not in name
 
 
@@ -101,7 +88,7 @@ def discard(app: Sphinx) -> None:
         for path in static.glob(pattern):
             path.unlink()
     style = static / "styles/pydata-sphinx-theme.css"
-    style.write_text(without_icons(style.read_text(encoding="utf-8")), encoding="utf-8")
+    put(style, without_icons(style.read_text(encoding="utf-8")))
 
 
 def without_icons(css: str) -> str:

@@ -1,7 +1,5 @@
 """Tables that can be read on a phone."""
 
-from __future__ import annotations
-
 import re
 
 from docutils import nodes

@@ -1,7 +1,5 @@
 """Statements, proofs, exercises and solutions, in the environments of book.tex."""
 
-from __future__ import annotations
-
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
@@ -54,13 +52,8 @@ def _box(
     content = [child for child in _flat(node) if child is not title]
     whole = "unbreakable" if sum(map(_lines, content)) <= _WHOLE else ""
     start = rf"\begin{{book{environment}}}{{{whole}}}{{"
-    node.replace_self(
-        [
-            nodes.paragraph("", "", raw(start), *heading, raw(f"}}{marks}")),
-            *content,
-            raw(f"\\end{{book{environment}}}\n"),
-        ]
-    )
+    head = nodes.paragraph("", "", raw(start), *heading, raw(f"}}{marks}"))
+    node.replace_self([head, *content, raw(f"\\end{{book{environment}}}\n")])
 
 
 def _lines(node: nodes.Node) -> int:

@@ -1,7 +1,5 @@
 """Cells on paper: what is left out, what stays on one page, lines that fit."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterator
@@ -9,7 +7,7 @@ from collections.abc import Iterator
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from website.printed.raw import raw
+from website.printed.raw import classed, raw
 
 _CODE = 88
 # A cell and its output of at most so many lines stay on one page.
@@ -20,9 +18,9 @@ _BOUND = re.compile(r"\bbound [≤≥] |\bexpected ")
 def trim(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Leave out what is of no use on paper; keep the rest together, and within the page."""
     leave_out(doctree)
-    for printed in list(doctree.findall(_is_output)):
+    for printed in classed(doctree, nodes.container, "cell_output"):
         join(printed)
-    for cell in list(doctree.findall(_is_cell)):
+    for cell in classed(doctree, nodes.container, "cell"):
         keep_together(cell)
     for image in doctree.findall(nodes.image):
         image["align"], image["width"] = "center", "75%"
@@ -30,35 +28,19 @@ def trim(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def leave_out(doctree: nodes.document) -> None:
     """What is of no use on paper: folded code, calls that draw a figure, words on downloads."""
-    for cell in list(doctree.findall(_is_input)):
+    for cell in classed(doctree, nodes.container, "cell_input"):
         folded = {"tag_hide-input", "tag_remove-input"} & set(cell.parent["classes"])
         if folded or cell.astext().startswith(("interact(", "figure(")):
             cell.parent.remove(cell)
     for paragraph in list(doctree.findall(nodes.paragraph)):
         if paragraph.astext().startswith("Downloaded alone?"):
             paragraph.parent.remove(paragraph)
-    for name in list(doctree.findall(_is_again)):
+    # The name of a statement that the row above has, too.
+    for name in classed(doctree, nodes.inline, "again"):
         name.parent.remove(name)
     for entry in doctree.findall(nodes.entry):
         if not entry.astext().strip():
             entry.clear()  # an empty paragraph would have a height
-
-
-def _is_again(node: nodes.Node) -> bool:
-    """The name of a statement that the row above has, too."""
-    return isinstance(node, nodes.inline) and "again" in node["classes"]
-
-
-def _is_input(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.container) and "cell_input" in node["classes"]
-
-
-def _is_cell(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
-
-
-def _is_output(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.container) and "cell_output" in node["classes"]
 
 
 def keep_together(cell: nodes.container) -> None:

@@ -1,7 +1,5 @@
 """Displays with the numbers of the website, broken where the page is too narrow."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

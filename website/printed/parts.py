@@ -1,7 +1,5 @@
 """Preface, parts and the numbers of chapters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from docutils import nodes

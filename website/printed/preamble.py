@@ -1,7 +1,5 @@
 """What LaTeX must be told before the first page: fonts, signs, the website's macros."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -12,70 +10,32 @@ from website.project import project
 
 # Words that LaTeX has for other things already; the book's meaning is the one that counts.
 _MACRO = r"\providecommand{{\{0}}}{{}}\renewcommand{{\{0}}}[{1}]{{{2}}}"
+
+
+def _formulas(text: str) -> dict[str, str]:
+    """Signs, and the names of their commands, in turn."""
+    items = text.split()
+    return {sign: f"\\{name}" for sign, name in zip(items[::2], items[1::2], strict=True)}
+
+
 # Letters of code and labels that the text's fonts do not have, as formulas.
 SIGNS = {
-    "≤": r"\le",
-    "≥": r"\ge",
-    "≠": r"\ne",
-    "≈": r"\approx",
-    "→": r"\to",
-    "√": r"\surd",
-    "∎": r"\square",
-    "∞": r"\infty",
-    "×": r"\times",
-    "−": "-",
-    "′": r"{}^\prime",
-    "⇒": r"\Rightarrow",
-    "⟨": r"\langle",
-    "⟩": r"\rangle",
-    "½": r"\tfrac12",
-    "α": r"\alpha",
-    "β": r"\beta",
-    "γ": r"\gamma",
-    "δ": r"\delta",
-    "ε": r"\varepsilon",
-    "ζ": r"\zeta",
-    "η": r"\eta",
-    "θ": r"\theta",
-    "κ": r"\kappa",
-    "λ": r"\lambda",
-    "μ": r"\mu",
-    "ν": r"\nu",
-    "ξ": r"\xi",
-    "π": r"\pi",
-    "ρ": r"\rho",
-    "σ": r"\sigma",
-    "τ": r"\tau",
-    "φ": r"\varphi",
-    "χ": r"\chi",
-    "ψ": r"\psi",
-    "ω": r"\omega",
-    "Γ": r"\Gamma",
-    "Δ": r"\Delta",
-    "Θ": r"\Theta",
-    "Λ": r"\Lambda",
-    "Ξ": r"\Xi",
-    "Π": r"\Pi",
-    "Σ": r"\Sigma",
-    "Φ": r"\Phi",
-    "Ψ": r"\Psi",
-    "Ω": r"\Omega",
+    **_formulas("≤ le ≥ ge ≠ ne ≈ approx → to √ surd ∎ square ∞ infty × times ⇒ Rightarrow"),
+    **_formulas("⟨ langle ⟩ rangle ½ tfrac12 α alpha β beta γ gamma δ delta ε varepsilon ζ zeta"),
+    **_formulas("η eta θ theta κ kappa λ lambda μ mu ν nu ξ xi π pi ρ rho σ sigma τ tau"),
+    **_formulas("φ varphi χ chi ψ psi ω omega Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi Π Pi"),
+    **_formulas("Σ Sigma Φ Phi Ψ Psi Ω Omega"),
+    **{"−": "-", "′": r"{}^\prime", "ᵀ": r"{}^\top", "⁺": "{}^+", "⁻": "{}^-"},
     **{sign: f"{{}}_{digit}" for digit, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")},
     **{sign: f"{{}}^{digit}" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
-    "ᵀ": r"{}^\top",
-    "⁺": "{}^+",
-    "⁻": "{}^-",
     **dict(zip("ₐₑₕᵢⱼₖₗₘₙₒₚₛₜₓ", (f"{{}}_{letter}" for letter in "aehijklmnopstx"), strict=True)),
 }
 
 
 def macros(given: dict[str, Any]) -> str:
     """The macros of MathJax as LaTeX."""
-    lines = []
-    for name, value in given.items():
-        body, count = value if isinstance(value, list) else (value, 0)
-        lines.append(_MACRO.format(name, count, body))
-    return "\n".join(lines)
+    both = {name: one if isinstance(one, list) else (one, 0) for name, one in given.items()}
+    return "\n".join(_MACRO.format(name, count, body) for name, (body, count) in both.items())
 
 
 def configure(app: Sphinx, config: Config) -> None:

@@ -1,6 +1,6 @@
 """LaTeX between the nodes of the one big tree that the printed book is."""
 
-from __future__ import annotations
+from typing import Any
 
 from docutils import nodes
 from sphinx.environment import BuildEnvironment
@@ -11,6 +11,11 @@ LINE = 80
 
 def raw(text: str) -> nodes.raw:
     return nodes.raw("", text, format="latex")
+
+
+def classed(doctree: nodes.document, kind: type[nodes.Element], name: str) -> list[Any]:
+    """The nodes of a kind that have a class."""
+    return [node for node in doctree.findall(kind) if name in node["classes"]]
 
 
 def page_of(node: nodes.Node, env: BuildEnvironment) -> str:

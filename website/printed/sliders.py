@@ -1,7 +1,5 @@
 """A slider on paper is one frame, with the address where it moves."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Columns as wide as their text asks for."""
 
-from __future__ import annotations
-
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx

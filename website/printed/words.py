@@ -1,13 +1,11 @@
 """Words that stay on one line, headings that stay at their text."""
 
-from __future__ import annotations
-
 import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from website.printed.raw import raw
+from website.printed.raw import classed, raw
 
 
 def tie(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -22,9 +20,8 @@ def tie(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         code.replace_self(
             [piece for part in parts for piece in (nodes.literal("", part), raw(r"\allowbreak{}"))]
         )
-    for note in list(doctree.findall(nodes.inline)):
-        if "in-code" in note["classes"]:
-            note.insert(0, raw("\\newline "))
+    for note in classed(doctree, nodes.inline, "in-code"):
+        note.insert(0, raw("\\newline "))
     for rubric in list(doctree.findall(nodes.rubric)):  # in a docstring
         start = r"\Needspace{3\baselineskip}\noindent"
         rubric.replace_self(raw(rf"{start}\textbf{{{rubric.astext()}}}\par\nobreak"))
