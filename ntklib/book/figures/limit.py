@@ -308,7 +308,7 @@ def predictors() -> Figure:
         ax.plot(phi, curves.T, color=COLOR["sample"], lw=0.6)
         ax.plot(phi, mean, color=COLOR["theory"], lw=1.6)
         ax.plot(data, LABELS[:5], "o", color=COLOR["data"], ms=5)
-        ax.set(title=title, ylabel="prediction", ylim=(-1.9, 2.3))
+        ax.set(title=title, ylabel="prediction", ylim=(-1.2, 1.7))
         pi_ticks(ax, 0, 1, 2)
     axes[0].fill_between(
         phi, mean - 2 * spread, mean + 2 * spread, color=COLOR["theory"], alpha=0.15, lw=0
