@@ -36,6 +36,7 @@ STILL = {
     "limit.question": (),
     "limit.running_means": (np.arange(1, 1025), [np.full(1024, q) for q in (0.5, 0.1, 0.2)],
                             [0.5, 0.1, 0.2], [(0, 0), (0, 1), (2, 3)]),
+    "limit.predictors": (),
     "limit.error_against_width": (WIDTHS, np.outer(DOWN, [1, 2]), DOWN, 4 * DOWN),
     "limit.chernoff": (WIDTHS, DOWN, DOWN, WIDTHS[:3], DOWN[:3], np.eye(3)),
     "limit.laziness": (WIDTHS, dict.fromkeys(itertools.product(("tanh", "relu"), (True, False)),
