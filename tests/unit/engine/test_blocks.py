@@ -42,11 +42,11 @@ def test_slices_and_tiles_cover_each_entry_once(n, step):
 
 @pytest.fixture
 def loaded(monkeypatch):
-    """Load the compiled arithmetic: numba's own memory is not the matrix's."""
+    """Load the compiled arithmetic, also for tiles of a larger matrix: its memory is numba's."""
     with monkeypatch.context() as patch:
         patch.setattr(angular, "COMPILED_FROM", 0)
         for dtype in (np.float64, np.float32):
-            relu_ntk(np.eye(4, dtype=dtype))
+            relu_ntk(np.eye(300, dtype=dtype))
 
 
 def peak_of(X):
