@@ -1,5 +1,6 @@
 """What pages say, kept by page, so that Sphinx can forget, merge and renew the part of a page."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from docutils import nodes
@@ -8,12 +9,12 @@ from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 
 
-class Facts(EnvironmentCollector):
+class Facts(EnvironmentCollector, ABC):
     """One kind of fact; a kind says in `gather` how it is read from a page."""
 
+    @abstractmethod
     def gather(self, page: nodes.document) -> Any:
         """What the page says; nothing is kept if it is empty."""
-        raise NotImplementedError
 
     @classmethod
     def of(cls, env: BuildEnvironment) -> dict[str, Any]:
