@@ -60,7 +60,8 @@ def _step(z: Array) -> Array:
 def _erf(z: Array) -> Array:
     from scipy.special import erf as scipy_erf  # costs more to import than the rest of the package
 
-    return scipy_erf(z)
+    result: Array = scipy_erf(z)
+    return result
 
 
 def leaky_relu(slope: float = 0.01) -> Activation:

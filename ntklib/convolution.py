@@ -298,7 +298,8 @@ def _block(
     if tangent:
         T = weight**2 * np.mean(sizes * pairs.tangent, axis=axes)
         K = T + K if net.trained[-1] else T
-    return np.ldexp(K, x.exponent[:, None] + z.exponent[None, :])
+    result: Array = np.ldexp(K, x.exponent[:, None] + z.exponent[None, :])
+    return result
 
 
 def _kernel(

@@ -298,7 +298,8 @@ def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool)
             return kernel.values, kernel.diagonal
 
         numpy = partial(kernel_matrix, net, tangent=tangent)
-        return portable.evaluate(numpy, build, X, Z)
+        result: Array = portable.evaluate(numpy, build, X, Z)
+        return result
     left, right, dtype = sides(X, Z)
     return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
 

@@ -33,9 +33,10 @@ def _lecture(
     """eps^2 |x| |x'| / (2 pi) times a profile."""
     eps = positive("eps", eps)
     if is_foreign(X) or is_foreign(Z):
-        return portable.evaluate(
+        result: Array = portable.evaluate(
             partial(kernel, eps=eps), partial(_on_sides, profile, eps * eps), X, Z
         )
+        return result
     mantissa, power = math.frexp(eps)
     left, right, dtype = sides(X, Z)
     found = angular(profile, left, right, mantissa * mantissa, 2 * power)
@@ -152,7 +153,8 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
     Statements: :prf:ref:`lem-homogeneous`, :prf:ref:`lem-wedge`.
     """
     if is_foreign(X) or is_foreign(Z):
-        return portable.evaluate(gate_kernel, _gates_on_sides, X, Z)
+        result: Array = portable.evaluate(gate_kernel, _gates_on_sides, X, Z)
+        return result
     left, right, dtype = sides(X, Z)
     K = matrix_of(_of_directions(GATE, left, right), left, right, dtype)
     zero_left = left.norm == 0
@@ -196,7 +198,8 @@ def kappa(t: object) -> Array:
     values = real_array("t", t, ndim=(0, 1, 2))
     if (np.abs(values) > 1).any():
         raise ValueError(f"t must lie in [-1, 1], got {values[np.abs(values) > 1].flat[0]}")
-    return NTK.of_defects(1 - values, 1 + values) / (2 * math.pi)
+    result: Array = NTK.of_defects(1 - values, 1 + values) / (2 * math.pi)
+    return result
 
 
 def lift(X: object) -> Array:

@@ -58,7 +58,8 @@ def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
     r = targets("r", r, len(J))
     u, s, vt = np.linalg.svd(J, full_matrices=False)
     kept = s > cutoff(J, rcond) * s[0]
-    return vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
+    result: Array = vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
+    return result
 
 
 def primal_solve(J: object, r: object, rcond: float | None = None) -> Array:

@@ -116,7 +116,8 @@ class ShallowNetwork:
         if self.m % 2 == 0:
             # Neighbors first: a doubled network is then exactly zero at its start.
             outputs = outputs[:, 0::2] + outputs[:, 1::2]
-        return X.dtype.type(self.scale) * outputs.sum(axis=1)
+        result: Array = X.dtype.type(self.scale) * outputs.sum(axis=1)
+        return result
 
     def jacobian(self, X: object, W: object) -> Array:
         r"""The Jacobian: gradients in :math:`w`, one a row, shape ``(n, m * d)``.
@@ -163,7 +164,8 @@ class ShallowNetwork:
         D = matrix("D", D)
         if D.shape != W.shape:
             raise ValueError(f"D must have shape {W.shape}, got {D.shape}")
-        return np.einsum("ij,ij->i", self._gates(X, W), X @ D.T)
+        result: Array = np.einsum("ij,ij->i", self._gates(X, W), X @ D.T)
+        return result
 
     def vjp(self, X: object, W: object, u: object) -> Array:
         r"""Sum of the gradients at the rows of ``X``, each times its ``u``, :math:`J^\top u`.

@@ -171,4 +171,5 @@ class NTKClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
         """Labels at the rows of ``X``, shape ``(n',)``."""
         scores = self.decision_function(X)
         index = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[index]
+        result: Array = self.classes_[index]
+        return result

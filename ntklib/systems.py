@@ -259,7 +259,8 @@ def _double(A: Array, b: Array, shift: float, limit: float, overwrite: bool) -> 
         columns = x.reshape(len(x), -1)
         product = symm(1.0, F, columns, lower=False)
         product += (diagonal - F.diagonal())[:, None] * columns
-        return b - product.reshape(x.shape)
+        result: Array = b - product.reshape(x.shape)
+        return result
 
     x = potrs(L, b, lower=True)[0]
     r = residual(x)

@@ -174,7 +174,8 @@ class Angular(NamedTuple):
         self.profile.on_cosines(cos, scratch)
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        return self.profile.of_defects(minus, plus)
+        result: Array = self.profile.of_defects(minus, plus)
+        return result
 
     def fused(self, left: Array, right: Array) -> Fused | None:
         module = compiled(len(left) * len(right))

@@ -118,7 +118,8 @@ class _Job:
             return None
         ones = (np.ones(n, self.K.dtype) for n in self.K.shape)
         left, right = (one if f is None else f for f, one in zip(self.factors, ones, strict=True))
-        return offer(left, right)
+        result: Callable[[Array, slice, slice], None] | None = offer(left, right)
+        return result
 
     def tasks(self) -> list[tuple[slice, slice]]:
         """Rows and columns of the blocks; of the lower triangle when symmetric. Small ones last."""

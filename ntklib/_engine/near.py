@@ -29,7 +29,8 @@ def defects_by_products(
             u = left.directions(i[part] + rows.start)
             v = right.directions(j[part] + columns.start)
             cos[part] = np.einsum("ij,ij->i", u, v)
-    return np.maximum(0.0, 1 - np.where(negative, -cos, cos))
+    result: Array = np.maximum(0.0, 1 - np.where(negative, -cos, cos))
+    return result
 
 
 def defects_by_differences(

@@ -77,7 +77,8 @@ class Erf(Dual):
         parallel = nonnegative_part(differences)
 
         def apart(defect: Array) -> Array:
-            return parallel + 2 * xp.atan(product * defect / (end + root)) / scale
+            result: Array = parallel + 2 * xp.atan(product * defect / (end + root)) / scale
+            return result
 
         return Layer(apart(minus), apart(plus), product / (root * scale))
 

@@ -152,7 +152,8 @@ class Quadrature(Dual):
             )
         if not np.isfinite(values).all():
             raise ValueError(f"activation must be finite, {self.name} is not")
-        return (values.astype(np.float64) * Q[0]) @ Q[: 3 * nodes // 4].T
+        result: Array = (values.astype(np.float64) * Q[0]) @ Q[: 3 * nodes // 4].T
+        return result
 
     def rows(self, std: Array) -> Rows:
         shape, flat = std.shape, std.reshape(-1)

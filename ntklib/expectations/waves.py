@@ -101,9 +101,10 @@ class Sine(Cosine):
         parallel = xp.where(apart_in_size, nonnegative_part(direct), parallel)
 
         def apart(defect: Array, other: Array) -> Array:
-            return parallel - nearest / root * xp.expm1(-a * b * defect) * (
+            result: Array = parallel - nearest / root * xp.expm1(-a * b * defect) * (
                 1 + xp.exp(-a * b * other)
             )
+            return result
 
         near, far = xp.exp(-distances(left, right, minus)), xp.exp(-distances(left, right, plus))
         return Layer(apart(minus, plus), apart(plus, minus), a * b * (near + far) / root)

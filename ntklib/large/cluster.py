@@ -49,7 +49,8 @@ def dask_gram(kernel: Kernel, X: object, *, chunk: int = 4096, dtype: object = n
     shared = delayed(X)
 
     def block(points: Array, rows: slice, columns: slice) -> Array:
-        return block_of(kernel, points, rows, columns).astype(dtype)  # type: ignore[call-overload]
+        result: Array = block_of(kernel, points, rows, columns).astype(dtype)  # type: ignore[call-overload]
+        return result
 
     lower = {}
     for i, rows in enumerate(ranges):
@@ -88,7 +89,8 @@ def dask_operator(K: Any) -> LinearOperator:
         products = da.blockwise(
             _product, "ijk", K, "ij", parts, "jk", adjust_chunks={"j": 1}, dtype=np.float64
         )
-        return products.sum(axis=1).compute()
+        result: Array = products.sum(axis=1).compute()
+        return result
 
     return as_operator(K.shape[0], product, K.dtype)
 

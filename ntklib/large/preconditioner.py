@@ -117,6 +117,7 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
     core = cho_factor(F.T @ F + ridge * np.eye(F.shape[1]))
 
     def product(V: Array, precision: Any) -> Array:
-        return (V - F @ cho_solve(core, F.T @ V)) / ridge
+        result: Array = (V - F @ cho_solve(core, F.T @ V)) / ridge
+        return result
 
     return as_operator(len(F), product)

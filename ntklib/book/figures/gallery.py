@@ -254,7 +254,8 @@ def frequencies(bias: float, depth: int) -> Array:
     """Fourier coefficients 0, ..., 12 of the ReLU kernel on the circle, as shares of the trace."""
     X = circle(_PHI[:-1])
     row = ntk(X[:1], X, depth=depth, W_std=scales("ReLU", depth), b_std=(bias, *(0.0,) * depth))[0]
-    return np.fft.rfft(row).real[:13] / _POINTS / row[0]
+    result: Array = np.fft.rfft(row).real[:13] / _POINTS / row[0]
+    return result
 
 
 def spectrum(bias: float, depth: int) -> Figure:

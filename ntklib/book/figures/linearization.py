@@ -141,7 +141,8 @@ def gap_alt(m: int) -> str:
 def _closest_affine(phi: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The affine function of x that is closest on the circle, at the same angles."""
     A = np.column_stack([np.ones(len(phi)), circle(phi)])
-    return A @ np.linalg.lstsq(A, y, rcond=None)[0]
+    result: np.ndarray = A @ np.linalg.lstsq(A, y, rcond=None)[0]
+    return result
 
 
 @cache
@@ -271,7 +272,8 @@ def _start(start: str) -> tuple[Linearization, np.ndarray, int]:
 
 def _linear_fit(values: np.ndarray) -> np.ndarray:
     """Coefficients of the linear function of x that is closest at the five points."""
-    return np.linalg.lstsq(circle(QUADRANT), values, rcond=None)[0]
+    result: np.ndarray = np.linalg.lstsq(circle(QUADRANT), values, rcond=None)[0]
+    return result
 
 
 def starts(start_at: str) -> Figure:
@@ -323,7 +325,8 @@ def _widest_cone() -> float:
     """The angle of the middle of the widest cone that the six lines cut out."""
     lines = np.sort(np.arctan2(_fan_lines().W0[:, 0], -_fan_lines().W0[:, 1]) % np.pi)
     widths = np.append(lines[1:], lines[0] + np.pi) - lines
-    return (lines + widths / 2)[widths.argmax()] % np.pi
+    result: float = (lines + widths / 2)[widths.argmax()] % np.pi
+    return result
 
 
 @cache

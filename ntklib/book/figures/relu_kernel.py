@@ -34,13 +34,15 @@ def _decimals(value: float) -> str:
 def _directions() -> Array:
     """Directions of DRAWS Gaussian vectors of the plane, shape (DRAWS, 2)."""
     v = np.random.default_rng(11).standard_normal((DRAWS, 2))
-    return v / np.linalg.norm(v, axis=1, keepdims=True)
+    result: Array = v / np.linalg.norm(v, axis=1, keepdims=True)
+    return result
 
 
 def _both_open(theta: float) -> NDArray[np.bool_]:
     """Which of the directions have both gates open at the angle theta (radians)."""
     v = _directions()
-    return (v @ circle(0.0) >= 0) & (v @ circle(theta) >= 0)
+    result: NDArray[np.bool_] = (v @ circle(0.0) >= 0) & (v @ circle(theta) >= 0)
+    return result
 
 
 def _half_plane(ax: Axes, angle: float, color: str, style: str, name: str) -> None:
@@ -166,7 +168,8 @@ def naive_angles(x: Array, Z: Array) -> Array:
     """arccos of the clipped inner product of unit vectors, as one would write it first."""
     U, v = Z / np.linalg.norm(Z, axis=1, keepdims=True), x / np.linalg.norm(x)
     cosine = np.sum(U * v, axis=1)  # not by BLAS, whose rounding differs between machines
-    return np.arccos(np.clip(cosine, -1.0, 1.0))
+    result: Array = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return result
 
 
 def _angles_bound(d: int) -> float:
