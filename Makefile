@@ -1,8 +1,8 @@
 # The thin face of do.py: `make book` is `python do.py book`. PYTHON chooses a Python, VENV another
-# folder for the environment, ONLY one chapter for `make notebooks`.
+# folder for the environment, ONLY one chapter for `make notebooks` and `make wrong`.
 PYTHON ?= python3
-COMMANDS := help book pdf tex-packages test test-newest serve lab edit notebooks lint bench clean
+COMMANDS := help book pdf tex-packages test test-newest serve lab edit notebooks wrong lint bench clean
 
 .PHONY: $(COMMANDS)
 $(COMMANDS):
-	@$(PYTHON) do.py $@ $(if $(filter notebooks,$@),$(ONLY))
+	@$(PYTHON) do.py $@ $(if $(filter notebooks wrong,$@),$(ONLY))

@@ -253,6 +253,13 @@ def notebooks(names: Sequence[str] = ()) -> None:
 
 
 @command
+def wrong(names: Sequence[str] = ()) -> None:
+    """Try wrong statements on every chapter's checks, or on those named: what would they catch?"""
+    set_up()
+    run(tool("python"), "-m", "tools.wrong", *names)
+
+
+@command
 def lint() -> None:
     """Check style and types."""
     set_up()
@@ -282,7 +289,7 @@ def parser() -> argparse.ArgumentParser:
     for name, function in COMMANDS.items():
         one = each.add_parser(name, help=function.__doc__, description=function.__doc__)
         one.set_defaults(function=function)
-        if function is notebooks:
+        if function in (notebooks, wrong):
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
     whole.set_defaults(function=help)
     return whole
