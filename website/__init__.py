@@ -17,9 +17,11 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-read | all | ledger.Checks | outputs of chapters | records, by page | sphinx-needs: a language of its own |
 | doctree-read | all | ledger.Reasons | `{unchecked}` | reasons, by page; takes them off it | the same |
 | doctree-read | all | figures.check | names and captions in cells | warns | myst-nb: asks for none |
+| doctree-read | all | measured.Numbers | outputs, code, `{measured}` | complaints, by page; marks leave it | myst-nb: glue shows no number in the sources |
 | doctree-read | all | renewal.Placeholders | `{ledger}`, `{take-away}` | which page has which | Sphinx: none |
 | env-get-updated | all | renewal.renew | all that was collected, numbers | pages to write again | Sphinx: figures' numbers of a page only |
 | env-check-consistency | all | ledger.check_consistency | checks, reasons, statements | warns | sphinx-proof: none |
+| env-check-consistency | all | measured.check | measured.Numbers | warns | the same |
 | post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
 | doctree-resolved | all | ledger.fill | checks, reasons, citations | the ledger's tables | sphinx-needs, as above |
 | doctree-resolved | all | links.fill | the PDF, the version | the list of downloads | Sphinx's download role: files of the sources only |
@@ -51,7 +53,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from website import figures, implementations, ledger, project, renewal, statements
+from website import figures, implementations, ledger, measured, project, renewal, statements
 from website.downloads import folder, links
 from website.page import descriptions, folds, formulas, lines, metadata, previews, scripts, tables
 from website.printed import boxes, cells, displays, parts, preamble, sliders, words
@@ -62,6 +64,7 @@ COLLECTORS = (
     implementations.Citations,
     ledger.Checks,
     ledger.Reasons,
+    measured.Numbers,
     renewal.Placeholders,
 )
 
@@ -74,6 +77,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("doctree-read", "", 500, figures.check),
     ("env-get-updated", "", 500, renewal.renew),
     ("env-check-consistency", "", 500, ledger.check_consistency),
+    ("env-check-consistency", "", 500, measured.check),
     ("doctree-resolved", "", 500, ledger.fill),
     ("doctree-resolved", "", 500, links.fill),
     ("doctree-resolved", "", 500, implementations.name_code),
@@ -117,6 +121,8 @@ def listener(event: str, kind: str, step: Callable[..., Any]) -> Callable[..., A
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx; nothing else registers anything."""
     app.add_config_value("repository_url", "", "html", str)
+    app.add_config_value("measured_pages_pending", [], "env", list)
+    app.add_role("measured", measured.Measured())
     app.add_directive("ledger", ledger.Ledger)
     app.add_directive("unchecked", ledger.Unchecked)
     app.add_directive("versions", project.Versions)
