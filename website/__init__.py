@@ -43,6 +43,7 @@ kept with it; what it does later is done again whenever the page is written.
 | html-page-context | html | metadata.describe_page | the page's tree | description, card | sphinxext-opengraph: formulas as source |
 | build-finished | html | metadata.write_address | the builder's pages | index.html, robots.txt, site map | sphinx-sitemap: no landing page; 8 lines here |
 | build-finished | html | previews.write | the written pages | previews.js | hoverxref, tippy: servers, fetch |
+| build-finished | html | search.write | the written pages, the macros | formulas.js, titles in the index | Sphinx: formulas as source |
 | build-finished | html | scripts.discard | the copied files | drops what is not used | theme: no setting |
 | build-finished | html | folder.write | chapters, numbers, the wheel | the folder notebooks | jupytext, nbconvert: keep directives |
 """  # noqa: E501 - one step a line
@@ -55,7 +56,17 @@ from sphinx.application import Sphinx
 
 from website import figures, implementations, ledger, measured, project, renewal, statements
 from website.downloads import folder, links
-from website.page import descriptions, folds, formulas, lines, metadata, previews, scripts, tables
+from website.page import (
+    descriptions,
+    folds,
+    formulas,
+    lines,
+    metadata,
+    previews,
+    scripts,
+    search,
+    tables,
+)
 from website.printed import boxes, cells, displays, parts, preamble, sliders, words
 from website.printed import tables as columns
 
@@ -98,6 +109,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("html-page-context", "html", 950, metadata.describe_page),
     ("build-finished", "html", 500, metadata.write_address),
     ("build-finished", "html", 500, previews.write),
+    ("build-finished", "html", 500, search.write),
     ("build-finished", "html", 500, scripts.discard),
     ("build-finished", "html", 500, folder.write),
 )
