@@ -1,11 +1,10 @@
 """The kernels on arrays of other libraries: their kind comes back, with the same numbers.
 
-array-api-strict and Dask are always tested. PyTorch and JAX are large, so they are tested where
-they are installed; the last test says which of them were.
+array-api-strict and Dask are tested in both environments, PyTorch and JAX, which are large, in that
+of `python do.py libraries`; `tests/libraries` fails where they are missing.
 """
 
 import importlib.util
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -302,9 +301,3 @@ def test_numpy_and_lists_are_at_home():
     assert not is_foreign(np.ones(3))
     assert not is_foreign([[1.0]])
     assert not is_foreign(None)
-
-
-def test_what_was_tested():
-    missing = sorted({"torch", "jax"} - set(OPTIONAL))
-    if missing:
-        warnings.warn(f"not installed, so not tested: {', '.join(missing)}", stacklevel=1)
