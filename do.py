@@ -259,7 +259,8 @@ def libraries() -> None:
         set_up(lock, before=torch_in_full)
     say("The kernels on arrays of other libraries")
     tests = ("tests/libraries", "tests/unit/engine/test_portable.py")
-    run(tool("pytest"), "-q", *tests, *(["-m", "not torch"] if without else []))
+    chosen = ("-k", "libraries or torch", *(["-m", "not torch"] if without else []))
+    run(tool("pytest"), "-q", *tests, *chosen)
     if without:
         say("Not run, as WITHOUT=torch asks: the tests with torch, gpytorch and botorch")
 

@@ -1,7 +1,7 @@
 """The kernels on arrays of other libraries: their kind comes back, with the same numbers.
 
-array-api-strict and Dask are tested in both environments, PyTorch and JAX, which are large, in that
-of `python do.py libraries`; `tests/libraries` fails where they are missing.
+array-api-strict and Dask are tested with all other tests, torch by
+`python do.py libraries`; `tests/libraries`, which has JAX, fails where one of them is missing.
 """
 
 import importlib.util
@@ -31,23 +31,12 @@ def _torch() -> Any:
     return torch.asarray
 
 
-def _jax() -> Any:
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    import jax.numpy as jnp
-
-    return jnp.asarray
-
-
 MAKERS: dict[str, Callable[[], Any]] = {
     "array_api_strict": lambda: array_api_strict.asarray,
     "dask": lambda: lambda A: da.from_array(A, chunks=2),
 }
 OPTIONAL = {
-    name: maker
-    for name, maker in {"torch": _torch, "jax": _jax}.items()
-    if importlib.util.find_spec(name)
+    name: maker for name, maker in {"torch": _torch}.items() if importlib.util.find_spec(name)
 }
 
 
