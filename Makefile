@@ -1,7 +1,7 @@
 # The thin face of do.py: `make book` is `python do.py book`. PYTHON chooses a Python, VENV another
 # folder for the environment, ONLY one chapter for `make notebooks` and `make wrong`.
 PYTHON ?= python3
-COMMANDS := help book pdf tex-packages test test-newest serve lab edit notebooks wrong lint bench clean
+COMMANDS := help book pdf tex-packages test libraries test-newest serve lab edit notebooks wrong lint bench clean
 
 .PHONY: $(COMMANDS)
 $(COMMANDS):

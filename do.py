@@ -7,8 +7,10 @@ requirements.lock first, with plain pip. `make book` is `python do.py book`.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +33,8 @@ DEFAULTS = {
     # Figures need no screen.
     "MPLBACKEND": "agg",
 }
+# What of requirements-libraries.lock stands and falls with torch.
+WITH_TORCH = ("torch", "gpytorch", "botorch", "linear-operator")
 SETTINGS = {
     # Jupyter must not prefer the user's own kernels to this environment's.
     "JUPYTER_PREFER_ENV_PATH": "1",
@@ -115,17 +119,56 @@ def up_to_date(stamp: Path, *sources: Path) -> bool:
     return stamp.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in sources)
 
 
-def set_up() -> None:
-    """Make the environment, unless its stamp says that it is; a failed install leaves no stamp."""
+def set_up(
+    name: str = "requirements.lock",
+    change: Callable[[str], str] = str,
+    before: Callable[[], Sequence[str]] = tuple,
+) -> None:
+    """Make the environment, unless its stamp says that it is; a failed install leaves no stamp.
+
+    ``change`` takes the lock to what is installed of it; ``before`` may refuse, once pip is there,
+    and gives requirements that pip is to install with all that they need.
+    """
     stamp = venv() / ".stamp"
-    if up_to_date(stamp, ROOT / "requirements.lock", ROOT / "pyproject.toml"):
+    if up_to_date(stamp, ROOT / name, ROOT / "pyproject.toml"):
         return
     say(f"Setting up {venv().name} with Python {platform.python_version()} (about a minute)")
     stamp.unlink(missing_ok=True)
     create()
-    pip("--no-deps", "--require-hashes", "-r", "requirements.lock")
+    more = before()
+    lock = venv() / "installed.lock"
+    lock.write_text(change((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
+    pip("--no-deps", "--require-hashes", "-r", str(lock))
+    if more:
+        pip(*more)
     pip("--no-deps", "--no-build-isolation", "-e", ".")
     stamp.touch()
+
+
+def lock_without(names: Sequence[str], lock: str) -> str:
+    """A lock without the entries of these packages."""
+    return re.sub(rf"^(?:{'|'.join(names)})==.*\n(?: .*\n)*", "", lock, flags=re.MULTILINE)
+
+
+def torch_in_full() -> tuple[str, ...]:
+    """Nothing where pip finds a CPU build of torch; else its requirement, if LARGE allows it."""
+    lock = (ROOT / "requirements-libraries.lock").read_text(encoding="utf-8")
+    wanted = re.findall(r"^torch==[\w.]+", lock, flags=re.MULTILINE)[0]
+    question = ("install", "-q", "--dry-run", "--ignore-installed", "--no-deps", "--report", "-")
+    answer = subprocess.run(
+        [tool("python"), "-m", "pip", *question, wanted], stdout=subprocess.PIPE, check=True
+    )
+    found = json.loads(answer.stdout)["install"][0]["metadata"]["version"]
+    if sys.platform != "linux" or found.endswith("+cpu"):
+        return ()
+    if os.environ.get("LARGE") != "torch":
+        sys.exit(
+            f"pip finds only the build of torch {found} for GPUs here: a download of about 3 GB, "
+            "6 GB on disk. LARGE=torch takes it, WITHOUT=torch leaves out torch, gpytorch and "
+            "botorch with their tests; where pip also looks at an index with builds for the CPU "
+            "(0.2 GB), it takes that."
+        )
+    return (wanted,)
 
 
 def create() -> None:
@@ -182,6 +225,7 @@ def tex_packages() -> None:
 def test() -> None:
     """Do everything CI does: lint, types, unit tests, notebooks, the site in a browser."""
     lint()
+    run(sys.executable, "do.py", "libraries")
     say("A browser")
     browser = call(tool("python"), "tools/browser.py") == 0
     say("A full build from nothing")
@@ -190,9 +234,35 @@ def test() -> None:
     say("Unit tests, notebooks, ledger, faults, and the site in a browser")
     side_by_side = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
     compared = ("--nbval", "--nbval-current-env")
-    parts = ("chapters", "tests", *([] if browser else ["-m", "not browser"]))
+    parts = (
+        "chapters",
+        "tests",
+        "--ignore=tests/libraries",
+        *([] if browser else ["-m", "not browser"]),
+    )
     status = call(tool("pytest"), "-q", *side_by_side, *compared, *parts)
     sys.exit(status if browser else "== Not run, for want of a browser: the tests of the pages")
+
+
+@command
+def libraries() -> None:
+    """Test the kernels on torch and JAX, in .venv-libraries (WITHOUT=torch leaves torch out)."""
+    without = os.environ.get("WITHOUT") or ""
+    if without not in ("", "torch"):
+        sys.exit(f"WITHOUT may be torch, got {without!r}")
+    lock = "requirements-libraries.lock"
+    if without:
+        os.environ["VENV"] = ".venv-libraries-without-torch"
+        set_up(lock, lambda text: lock_without(WITH_TORCH, text))
+    else:
+        os.environ["VENV"] = ".venv-libraries"
+        set_up(lock, before=torch_in_full)
+    say("The kernels on arrays of other libraries")
+    tests = ("tests/libraries", "tests/unit/engine/test_portable.py")
+    chosen = ("-k", "libraries or torch", *(["-m", "not torch"] if without else []))
+    run(tool("pytest"), "-q", *tests, *chosen)
+    if without:
+        say("Not run, as WITHOUT=torch asks: the tests with torch, gpytorch and botorch")
 
 
 @command

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._engine import portable
-from ntklib._engine.angular import ANGLE, GATE, NNGP, NTK, Angular, Profile, angular
+from ntklib._engine.angular import ANGLE, GATE, NNGP, NTK, Angular, Profile, angular, cosine
 from ntklib._engine.blocks import matrix_of
 from ntklib._engine.points import Points, sides
 from ntklib._engine.portable import Side, Values, is_foreign, namespace
@@ -31,27 +31,45 @@ def _lecture(
     profile: Profile, X: object, Z: object | None, eps: object, kernel: Callable[..., Array]
 ) -> Array:
     """eps^2 |x| |x'| / (2 pi) times a profile."""
-    eps = positive("eps", eps)
+    scale: Any = eps if is_foreign(eps) else positive("eps", eps)
     if is_foreign(X) or is_foreign(Z):
         result: Array = portable.evaluate(
-            partial(kernel, eps=eps), partial(_on_sides, profile, eps * eps), X, Z
+            partial(kernel, eps=scale), partial(_on_sides, profile, _squared(scale)), X, Z
         )
         return result
-    mantissa, power = math.frexp(eps)
+    if is_foreign(eps):
+        raise TypeError("eps must be a number where X and Z are NumPy's")
+    mantissa, power = math.frexp(scale)
     left, right, dtype = sides(X, Z)
     found = angular(profile, left, right, mantissa * mantissa, 2 * power)
     return matrix_of(found, left, right, dtype)
 
 
-def _on_sides(profile: Profile, factor: float, left: Side, right: Side) -> tuple[Values, Any]:
+def _squared(eps: Any) -> Any:
+    """The square of a checked number, or of one of another library, which is checked here."""
+    if is_foreign(eps) and not portable.traced(eps):
+        positive("eps", float(portable.constant(eps)))
+    return eps * eps
+
+
+def _on_sides(profile: Profile, factor: Any, left: Side, right: Side) -> tuple[Values, Any]:
     """The same for arrays of another library: values of pairs, and those at equal points."""
 
     def values(minus: Any, plus: Any, rows: slice) -> Any:
         value = profile.of_defects(minus, plus) / (2 * math.pi)
-        value = value * (left.norm[rows, None] * right.norm[None, :]) * factor
-        return value * left.largest[rows, None] * right.largest[None, :]
+        # At a zero point the mean of the derivatives in opposite directions is that of <x, x'> / 4.
+        # There `unit` is the point itself, and lengths of one let its derivative through.
+        at_zero = (left.norm[rows, None] == 0) | (right.norm[None, :] == 0)
+        value = namespace(minus).where(at_zero, cosine(minus, plus) / 4, value)
+        value = value * (_or_one(left.norm)[rows, None] * _or_one(right.norm)[None, :]) * factor
+        return value * _or_one(left.largest)[rows, None] * _or_one(right.largest)[None, :]
 
-    return values, profile.start * left.norm * left.norm * factor * left.largest * left.largest
+    return values, profile.start * left.square * factor * left.largest * left.largest
+
+
+def _or_one(length: Any) -> Any:
+    """Lengths, of zero points one."""
+    return namespace(length).where(length > 0, length, 1.0)
 
 
 def _of_directions(
@@ -92,7 +110,8 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     Z : array_like, shape (n', d), optional
         Other points; ``X`` itself when left out, and then the result is exactly symmetric.
     eps : float
-        Scale :math:`\varepsilon` of the network, positive.
+        Scale :math:`\varepsilon` of the network, positive; beside a torch or JAX array also a
+        number of that library.
 
     Returns
     -------
@@ -116,6 +135,14 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     -----
     Statements: :prf:ref:`dfn-ntk`, :prf:ref:`prp-law-of-large-numbers`, :prf:ref:`prp-relu-ntk`,
     :prf:ref:`cor-general-norms`.
+
+    torch and JAX differentiate it in ``X``, ``Z`` and ``eps``, to any order where it is smooth. At
+    points of equal or opposite direction, and at zero, where it is not, the derivative is the mean
+    of those in opposite directions: of :math:`k(x,z)` at :math:`x=z` it is
+    :math:`z\varepsilon^2/2`, at :math:`x=-z` zero, and at :math:`x=0` it is
+    :math:`z\varepsilon^2/4`. Points whose unit vectors differ by rounding are not seen as of one
+    direction. Under ``jit`` and ``vmap`` values are not known, so non-finite points and overflow
+    are not refused.
     """
     return _lecture(NTK, X, Z, eps, relu_ntk)
 

@@ -3,10 +3,15 @@
 The public kernels come here by themselves when they are given such an array. The formulas for pairs
 of points are those of NumPy's arrays, from 1 - cos and 1 + cos; what is known of each point is
 moved to the array's device.
+
+What is done here can be differentiated, by torch and by JAX. A norm and an angle have kinks where
+they are zero; `root` and the constants of `_side` give them there the derivative zero, which is the
+mean of those in opposite directions.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -26,17 +31,50 @@ def is_foreign(X: object) -> bool:
     return type(X).__module__.split(".", 1)[0] in _FOREIGN
 
 
+def library(array: object) -> str:
+    """Which library an array is of, by the name that is imported."""
+    name = type(array).__module__.split(".", 1)[0]
+    return "jax" if name == "jaxlib" else name
+
+
+def traced(array: Any) -> bool:
+    """Whether an array has no values to look at: inside jit, vmap and grad of torch or JAX."""
+    if library(array) == "torch":
+        functorch = sys.modules["torch"]._C._functorch
+        return bool(functorch.is_functorch_wrapped_tensor(array))
+    return library(array) == "jax" and isinstance(array, sys.modules["jax"].core.Tracer)
+
+
+def constant(array: Any) -> Any:
+    """The array, for which derivatives take it as a constant."""
+    if library(array) == "torch":
+        return array.detach()
+    return sys.modules["jax"].lax.stop_gradient(array) if library(array) == "jax" else array
+
+
+def root(x: Any) -> Any:
+    """The square root; its derivative at zero is taken as zero."""
+    if isinstance(x, np.ndarray | np.generic):
+        return np.sqrt(x)
+    xp, positive = namespace(x), x > 0
+    return xp.where(positive, xp.sqrt(xp.where(positive, x, 1.0)), 0.0)
+
+
 def namespace(array: Any) -> Any:
     """Where the array's library keeps the functions of the array API standard."""
     return _namespace(array) if is_foreign(array) else np
 
 
 class Side(NamedTuple):
-    """Rows by direction and length, which is the product of two numbers that do not overflow."""
+    """Rows by direction and length, which is the product of two numbers that do not overflow.
+
+    `square` is the square of `norm`, before the rounding of the root.
+    """
 
     unit: Any
     norm: Any
     largest: Any
+    square: Any
 
     def lengths(self) -> Lengths:
         """The lengths in NumPy's float64."""
@@ -75,17 +113,19 @@ def _matrix(name: str, X: Any, xp: Any, columns: int | None = None) -> Any:
         raise ValueError(f"{name} must not be empty, got shape {tuple(X.shape)}")
     if columns is not None and X.shape[1] != columns:
         raise ValueError(f"{name} must have {columns} columns, got shape {tuple(X.shape)}")
-    if not bool(xp.all(xp.isfinite(X))):
+    if not traced(X) and not bool(xp.all(xp.isfinite(X))):
         raise ValueError(f"{name} must be finite, got NaN or inf")
     return X
 
 
 def _side(X: Any, xp: Any) -> Side:
     """Unit rows, and norms as the product of two numbers, one of them the largest coordinate."""
-    largest = xp.max(xp.abs(X), axis=1, keepdims=True)
+    largest = constant(xp.max(xp.abs(X), axis=1, keepdims=True))
     scaled = X / xp.where(largest > 0, largest, 1.0)
-    norm = xp.sqrt(xp.sum(scaled * scaled, axis=1, keepdims=True))
-    return Side(scaled / xp.where(norm > 0, norm, 1.0), norm[:, 0], largest[:, 0])
+    square = xp.sum(scaled * scaled, axis=1, keepdims=True)
+    norm = root(square)
+    unit = scaled / xp.where(norm > 0, norm, 1.0)
+    return Side(unit, norm[:, 0], largest[:, 0], square[:, 0])
 
 
 def _sides(X: Any, Z: Any | None, xp: Any) -> tuple[Side, Side | None]:
@@ -125,9 +165,15 @@ def _replace(target: Any, where: Any, values: Any, xp: Any) -> Any:
 
 def _angles(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
     """1 - cos and 1 + cos between unit rows, each accurate where it is small."""
-    cos = xp.clip(U @ xp.matrix_transpose(V), -1.0, 1.0)
-    minus, plus = 1 - cos, 1 + cos
+    cos = U @ xp.matrix_transpose(V)
     near = xp.abs(cos) > NEAR
+    minus, plus = 1 - cos, 1 + cos
+    if traced(cos):  # how many are near is not known, so all are done
+        minus, plus = (
+            xp.where(near, new, old)
+            for old, new in zip((minus, plus), _all_differences(U, V, xp), strict=True)
+        )
+        return minus, plus
     found = xp.nonzero(xp.reshape(near, (-1,)))[0]
     if found.shape[0]:
         closer = _differences(U, V, found, xp)
@@ -135,6 +181,16 @@ def _angles(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
             _replace(old, near, new, xp) for old, new in zip((minus, plus), closer, strict=True)
         )
     return minus, plus
+
+
+def _all_differences(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
+    """1 - cos and 1 + cos of all pairs in the same way."""
+    minus, plus = [], []
+    for rows in slices(0, U.shape[0], sizes.HELD // (V.shape[0] * V.shape[1])):
+        u, v = U[rows, None, :], V[None, :, :]
+        minus.append(xp.sum((u - v) ** 2, axis=2) / 2)
+        plus.append(xp.sum((u + v) ** 2, axis=2) / 2)
+    return xp.concat(minus), xp.concat(plus)
 
 
 def _differences(U: Any, V: Any, found: Any, xp: Any) -> tuple[Any, Any]:
@@ -153,7 +209,14 @@ def _differences(U: Any, V: Any, found: Any, xp: Any) -> tuple[Any, Any]:
 def _device(array: Any) -> Any:
     from array_api_compat import device
 
-    return device(array)
+    return None if library(array) == "jax" and traced(array) else device(array)
+
+
+def _result(name: str, A: Any) -> Any:
+    """The dtype of a kernel's values at such points, as for NumPy."""
+    if A.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, got dtype {A.dtype}")
+    return A.dtype if A.dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
 
 def _blocks(kernel: Callable[[Any, Any], Any], X: Any, Z: Any | None) -> Any:
@@ -171,7 +234,7 @@ def _blocks(kernel: Callable[[Any, Any], Any], X: Any, Z: Any | None) -> Any:
     right, widths = (left, heights) if Z is None else rows("Z", Z)
     if Z is not None and Z.shape[1] != X.shape[1]:
         raise ValueError(f"Z must have {X.shape[1]} columns, got shape {Z.shape}")
-    dtype = X.dtype if Z is None else da.result_type(X.dtype, Z.dtype)
+    dtype = np.result_type(*(_result(name, A) for name, A in (("X", X), ("Z", Z)) if A is not None))
 
     def place(i: int, j: int) -> Any:
         other = None if Z is None and i == j else right[j]
@@ -215,7 +278,7 @@ def evaluate(
     OverflowError
         Values beyond the range of the dtype.
     """
-    kinds = {type(A).__module__.split(".", 1)[0] for A in (X, Z) if A is not None}
+    kinds = {library(A) for A in (X, Z) if A is not None}
     if len(kinds) > 1:
         raise TypeError(f"X and Z must be arrays of one library, got {' and '.join(sorted(kinds))}")
     if kinds == {"dask"}:
@@ -229,7 +292,7 @@ def evaluate(
         if diagonal is not None:
             eye = xp.eye(K.shape[0], dtype=xp.bool, device=_device(K))
             K = xp.where(eye, diagonal[:, None], K)
-    if not bool(xp.all(xp.isfinite(K))):
+    if not traced(K) and not bool(xp.all(xp.isfinite(K))):
         largest = float(xp.finfo(K.dtype).max)
         raise OverflowError(f"the kernel has values beyond {largest:.1e}, the largest {K.dtype}")
     return K

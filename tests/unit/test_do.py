@@ -91,6 +91,40 @@ def test_a_failed_install_leaves_no_stamp(project, monkeypatch):
     assert not stamp.exists()
 
 
+LOCK = "requirements-libraries.lock"
+
+
+def test_torch_is_left_out_with_what_needs_it():
+    whole = (do.ROOT / LOCK).read_text(encoding="utf-8")
+    left = do.lock_without(do.WITH_TORCH, whole)
+    gone = set(whole.splitlines()) - set(left.splitlines())
+    named = {line.split("==")[0] for line in gone if not line.startswith(" ")}
+    assert named == set(do.WITH_TORCH)
+    assert all(line in whole for line in left.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("found", "system", "large", "answer"),
+    [
+        ("2.13.0+cpu", "linux", "", ()),
+        ("2.13.0", "darwin", "", ()),
+        ("2.13.0", "linux", "torch", ("torch==2.13.0",)),
+        ("2.13.0", "linux", "", "about 3 GB"),
+    ],
+)
+def test_a_build_of_several_gb_is_not_taken_unasked(found, system, large, answer, monkeypatch):
+    report = f'{{"install": [{{"metadata": {{"version": "{found}"}}}}]}}'
+    done = do.subprocess.CompletedProcess([], 0, stdout=report)
+    monkeypatch.setattr(do.subprocess, "run", lambda *program, **options: done)
+    monkeypatch.setattr(do.sys, "platform", system)
+    monkeypatch.setenv("LARGE", large)
+    if isinstance(answer, tuple):
+        assert do.torch_in_full() == answer
+        return
+    with pytest.raises(SystemExit, match=answer):
+        do.torch_in_full()
+
+
 @pytest.mark.parametrize("status", [0, 5])
 def test_a_program_s_status_comes_through(status):
     program = (sys.executable, "-c", f"raise SystemExit({status})")

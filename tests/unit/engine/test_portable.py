@@ -1,11 +1,10 @@
 """The kernels on arrays of other libraries: their kind comes back, with the same numbers.
 
-array-api-strict and Dask are always tested. PyTorch and JAX are large, so they are tested where
-they are installed; the last test says which of them were.
+array-api-strict and Dask are tested with all other tests, torch by
+`python do.py libraries`; `tests/libraries`, which has JAX, fails where one of them is missing.
 """
 
 import importlib.util
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -32,23 +31,12 @@ def _torch() -> Any:
     return torch.asarray
 
 
-def _jax() -> Any:
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    import jax.numpy as jnp
-
-    return jnp.asarray
-
-
 MAKERS: dict[str, Callable[[], Any]] = {
     "array_api_strict": lambda: array_api_strict.asarray,
     "dask": lambda: lambda A: da.from_array(A, chunks=2),
 }
 OPTIONAL = {
-    name: maker
-    for name, maker in {"torch": _torch, "jax": _jax}.items()
-    if importlib.util.find_spec(name)
+    name: maker for name, maker in {"torch": _torch}.items() if importlib.util.find_spec(name)
 }
 
 
@@ -302,9 +290,3 @@ def test_numpy_and_lists_are_at_home():
     assert not is_foreign(np.ones(3))
     assert not is_foreign([[1.0]])
     assert not is_foreign(None)
-
-
-def test_what_was_tested():
-    missing = sorted({"torch", "jax"} - set(OPTIONAL))
-    if missing:
-        warnings.warn(f"not installed, so not tested: {', '.join(missing)}", stacklevel=1)
