@@ -17,9 +17,11 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-read | all | ledger.Checks | outputs of chapters | records, by page | sphinx-needs: a language of its own |
 | doctree-read | all | ledger.Reasons | `{unchecked}` | reasons, by page; takes them off it | the same |
 | doctree-read | all | figures.check | names and captions in cells | warns | myst-nb: asks for none |
+| doctree-read | all | measured.Numbers | outputs, code, `{measured}` | complaints, by page; marks leave it | myst-nb: glue shows no number in the sources |
 | doctree-read | all | renewal.Placeholders | `{ledger}`, `{take-away}` | which page has which | Sphinx: none |
 | env-get-updated | all | renewal.renew | all that was collected, numbers | pages to write again | Sphinx: figures' numbers of a page only |
 | env-check-consistency | all | ledger.check_consistency | checks, reasons, statements | warns | sphinx-proof: none |
+| env-check-consistency | all | measured.check | measured.Numbers | warns | the same |
 | post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
 | doctree-resolved | all | ledger.fill | checks, reasons, citations | the ledger's tables | sphinx-needs, as above |
 | doctree-resolved | all | links.fill | the PDF, the version | the list of downloads | Sphinx's download role: files of the sources only |
@@ -41,6 +43,7 @@ kept with it; what it does later is done again whenever the page is written.
 | html-page-context | html | metadata.describe_page | the page's tree | description, card | sphinxext-opengraph: formulas as source |
 | build-finished | html | metadata.write_address | the builder's pages | index.html, robots.txt, site map | sphinx-sitemap: no landing page; 8 lines here |
 | build-finished | html | previews.write | the written pages | previews.js | hoverxref, tippy: servers, fetch |
+| build-finished | html | search.write | the written pages, the macros | formulas.js, titles in the index | Sphinx: formulas as source |
 | build-finished | html | scripts.discard | the copied files | drops what is not used | theme: no setting |
 | build-finished | html | folder.write | chapters, numbers, the wheel | the folder notebooks | jupytext, nbconvert: keep directives |
 """  # noqa: E501 - one step a line
@@ -51,9 +54,19 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from website import figures, implementations, ledger, project, renewal, statements
+from website import figures, implementations, ledger, measured, project, renewal, statements
 from website.downloads import folder, links
-from website.page import descriptions, folds, formulas, lines, metadata, previews, scripts, tables
+from website.page import (
+    descriptions,
+    folds,
+    formulas,
+    lines,
+    metadata,
+    previews,
+    scripts,
+    search,
+    tables,
+)
 from website.printed import boxes, cells, displays, parts, preamble, sliders, words
 from website.printed import tables as columns
 
@@ -62,6 +75,7 @@ COLLECTORS = (
     implementations.Citations,
     ledger.Checks,
     ledger.Reasons,
+    measured.Numbers,
     renewal.Placeholders,
 )
 
@@ -74,6 +88,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("doctree-read", "", 500, figures.check),
     ("env-get-updated", "", 500, renewal.renew),
     ("env-check-consistency", "", 500, ledger.check_consistency),
+    ("env-check-consistency", "", 500, measured.check),
     ("doctree-resolved", "", 500, ledger.fill),
     ("doctree-resolved", "", 500, links.fill),
     ("doctree-resolved", "", 500, implementations.name_code),
@@ -94,6 +109,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("html-page-context", "html", 950, metadata.describe_page),
     ("build-finished", "html", 500, metadata.write_address),
     ("build-finished", "html", 500, previews.write),
+    ("build-finished", "html", 500, search.write),
     ("build-finished", "html", 500, scripts.discard),
     ("build-finished", "html", 500, folder.write),
 )
@@ -117,6 +133,8 @@ def listener(event: str, kind: str, step: Callable[..., Any]) -> Callable[..., A
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx; nothing else registers anything."""
     app.add_config_value("repository_url", "", "html", str)
+    app.add_config_value("measured_pages_pending", [], "env", list)
+    app.add_role("measured", measured.Measured())
     app.add_directive("ledger", ledger.Ledger)
     app.add_directive("unchecked", ledger.Unchecked)
     app.add_directive("versions", project.Versions)

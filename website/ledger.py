@@ -121,8 +121,8 @@ def _rows(
 ) -> list[list[nodes.Node]]:
     """One row a check, or the reason for none; the first says what code there is."""
     page, title = statement["docname"], statement["title"]
-    words = name(statement) + (f" ({title})" if title else "")
-    there = link(app, docname, page, statement["id"], nodes.Text(words))
+    words = _with_maths(name(statement) + (f" ({title})" if title else ""))
+    there = link(app, docname, page, statement["id"], *words)
     records = [one for one in Checks.of(app.env).get(page, []) if one["label"] == label]
     again = nodes.inline("", "", there, classes=["again"])
     reason = Reasons.of(app.env).get(page, {}).get(label, "none given")

@@ -21,12 +21,16 @@ class Titles(Facts):
     """Label -> title of a page's statements, which sphinx-proof does not index."""
 
     def gather(self, page: nodes.document) -> dict[str, str]:
-        """The titles without the parentheses around them."""
+        """The titles without the parentheses around them, formulas between dollars."""
         return {
-            node["label"]: title.astext().strip(" ()")
+            node["label"]: "".join(map(_written, title.children)).strip(" ()")
             for node in stated(page)
             if (title := node.next_node(nodes.title))
         }
+
+
+def _written(node: nodes.Node) -> str:
+    return f"${node.astext()}$" if isinstance(node, nodes.math) else node.astext()
 
 
 def stated(page: nodes.document) -> list[nodes.Element]:

@@ -67,18 +67,18 @@ def expand(tex: str, macros: dict[str, object]) -> str:
         while match := pattern.search(tex):
             rest, arguments = tex[match.end() :], []
             for _ in range(int(count)):
-                argument, rest = _argument(rest)
-                arguments.append(argument)
+                one, rest = argument(rest)
+                arguments.append(one)
             text = str(body)
-            for i, argument in enumerate(arguments, start=1):
-                text = text.replace(f"#{i}", argument)
+            for i, one in enumerate(arguments, start=1):
+                text = text.replace(f"#{i}", one)
             # A letter after a command would become part of its name.
             glue = " " if re.search(r"\\[A-Za-z]+$", text) and rest[:1].isalpha() else ""
             tex = tex[: match.start()] + text + glue + rest
     return tex
 
 
-def _argument(tex: str) -> tuple[str, str]:
+def argument(tex: str) -> tuple[str, str]:
     """The first argument of a command, and what follows it."""
     tex = tex.lstrip()
     if not tex.startswith("{"):
@@ -107,30 +107,30 @@ def _natural(tex: str, *, script: bool = False) -> float:
         command, char = token[1], token[2]
         tex = tex[token.end() :]
         if command in ("frac", "tfrac", "dfrac", "binom"):
-            above, tex = _argument(tex)
-            below, tex = _argument(tex)
+            above, tex = argument(tex)
+            below, tex = argument(tex)
             size = 1.0 if command == "dfrac" else 0.707
             parts = (_natural(part, script=size < 1) for part in (above, below))
             total += size * max(parts) + (0.94 if command == "binom" else 0.36)
         elif command == "sqrt":
-            inside, tex = _argument(tex)
+            inside, tex = argument(tex)
             total += _natural(inside, script=script) + 0.9
         elif command in ("begin", "end", "label", "tag", "phantom"):
-            _, tex = _argument(tex)
+            _, tex = argument(tex)
         elif command in ("text", "operatorname", "operatorname*", "mathrm", "textbf"):
-            inside, tex = _argument(tex)
+            inside, tex = argument(tex)
             total += _upright(inside) + (0.17 if command.startswith("operator") else 0)
         elif command == "mathcal":
-            inside, tex = _argument(tex)
+            inside, tex = argument(tex)
             total += 0.98 * len(inside)
         elif command in ("mathbb", "mathbf", "mathsf"):
-            inside, tex = _argument(tex)
+            inside, tex = argument(tex)
             total += 0.72 * len(inside)
         elif char is not None and char in "_^":
-            inside, tex = _argument(tex)
+            inside, tex = argument(tex)
             other = ""
             if tex[:1] and tex[0] in "_^" and tex[0] != char:
-                other, tex = _argument(tex[1:])
+                other, tex = argument(tex[1:])
             scripts = (_natural(part, script=True) for part in (inside, other))
             total += (0.83 if script else 0.707) * max(scripts) + 0.05
         else:

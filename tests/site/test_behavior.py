@@ -1,5 +1,6 @@
 """What a reader does: searches, turns to dark, looks at previews, follows links, opens folds."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def test_the_search_finds_a_word(page, address):
 def test_the_search_says_when_there_is_nothing(page, address):
     checks.visit(page, f"{address}/search.html?q=xyzzyplugh")
     expect(page.locator("#search-results")).to_contain_text("did not match any")
+
+
+@pytest.mark.parametrize("word", ["gradient", "eps", "tanh"])
+def test_results_are_readable(page, origin, word):
+    page.emulate_media(color_scheme="dark")
+    checks.visit(page, f"{origin}/search.html?q={word}")
+    expect(page.locator("#search-results p.context").first).to_be_visible()
+    expect(page.locator("#search-results .search-summary")).to_contain_text("finished")
+    shown = page.locator("#search-results").inner_text()
+    assert not re.search(r"\\[A-Za-z()\[\]]", shown), shown
+    assert checks.axe_faults(page) == []
 
 
 def test_the_color_mode_turns_and_stays(page, address):
@@ -170,11 +182,17 @@ def test_a_link_into_a_fold_opens_it(page, origin):
 
 # ---- Planted faults ---------------------------------------------------------------------------
 
+
+def a_result_is_readable(page, origin):
+    test_results_are_readable(page, origin, "gradient")
+
+
 # A behavior, the file that is served with a fault, what stands there, and what instead; nothing
 # in place of what stands there empties the file.
 PLANTED = [
     (test_the_search_finds_a_word, "searchindex.js", "hoeffd", "hoeffe"),
     (test_the_search_says_when_there_is_nothing, "_static/searchtools.js", "did not match", "did"),
+    (a_result_is_readable, "_static/search.js", "", ""),
     (test_the_color_mode_turns_and_stays, "_static/scripts/pydata-sphinx-theme.js", "", ""),
     (test_the_color_mode_turns_and_stays, "_static/head.js", 'getItem("mode")', 'getItem("x")'),
     (a_link_shows, "_static/preview.js", "", ""),

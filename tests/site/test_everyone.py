@@ -78,6 +78,12 @@ def test_nothing_is_cut_off_on_a_phone(phone):
     assert checks.overflow_faults(phone.page) == []
 
 
+def test_no_page_scrolls_sideways_on_a_small_phone(phone):
+    phone.page.set_viewport_size({"width": 320, "height": 640})
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 320
+    phone.page.set_viewport_size({"width": 390, "height": 844})
+
+
 def test_displays_are_broken_for_a_phone(phone):
     assert checks.phonebreak_faults(phone.page) == []
 

@@ -17,6 +17,7 @@ from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 
+from website.measured import literal
 from website.tex import expand
 
 # The syntax of _config.yml, under `parse`.
@@ -237,6 +238,8 @@ def _inline(text: str, book: Book) -> str:
     """Roles, formulas and links within text that holds no directive."""
 
     def plain(match: re.Match[str]) -> str:
+        if match["role"] == "measured":
+            return _inline(literal(match["content"]), book)
         if match["role"]:
             return book.role(match["role"], " ".join(match["content"].split()))
         if match["math"]:
