@@ -324,7 +324,7 @@ def widths(rows: Array, n: int) -> Figure:
 def widths_alt(rows: Array, n: int) -> str:
     """What `widths` shows, in words."""
     p, rank, distance, accuracy = rows.T
-    far, worst = int(distance.argmax()), int(accuracy[1:].argmin()) + 1
+    far, worst = int(distance.argmax()), int(accuracy[2:].argmin()) + 2
     full = int(p[rank == n].min())
     return (
         f"Three panels against the number of weights, from {p[0]:.0f} to {p[-1]:.0f}, with a "
