@@ -2,7 +2,8 @@
 
 `{ledger}` becomes a table of every numbered statement with the checks that its chapter ran when
 the site was built. `{unchecked} label` gives the written reason of a statement without a check.
-A statement that has neither, or a check of an unknown statement, fails the build.
+A statement that has neither, a check of an unknown statement, or one of which nobody has tried what
+it would catch (`chapters/wrong/NAME.json`, written by `tools/wrong.py`), fails the build.
 """
 
 import html
@@ -10,6 +11,7 @@ import json
 import re
 from collections import defaultdict
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -41,6 +43,8 @@ class Ledger(SphinxDirective):
     """`{ledger}`: the table of all statements and their checks."""
 
     def run(self) -> list[nodes.Node]:
+        for path in wrong_statements(self.env):
+            self.env.note_dependency(str(path))
         return [ledger_node()]
 
 
@@ -77,15 +81,33 @@ class Reasons(Facts):
         return {node["label"]: node["reason"] for node in found}
 
 
+def wrong_statements(env: BuildEnvironment) -> list[Path]:
+    """The records of what the checks would catch, one a chapter."""
+    return sorted(Path(env.srcdir, "chapters", "wrong").glob("*.json"))
+
+
+def caught(env: BuildEnvironment) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """(Page, label, claim) -> which wrong statements turn that check red."""
+    return {
+        (f"chapters/{path.stem}", record["label"], record["claim"]): record
+        for path in wrong_statements(env)
+        for record in json.loads(path.read_text(encoding="utf-8"))
+    }
+
+
 def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
     """Every statement has a check or a reason; every check and reason has a statement."""
     known, checked = statements(env), set()
     reasons = {label: page for page, found in Reasons.of(env).items() for label in found}
+    tried = caught(env)
     for docname, records in sorted(Checks.of(env).items()):
-        for label in (record["label"] for record in records):
+        for label, claim in ((record["label"], record["claim"]) for record in records):
             checked.add(label)
             if label not in known:
                 logger.warning("check of an unknown statement %r", label, location=docname)
+            if (docname, label, claim) not in tried:
+                words = "not tried what the check of %r would catch: %s"
+                logger.warning(words, label, claim, location=docname)
     for label, statement in known.items():
         if label not in checked and label not in reasons:
             logger.warning("statement %r has no check", label, location=statement["docname"])
@@ -111,7 +133,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             ]
             section = nodes.section(ids=[nodes.make_id(f"ledger-{page}")])
             section += nodes.title("", app.env.titles[page].astext())
-            section += _table(("Statement", "Claim", "Measured", "Bound", "Why this bound"), rows)
+            section += _table(COLUMNS, rows)
             sections.append(section)
         placeholder.replace_self(sections)
 
@@ -126,7 +148,10 @@ def _rows(
     records = [one for one in Checks.of(app.env).get(page, []) if one["label"] == label]
     again = nodes.inline("", "", there, classes=["again"])
     reason = Reasons.of(app.env).get(page, {}).get(label, "none given")
-    rows = [_check_row(again, one) for one in records] or [_reason_row(again, reason)]
+    tried = caught(app.env)
+    rows = [
+        _check_row(again, one, tried.get((page, label, one["claim"]), UNTRIED)) for one in records
+    ] or [_reason_row(again, reason)]
     entries = implementations(app.env).get(label, [])
     code = [nodes.Text("In code: "), *links(app, docname, entries)]
     without = "Pure proof" if statement["kind"] in PROVED else "No code"
@@ -135,16 +160,34 @@ def _rows(
     return rows
 
 
+COLUMNS = ("Statement", "Claim", "Measured", "Why this bound", "Would catch")
+UNTRIED: dict[str, Any] = {"wrong": [], "illustration": ""}
 # Kinds of statements that have a proof.
 PROVED = {"theorem", "proposition", "lemma", "corollary"}
 
 
-def _check_row(name: nodes.Element, record: dict[str, Any]) -> list[nodes.Node]:
+def _check_row(
+    name: nodes.Element, record: dict[str, Any], tried: dict[str, Any]
+) -> list[nodes.Node]:
     relation = {"at_most": "≤", "at_least": "≥", "equals": "="}[record["relation"]]
     raw = record.get("raw")
     text = f"{raw:.3g}" if isinstance(raw, float) else record["measured"]
-    cells = (record["claim"], text, f"{relation}\u00a0{record['bound']}", record["because"])
-    return [name.deepcopy(), *(nodes.inline("", "", *_formula(cell)) for cell in cells)]
+    measured = f"{text} {relation}\u00a0{record['bound']}"
+    cells = [
+        nodes.inline("", "", *_formula(cell))
+        for cell in (record["claim"], measured, record["because"], _wrong(tried))
+    ]
+    if tried["illustration"]:
+        why = nodes.inline("", "", *_formula(f": {tried['illustration']}"))
+        mark = nodes.emphasis("", "Illustration", classes=["illustration"])
+        dot = [nodes.Text(". ")] if tried["wrong"] else []
+        cells[-1] += [*dot, mark, *why.children]
+    return [name.deepcopy(), *cells]
+
+
+def _wrong(tried: dict[str, Any]) -> str:
+    """The wrong statements that turn a check red, as one line."""
+    return "; ".join(wrong["says"] for wrong in tried["wrong"])
 
 
 def _formula(text: str) -> list[nodes.Node]:
@@ -159,8 +202,8 @@ def _formula(text: str) -> list[nodes.Node]:
 
 
 def _reason_row(name: nodes.Element, reason: str) -> list[nodes.Node]:
-    words = [nodes.Text("no check"), *[nodes.Text("—")] * 2]
-    return [name.deepcopy(), *words, nodes.inline("", "", *_with_maths(reason))]
+    why = nodes.inline("", "", *_with_maths(reason))
+    return [name.deepcopy(), nodes.Text("no check"), nodes.Text("—"), why, nodes.Text("—")]
 
 
 def _with_maths(text: str) -> list[nodes.Node]:

@@ -9,7 +9,7 @@ from website.printed.raw import LINE, raw
 # Rows that certainly fit on a page.
 _ROWS = 8
 # Widths of the ledger's columns, in parts of the line.
-_LEDGER = (33, 42, 23, 22, 36)
+_LEDGER = (30, 36, 27, 32, 31)
 
 
 def shape(app: Sphinx, doctree: nodes.document, docname: str) -> None:
