@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ntklib._precision import rounding
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.large.extra import extra
 
@@ -146,12 +147,20 @@ def _descend(
     C, R = np.zeros_like(R), R.copy()
     Z = improve(R)
     D, rz = Z.copy(), np.sum(R * Z, axis=0)
-    steps = 0
+    steps, stretch = 0, 0.0
     while steps < maxiter and (np.linalg.norm(R, axis=0) > target).any():
         KD = np.asarray(K @ D, dtype=np.float64) + ridge * D
         curvature = np.sum(D * KD, axis=0)
-        if (curvature < -1e-6 * np.linalg.norm(D, axis=0) * np.linalg.norm(KD, axis=0)).any():
-            raise ValueError("K must be positive semidefinite, but v'Kv is negative for some v")
+        # No diagonal entry is larger than the norm, which this comes close to.
+        lengths, products = np.linalg.norm(D, axis=0), np.linalg.norm(KD, axis=0)
+        stretch = max(stretch, float(np.max(products / np.where(lengths > 0, lengths, 1))))
+        if (curvature < -1e-6 * lengths * products).any():
+            enough = rounding(np.full(len(R), stretch), float(np.finfo(np.float32).eps))
+            raise ValueError(
+                "K must be positive semidefinite, but v'Kv is negative for some v. If its entries "
+                "were rounded to float32, compute them in float64 or take a ridge of at least "
+                f"{enough:.1e}"
+            )
         # A column that is solved has nothing left to divide.
         step = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
         C += step * D
