@@ -46,6 +46,9 @@ class Linearization:
         self.model = model
         self.W0 = W
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.model, self.W0)  # copies too cannot be written to
+
     def __call__(self, X: object, W: object) -> Array:
         """Values :math:`F_0(x_i;w)` at the rows of ``X`` and the weights ``W``.
 

@@ -54,6 +54,10 @@ class ShallowNetwork:
         self.eps = positive("eps", eps)
         self.scale = self.eps / math.sqrt(self.m)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Copies are built again, and so as immutable as this one.
+        return type(self), (self.a, self.activation, self.eps)
+
     @classmethod
     def random(
         cls,
@@ -222,7 +226,7 @@ class ShallowNetwork:
         other = X if Z is None else self._points(Z, W, name="Z")[0]
         dtype = np.result_type(X, other)
         # Gates of the ReLU are 0 or 1: single precision counts them exactly, twice as fast.
-        counting = self.activation is relu and self.m <= 1 << 24
+        counting = self.activation == relu and self.m <= 1 << 24
         gate_dtype = np.dtype(np.float32) if counting else dtype
         K = np.zeros((len(X), len(other)), dtype)
         rows = len(X) if Z is None else len(X) + len(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -122,10 +123,17 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
     :math:`(FF^\top+\lambda I)^{-1}=\lambda^{-1}\bigl(I-F(F^\top F+\lambda I)^{-1}F^\top\bigr)`.
     """
     F, ridge = matrix("F", F).astype(np.float64, copy=False), positive("ridge", ridge)
-    core = cho_factor(F.T @ F + ridge * np.eye(F.shape[1]))
+    return as_operator(
+        len(F), _Woodbury(F, ridge, cho_factor(F.T @ F + ridge * np.eye(F.shape[1])))
+    )
 
-    def product(V: Array, precision: Any) -> Array:
-        result: Array = (V - F @ cho_solve(core, F.T @ V)) / ridge
+
+@dataclass(frozen=True)
+class _Woodbury:
+    F: Array
+    ridge: float
+    core: Any
+
+    def __call__(self, V: Array, precision: Any) -> Array:
+        result: Array = (V - self.F @ cho_solve(self.core, self.F.T @ V)) / self.ridge
         return result
-
-    return as_operator(len(F), product)
