@@ -48,14 +48,14 @@ def gram_cutoff(J: Array, size: int, eps: float, rcond: float | None) -> float:
     return max(size * EPS, share * share) if rcond is None else share
 
 
-def _largest(A: Array) -> float:
+def largest(A: Array) -> float:
     """The largest entry in size, without another array."""
     return max(float(A.max()), -float(A.min()))
 
 
 def symmetric(K: Array, eps: float) -> bool:
     """Whether a square matrix is: up to 1e-8, or a hundred ulps, of its largest entry."""
-    limit = max(1e-8, 100 * eps) * _largest(K)
+    limit = max(1e-8, 100 * eps) * largest(K)
     return all(
         bool(np.abs(K[rows, : rows.stop] - K[: rows.stop, rows].T).max() <= limit)
         for rows in slices(0, len(K), sizes.TILE // 2)
@@ -69,14 +69,14 @@ def rounding(diagonal: Array, eps: float) -> float:
     twice the root of the largest row's sum of squares (Wigner), which is sqrt(K_ii tr K) ulps; the
     4 is for errors of two ulps each. An error in proportion to the matrix moves no zero.
     """
-    largest = float(diagonal.max())
-    share = float(np.sum(diagonal / (largest or 1.0), dtype=np.float64))
-    return 4 * eps * largest * math.sqrt(share)
+    top = float(diagonal.max())
+    share = float(np.sum(diagonal / (top or 1.0), dtype=np.float64))
+    return 4 * eps * top * math.sqrt(share)
 
 
 def scaled(A: Array) -> tuple[Array, int]:
     """``A`` divided by a power of two, exactly, and its exponent: 0 where squares are safe."""
-    exponent = math.frexp(_largest(A))[1]  # 0 for zeros
+    exponent = math.frexp(largest(A))[1]  # 0 for zeros
     if abs(exponent) <= _SAFE[A.dtype]:
         return A, 0
     # In two steps: the power itself may leave the range.

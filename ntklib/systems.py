@@ -291,10 +291,12 @@ def _double(
         raise SingularError(_dependences(F, diagonal, noise), len(F), rcond, enough)
 
     def residual(x: Array) -> Array:
-        # The upper triangle is still A's; on the diagonal lies the factor's.
-        columns = x.reshape(len(x), -1)
-        product = symm(1.0, F, columns, lower=False)
-        product += (diagonal - F.diagonal())[:, None] * columns
+        # The upper triangle is still A's; so is the diagonal meanwhile. (To take off what the
+        # factor's adds would leave its rounding: it is the root, and of a small A far larger.)
+        factor = F.diagonal().copy()
+        F.flat[:: len(F) + 1] = diagonal
+        product = symm(1.0, F, x.reshape(len(x), -1), lower=False)
+        F.flat[:: len(F) + 1] = factor
         result: Array = b - product.reshape(x.shape)
         return result
 

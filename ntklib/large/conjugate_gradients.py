@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._precision import rounding
+from ntklib._precision import rounding, scaled, unscaled
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.large.extra import extra
 
@@ -83,6 +83,8 @@ def ridge_solve(
         ``K`` that is seen not to be positive semidefinite.
     ImportError
         ``progress`` without tqdm.
+    OverflowError
+        Coefficients or products with ``K`` beyond the range of float64.
 
     Warns
     -----
@@ -103,7 +105,7 @@ def ridge_solve(
         raise ValueError(f"K must have shape {(len(y), len(y))} as y has, got {tuple(K.shape)}")
     if preconditioner is not None and tuple(preconditioner.shape) != tuple(K.shape):
         raise ValueError(f"preconditioner must have shape {tuple(K.shape)}")
-    Y = y.reshape(len(y), -1)
+    Y, power = scaled(y.reshape(len(y), -1))
     size = np.linalg.norm(Y, axis=0)
     size[size == 0] = 1.0  # a zero column is solved by zero
 
@@ -118,10 +120,13 @@ def ridge_solve(
         change, steps = _descend(K, R, ridge, preconditioner, target, maxiter - iterations, bar)
         C += change
         iterations += steps
-        R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
+        with np.errstate(over="ignore", invalid="ignore"):
+            R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
         worst = float(np.max(np.linalg.norm(R, axis=0) / size))
         if bar is not None:
             bar.set_postfix_str(f"residual {worst:.1e}")
+        if not np.isfinite(worst):
+            raise OverflowError("products with K leave the range: divide it by a power of two")
         if worst > previous / 2:  # rounding is all that is left
             break
         previous = worst
@@ -133,9 +138,11 @@ def ridge_solve(
             ConvergenceWarning,
             stacklevel=2,
         )
-    return RidgeSolution(C.reshape(y.shape), worst, iterations, worst <= rtol)
+    coef = unscaled("the coefficients are", C.reshape(y.shape), power)
+    return RidgeSolution(coef, worst, iterations, worst <= rtol)
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the residual reports it
 def _descend(
     K: Any, R: Array, ridge: float, preconditioner: Any, target: Array, maxiter: int, bar: Any
 ) -> tuple[Array, int]:

@@ -10,7 +10,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpstrf
 from scipy.sparse.linalg import LinearOperator
 
-from ntklib._precision import EPS, epsilon, rounding
+from ntklib._precision import EPS, epsilon, representable, rounding
 from ntklib._validate import Array, matrix, positive, positive_int, real_array
 from ntklib.large.operators import as_operator
 from ntklib.model import Kernel
@@ -123,9 +123,9 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
     :math:`(FF^\top+\lambda I)^{-1}=\lambda^{-1}\bigl(I-F(F^\top F+\lambda I)^{-1}F^\top\bigr)`.
     """
     F, ridge = matrix("F", F).astype(np.float64, copy=False), positive("ridge", ridge)
-    return as_operator(
-        len(F), _Woodbury(F, ridge, cho_factor(F.T @ F + ridge * np.eye(F.shape[1])))
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        core = representable("F'F has entries", F.T @ F + ridge * np.eye(F.shape[1]))
+    return as_operator(len(F), _Woodbury(F, ridge, cho_factor(core)))
 
 
 @dataclass(frozen=True)
