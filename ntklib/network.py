@@ -144,8 +144,11 @@ class ShallowNetwork:
         Statement: :prf:ref:`dfn-network`.
         """
         X, W = self._points(X, W)
-        J = (self._gates(X, W)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
-        return np.asarray(representable("the Jacobian has entries", J))
+        gates = self._gates(X, W)
+        J = (gates[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+        if not largest(gates) * largest(X) < np.finfo(X.dtype).max:  # else no entry need be seen
+            representable("the Jacobian has entries", J)
+        return J
 
     @np.errstate(over="ignore", invalid="ignore")  # reported by representable
     def jvp(self, X: object, W: object, D: object) -> Array:
