@@ -16,6 +16,8 @@ def real_array(name: str, value: object, *, ndim: int | tuple[int, ...] | None =
     Without `ndim`, of any number of dimensions from one on.
     float32 and float64 keep their dtype; integers and booleans become float64.
     """
+    if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
+        raise ValueError(f"{name} must have no masked entries, got {np.sum(value.mask)} of them")
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")

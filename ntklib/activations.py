@@ -53,8 +53,19 @@ class Activation:
     degree: int | None = None
 
 
+# -- functions: named, not lambdas, so that they can be sent to another process --------------------
+
+
+def _relu(z: Array) -> Array:
+    return np.maximum(z, 0)
+
+
 def _step(z: Array) -> Array:
     return (z >= 0).astype(z.dtype)
+
+
+def _tanh_derivative(z: Array) -> Array:
+    return np.asarray(1 - np.tanh(z) ** 2)
 
 
 def _erf(z: Array) -> Array:
@@ -64,31 +75,8 @@ def _erf(z: Array) -> Array:
     return result
 
 
-def leaky_relu(slope: float = 0.01) -> Activation:
-    r"""The leaky ReLU: :math:`z` for :math:`z\ge0`, else :math:`z` times ``slope``.
-
-    Its derivative at 0 is 1.
-    """
-    s = float(real_array("slope", slope, ndim=0))
-    return Activation(
-        "leaky_relu",
-        lambda z: np.where(z >= 0, z, z.dtype.type(s) * z),
-        lambda z: np.where(z >= 0, z.dtype.type(1), z.dtype.type(s)),
-        lipschitz=max(1.0, abs(s)),
-        smoothness=0.0 if s == 1 else math.inf,
-        degree=1,
-    )
-
-
-relu = Activation("relu", lambda z: np.maximum(z, 0), _step, 1.0, math.inf, degree=1)
-tanh = Activation("tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2, 1.0, 4 / (3 * math.sqrt(3)))
-erf = Activation(
-    "erf",
-    _erf,
-    lambda z: (2 / math.sqrt(math.pi)) * np.exp(-z * z),
-    2 / math.sqrt(math.pi),
-    2 * math.sqrt(2 / (math.e * math.pi)),
-)
+def _erf_derivative(z: Array) -> Array:
+    return np.asarray((2 / math.sqrt(math.pi)) * np.exp(-z * z))
 
 
 def _gelu(z: Array) -> Array:
@@ -100,41 +88,82 @@ def _gelu_derivative(z: Array) -> Array:
     return gate + z * np.exp(-z * z / 2) / z.dtype.type(math.sqrt(2 * math.pi))
 
 
-gelu = Activation(
-    "gelu",
-    _gelu,
-    _gelu_derivative,
-    # The slope is largest at sqrt 2, the curvature at 0.
-    0.5 * (1 + math.erf(1)) + math.exp(-1) / math.sqrt(math.pi),
-    math.sqrt(2 / math.pi),
-)
-identity = Activation("identity", lambda z: z, np.ones_like, 1.0, 0.0, degree=1)
-square = Activation("square", lambda z: z * z, lambda z: 2 * z, math.inf, 2.0, degree=2)
-absolute = Activation(
-    "absolute",
-    np.abs,
-    lambda z: np.where(z >= 0, z.dtype.type(1), z.dtype.type(-1)),
-    1.0,
-    math.inf,
-    degree=1,
-)
-exp = Activation("exp", np.exp, np.exp, math.inf, math.inf)
-gaussian = Activation(
-    "gaussian",
-    lambda z: np.exp(-z * z),
-    lambda z: -2 * z * np.exp(-z * z),
-    math.sqrt(2 / math.e),
-    2.0,
-)
-sin = Activation("sin", np.sin, np.cos, 1.0, 1.0)
-cos = Activation("cos", np.cos, lambda z: -np.sin(z), 1.0, 1.0)
-rbf = Activation(
-    "rbf",
-    lambda z: np.sin(z) + np.cos(z),
-    lambda z: np.cos(z) - np.sin(z),
-    math.sqrt(2),
-    math.sqrt(2),
-)
+def _identity(z: Array) -> Array:
+    return z
+
+
+def _square(z: Array) -> Array:
+    return z * z
+
+
+def _square_derivative(z: Array) -> Array:
+    return 2 * z
+
+
+def _gaussian(z: Array) -> Array:
+    return np.asarray(np.exp(-z * z))
+
+
+def _gaussian_derivative(z: Array) -> Array:
+    return np.asarray(-2 * z * np.exp(-z * z))
+
+
+def _cos_derivative(z: Array) -> Array:
+    return np.asarray(-np.sin(z))
+
+
+def _rbf(z: Array) -> Array:
+    return np.asarray(np.sin(z) + np.cos(z))
+
+
+def _rbf_derivative(z: Array) -> Array:
+    return np.asarray(np.cos(z) - np.sin(z))
+
+
+@dataclass(frozen=True)
+class _Slope:
+    """z, or 1, for z at least 0; times a slope elsewhere."""
+
+    slope: float
+    order: int = 0
+
+    def __call__(self, z: Array) -> Array:
+        x = np.ones_like(z) if self.order else z
+        return np.where(z >= 0, x, z.dtype.type(self.slope) * x)
+
+
+@dataclass(frozen=True)
+class _Power:
+    """z^p, or its derivative; of the positive part of z where rectified."""
+
+    degree: int
+    rectified: bool
+    order: int = 0
+
+    def __call__(self, z: Array) -> Array:
+        p, x = self.degree, np.maximum(z, 0) if self.rectified else z
+        if not self.order:
+            return np.asarray(x**p)
+        return np.asarray(p * x ** (p - 1) * (_step(z) if self.rectified else 1))
+
+
+# -- activations ----------------------------------------------------------------------------------
+
+
+def leaky_relu(slope: float = 0.01) -> Activation:
+    r"""The leaky ReLU: :math:`z` for :math:`z\ge0`, else :math:`z` times ``slope``.
+
+    Its derivative at 0 is 1.
+    """
+    s = float(real_array("slope", slope, ndim=0))
+    return Activation(
+        "leaky_relu",
+        _Slope(s),
+        _Slope(s, 1),
+        lipschitz=max(1.0, abs(s)),
+        smoothness=0.0 if s == 1 else math.inf,
+        degree=1,
+    )
 
 
 def monomial(degree: int) -> Activation:
@@ -142,8 +171,8 @@ def monomial(degree: int) -> Activation:
     p = positive_int("degree", degree)
     return Activation(
         f"monomial({p})",
-        lambda z: z**p,
-        lambda z: p * z ** (p - 1),
+        _Power(p, False),
+        _Power(p, False, 1),
         lipschitz=1.0 if p == 1 else math.inf,
         smoothness=(0.0, 2.0)[p - 1] if p <= 2 else math.inf,
         degree=p,
@@ -158,13 +187,39 @@ def rectified_monomial(degree: int) -> Activation:
     p = positive_int("degree", degree)
     return Activation(
         f"rectified_monomial({p})",
-        lambda z: np.maximum(z, 0) ** p,
-        lambda z: p * np.maximum(z, 0) ** (p - 1) * _step(z),
+        _Power(p, True),
+        _Power(p, True, 1),
         lipschitz=1.0 if p == 1 else math.inf,
         smoothness=2.0 if p == 2 else math.inf,
         degree=p,
     )
 
+
+relu = Activation("relu", _relu, _step, 1.0, math.inf, degree=1)
+tanh = Activation("tanh", np.tanh, _tanh_derivative, 1.0, 4 / (3 * math.sqrt(3)))
+erf = Activation(
+    "erf",
+    _erf,
+    _erf_derivative,
+    2 / math.sqrt(math.pi),
+    2 * math.sqrt(2 / (math.e * math.pi)),
+)
+gelu = Activation(
+    "gelu",
+    _gelu,
+    _gelu_derivative,
+    # The slope is largest at sqrt 2, the curvature at 0.
+    0.5 * (1 + math.erf(1)) + math.exp(-1) / math.sqrt(math.pi),
+    math.sqrt(2 / math.pi),
+)
+identity = Activation("identity", _identity, np.ones_like, 1.0, 0.0, degree=1)
+square = Activation("square", _square, _square_derivative, math.inf, 2.0, degree=2)
+absolute = Activation("absolute", np.abs, _Slope(-1.0, 1), 1.0, math.inf, degree=1)
+exp = Activation("exp", np.exp, np.exp, math.inf, math.inf)
+gaussian = Activation("gaussian", _gaussian, _gaussian_derivative, math.sqrt(2 / math.e), 2.0)
+sin = Activation("sin", np.sin, np.cos, 1.0, 1.0)
+cos = Activation("cos", np.cos, _cos_derivative, 1.0, 1.0)
+rbf = Activation("rbf", _rbf, _rbf_derivative, math.sqrt(2), math.sqrt(2))
 
 _BY_NAME = {
     a.name: a

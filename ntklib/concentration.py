@@ -19,10 +19,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ntklib._precision import representable
 from ntklib._validate import Array, matrix, nonnegative, positive, positive_int, probability
 from ntklib.kernels import gate_kernel, relu_ntk
 
 
+@np.errstate(over="ignore", invalid="ignore")  # reported by representable
 def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
     r"""Variance of every entry of the Gram matrix of a random ReLU network of width :math:`m`.
 
@@ -53,6 +55,8 @@ def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
         Wrong shapes, empty or non-finite points, a width or scale out of range.
     TypeError
         Arguments that are not real numbers, a width that is not an integer.
+    OverflowError
+        A result beyond 1.8e308.
 
     Notes
     -----
@@ -61,7 +65,8 @@ def kernel_variance(X: object, m: int, *, eps: float = 1.0) -> Array:
     X = matrix("X", X).astype(np.float64)
     m, eps = positive_int("m", m), positive("eps", eps)
     q = gate_kernel(X)
-    return eps**4 / m * (X @ X.T) ** 2 * q * (1 - q)
+    variance = np.float64(eps) ** 4 / m * (X @ X.T) ** 2 * q * (1 - q)
+    return np.asarray(representable("the variances are", variance))
 
 
 def expected_squared_error(X: object, m: int, *, eps: float = 1.0) -> float:
@@ -92,12 +97,16 @@ def expected_squared_error(X: object, m: int, *, eps: float = 1.0) -> float:
         Wrong shapes, empty or non-finite points, a width or scale out of range.
     TypeError
         Arguments that are not real numbers, a width that is not an integer.
+    OverflowError
+        A result beyond 1.8e308.
 
     Notes
     -----
     Statement: :prf:ref:`prp-variance`.
     """
-    return float(kernel_variance(X, m, eps=eps).sum())
+    with np.errstate(over="ignore"):
+        total = kernel_variance(X, m, eps=eps).sum()
+    return float(representable("the sum of the variances is", total))
 
 
 def hoeffding_deviation(n: int, m: int, delta: float, *, spread: float = 1.0) -> float:
@@ -290,6 +299,8 @@ def smooth_gap_bound(distance: float, m: int, *, smoothness: float, eps: float =
         An argument out of range.
     TypeError
         An argument that is not a real number, a count that is not an integer.
+    OverflowError
+        A result beyond 1.8e308.
 
     Notes
     -----
@@ -297,7 +308,8 @@ def smooth_gap_bound(distance: float, m: int, *, smoothness: float, eps: float =
     """
     distance = nonnegative("distance", distance)
     beta, m, eps = nonnegative("smoothness", smoothness), positive_int("m", m), positive("eps", eps)
-    return eps * beta * distance**2 / (2 * math.sqrt(m))
+    bound = eps * beta * distance * distance / (2 * math.sqrt(m))
+    return float(representable("the bound is", bound))
 
 
 def relu_gap_bound(distance: float, m: int, delta: float, *, eps: float = 1.0) -> float:
@@ -333,6 +345,8 @@ def relu_gap_bound(distance: float, m: int, delta: float, *, eps: float = 1.0) -
         An argument out of range.
     TypeError
         An argument that is not a real number, a count that is not an integer.
+    OverflowError
+        A result beyond 1.8e308.
 
     Notes
     -----
@@ -340,8 +354,9 @@ def relu_gap_bound(distance: float, m: int, delta: float, *, eps: float = 1.0) -
     """
     B = nonnegative("distance", distance)
     m, delta, eps = positive_int("m", m), probability("delta", delta), positive("eps", eps)
-    flipped = (1 + math.sqrt(2 / math.pi)) * (B**2 / m) ** (1 / 3)
-    return eps * B * math.sqrt(flipped + math.sqrt(math.log(1 / delta) / (2 * m)))
+    flipped = (1 + math.sqrt(2 / math.pi)) * (B * B / m) ** (1 / 3)
+    bound = eps * B * math.sqrt(flipped + math.sqrt(math.log(1 / delta) / (2 * m)))
+    return float(representable("the bound is", bound))
 
 
 def _chernoff_exponent(X: object) -> tuple[int, float]:

@@ -60,6 +60,7 @@ from ntklib._engine.layers import ReluLayers
 from ntklib._engine.points import Index, Points, sides
 from ntklib._engine.portable import Lengths, Side, Values, is_foreign, moved, namespace
 from ntklib._engine.sizes import slices
+from ntklib._precision import representable
 from ntklib._validate import Array
 from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
 from ntklib.expectations import Homogeneous, Rows
@@ -87,8 +88,9 @@ class _Mixed(NamedTuple):
 def _mix_rows(size: Array, weight: Any, bias: Any) -> tuple[Array, Array, Array]:
     """Standard deviation after a layer, and the shares of weights and bias in it."""
     if bias == 0:
-        return size * weight, np.ones_like(size), np.zeros_like(size)
-    std = hypot(weight * size, bias)
+        std = representable("standard deviations of a layer are", size * weight)
+        return std, np.ones_like(size), np.zeros_like(size)
+    std = representable("standard deviations of a layer are", hypot(weight * size, bias))
     return std, weight * size / std, bias / std
 
 
@@ -102,6 +104,7 @@ def _mix_pairs(left: _Mixed, right: _Mixed, minus: Array, plus: Array) -> tuple[
     return shares * minus + lost, shares * plus + 2 * biases + lost
 
 
+@np.errstate(over="ignore", invalid="ignore")  # reported by _mix_rows and activate
 def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
     """Every layer at points of these norms, and the standard deviations of the output."""
     layers: list[_Mixed] = []

@@ -25,6 +25,11 @@ except ImportError as error:
 Bounds = tuple[float, float] | str
 
 
+def _double(X: Any) -> Any:
+    """Points in float32 as float64, which is exact; all else as it is."""
+    return X.astype(np.float64) if getattr(X, "dtype", None) == np.float32 else X
+
+
 class NetworkKernel(Kernel):  # type: ignore[misc]
     r"""NTK or NNGP kernel of a fully connected network, with gradients in ``W_std`` and ``b_std``.
 
@@ -130,11 +135,13 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
         Returns
         -------
         K : ndarray, shape (n, n')
-            The kernel.
+            The kernel, float64 as those of scikit-learn whatever the points are: a Gaussian process
+            adds :math:`10^{-10}` to the diagonal, which float32 does not see.
         gradient : ndarray, shape (n, n, number of free hyperparameters)
-            Only with ``eval_gradient``.
+            float64; only with ``eval_gradient``.
         """
         net, tangent = self._network()
+        X, Y = _double(X), _double(Y)
         K = kernel_matrix(net, X, Y, tangent)
         if not eval_gradient:
             return K
@@ -148,7 +155,7 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
     def diag(self, X: Any) -> Array:
         """The kernel at equal points, shape ``(n,)``, without its matrix."""
         net, tangent = self._network()
-        return kernel_diagonal(net, X, tangent)
+        return kernel_diagonal(net, _double(X), tangent)
 
     def is_stationary(self) -> bool:
         """False: the kernel depends on norms and angles, not on differences."""

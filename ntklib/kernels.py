@@ -22,8 +22,9 @@ import numpy as np
 from ntklib._engine import portable
 from ntklib._engine.angular import ANGLE, GATE, NNGP, NTK, Angular, Profile, angular, cosine
 from ntklib._engine.blocks import matrix_of
-from ntklib._engine.points import Points, sides
+from ntklib._engine.points import Points, points, sides
 from ntklib._engine.portable import Side, Values, is_foreign, namespace
+from ntklib._precision import representable
 from ntklib._validate import Array, matrix, positive, real_array
 
 
@@ -255,7 +256,9 @@ def lift(X: object) -> Array:
     Statement: :prf:ref:`prp-lift`.
     """
     X = matrix("X", X)
-    norm = np.sqrt(np.sum(X.astype(np.float64) ** 2, axis=1))
+    side = points(X)
+    with np.errstate(over="ignore"):
+        norm = np.ldexp(side.norm, side.exponent)
     tolerance = 1e-12 if X.dtype == np.float64 else 1e-6
     if (norm > 1 + tolerance).any():
         row = int(np.argmax(norm))
@@ -285,6 +288,8 @@ def with_bias(X: object, beta: float = 1.0) -> Array:
         Wrong shapes, empty or non-finite points, ``beta`` not finite.
     TypeError
         Points or ``beta`` that are not real numbers.
+    OverflowError
+        ``beta`` beyond the range of float32, for float32 points.
 
     Notes
     -----
@@ -292,5 +297,6 @@ def with_bias(X: object, beta: float = 1.0) -> Array:
     zero, :func:`relu_ntk` of distinct points is positive definite (:prf:ref:`prp-bias-invertible`).
     """
     X = matrix("X", X)
-    column = np.full((len(X), 1), float(real_array("beta", beta, ndim=0)), dtype=X.dtype)
-    return np.hstack([X, column])
+    with np.errstate(over="ignore"):
+        column = np.full((len(X), 1), float(real_array("beta", beta, ndim=0)), dtype=X.dtype)
+    return np.hstack([X, representable("beta is", column)])

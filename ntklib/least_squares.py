@@ -4,31 +4,28 @@ Implements :prf:ref:`prp-normal-equations`, :prf:ref:`dfn-pseudoinverse`,
 :prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor` and :prf:ref:`prp-conditioning`. In each
 function ``rcond`` is the size, relative to the largest singular value of the matrix that is
 decomposed, up to which a singular value counts as zero; the default is ``max(shape)`` of that
-matrix times the machine epsilon of float64.
+matrix times the machine epsilon of the precision in which it is given: float32 entries are known to
+float32. Gram matrices of ``J`` are formed in float64, where the default also takes for zero what
+comes of singular values of ``J`` that are.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ntklib._validate import Array, matrix, real_array, targets
+from ntklib._precision import cutoff, epsilon, gram_cutoff, scaled, symmetric, unscaled
+from ntklib._validate import Array, matrix, targets
 
-
-def cutoff(A: Array, rcond: float | None) -> float:
-    """The share of the largest singular value of ``A`` up to which one counts as zero."""
-    if rcond is None:
-        return float(max(A.shape) * np.finfo(np.float64).eps)
-    value = float(real_array("rcond", rcond, ndim=0))
-    if not 0 <= value < 1:
-        raise ValueError(f"rcond must lie in [0, 1), got {value}")
-    return value
+# A matrix of more numbers than this (8 GiB) is not formed where a smaller one will do.
+_LARGE = 1 << 30
 
 
 def numerical_rank(A: object, rcond: float | None = None) -> int:
     """Number of singular values of ``A`` above ``rcond`` times the largest."""
-    A = matrix("A", A)
-    s = np.linalg.svd(A, compute_uv=False)
-    return int(np.sum(s > cutoff(A, rcond) * s[0]))
+    eps, A = epsilon(A), matrix("A", A)
+    negligible = cutoff(A.shape, eps, rcond)
+    s = np.linalg.svd(scaled(A)[0], compute_uv=False)
+    return int(np.sum(s > negligible * s[0]))
 
 
 def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
@@ -50,44 +47,73 @@ def pinv_solve(J: object, r: object, rcond: float | None = None) -> Array:
     ndarray, shape (p,) or (p, k)
         The solution of least norm among those with least residual.
 
+    Raises
+    ------
+    OverflowError
+        The solution has entries beyond the range of its dtype.
+
     Notes
     -----
     Statements: :prf:ref:`dfn-pseudoinverse`, :prf:ref:`thm-minimum-norm`.
     """
-    J = matrix("J", J)
-    r = targets("r", r, len(J))
+    eps = epsilon(J)
+    J, r, power = _scaled(J, r)
+    negligible = cutoff(J.shape, eps, rcond)
     u, s, vt = np.linalg.svd(J, full_matrices=False)
-    kept = s > cutoff(J, rcond) * s[0]
-    result: Array = vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
-    return result
+    kept = s > negligible * s[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+        result: Array = vt[kept].T @ ((u[:, kept].T @ r).T / s[kept]).T
+    return unscaled("the solution has entries", result, power)
 
 
 def primal_solve(J: object, r: object, rcond: float | None = None) -> Array:
     r"""The normal equations with the :math:`p\times p` matrix: :math:`(J^\top J)^{+}J^\top r`.
 
-    Parameters and result are those of :func:`pinv_solve`.
+    Parameters, result and exceptions are those of :func:`pinv_solve`; also MemoryError where
+    the matrix would take more than 8 GiB and that of :func:`dual_solve` is smaller.
 
     Notes
     -----
     Statements: :prf:ref:`prp-normal-equations`, :prf:ref:`thm-minimum-norm`.
     """
-    J = matrix("J", J)
-    r = targets("r", r, len(J))
-    return dual_coefficients(J.T @ J, J.T @ r, rcond)[0]
+    eps = epsilon(J)
+    J, r, power = _scaled(J, r)
+    n, p = J.shape
+    negligible = gram_cutoff(J, p, eps, rcond)
+    if p > n and p * p > _LARGE:
+        raise MemoryError(
+            f"primal_solve forms a matrix of {p} x {p} numbers, {p * p / 2**27:.3g} GiB: "
+            f"use dual_solve, which forms one of {n} x {n}"
+        )
+    A = J.astype(np.float64, copy=False)
+    x = dual_coefficients(A.T @ A, A.T @ r, negligible)[0]
+    return unscaled("the solution has entries", x.astype(np.result_type(J, r)), power)
 
 
 def dual_solve(J: object, r: object, rcond: float | None = None) -> Array:
     r"""Through the :math:`n\times n` Gram matrix: :math:`J^\top(JJ^\top)^{+}r`.
 
-    Parameters and result are those of :func:`pinv_solve`.
+    Parameters, result and exceptions are those of :func:`pinv_solve`.
 
     Notes
     -----
     Statement: :prf:ref:`thm-minimum-norm`.
     """
+    eps = epsilon(J)
+    J, r, power = _scaled(J, r)
+    negligible = gram_cutoff(J, len(J), eps, rcond)
+    A = J.astype(np.float64, copy=False)
+    x = A.T @ dual_coefficients(A @ A.T, r, negligible)[0]
+    return unscaled("the solution has entries", x.astype(np.result_type(J, r)), power)
+
+
+def _scaled(J: object, r: object) -> tuple[Array, Array, int]:
+    """Matrix and right-hand sides in a safe range, and the power of two that a solution lacks."""
     J = matrix("J", J)
     r = targets("r", r, len(J))
-    return J.T @ dual_coefficients(J @ J.T, r, rcond)[0]
+    J, down = scaled(J)
+    r, up = scaled(r)
+    return J, r, up - down
 
 
 def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple[Array, int]:
@@ -113,16 +139,19 @@ def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple
     -----
     Statements: :prf:ref:`thm-minimum-norm`, :prf:ref:`prp-predictor`.
     """
-    K = matrix("K", K)
+    eps, K = epsilon(K), matrix("K", K)
     if K.shape[0] != K.shape[1]:
         raise ValueError(f"K must be square, got shape {K.shape}")
-    if not np.allclose(K, K.T, rtol=0, atol=1e-8 * np.abs(K).max()):
+    negligible = cutoff(K.shape, eps, rcond)
+    K, down = scaled(K)
+    if not symmetric(K, eps):
         raise ValueError("K must be symmetric")
-    r = targets("r", r, len(K))
+    r, up = scaled(targets("r", r, len(K)))
     values, vectors = np.linalg.eigh(K)
-    kept = values > cutoff(K, rcond) * values[-1]
+    kept = values > negligible * values[-1]
     if values[-1] <= 0:
         kept[:] = False
     vectors = vectors[:, kept]
-    alpha: Array = vectors @ ((vectors.T @ r).T / values[kept]).T
-    return alpha, int(kept.sum())
+    with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+        alpha: Array = vectors @ ((vectors.T @ r).T / values[kept]).T
+    return unscaled("the dual coefficients are", alpha, up - down), int(kept.sum())

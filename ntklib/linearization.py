@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ntklib._precision import cutoff, epsilon, representable, scaled, unscaled
 from ntklib._validate import Array, real_array, targets
-from ntklib.least_squares import cutoff
 from ntklib.model import Model
 
 # A Jacobian with more entries than this (400 MB) is not formed; the Gram matrix is used instead.
@@ -46,6 +46,9 @@ class Linearization:
         self.model = model
         self.W0 = W
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.model, self.W0)  # copies too cannot be written to
+
     def __call__(self, X: object, W: object) -> Array:
         """Values :math:`F_0(x_i;w)` at the rows of ``X`` and the weights ``W``.
 
@@ -64,7 +67,8 @@ class Linearization:
         -----
         Statement: :prf:ref:`prp-affine`, part 2, without the Jacobian.
         """
-        return self.model(X, self.W0) + self.model.jvp(X, self.W0, self._weights(W) - self.W0)
+        value = self.model(X, self.W0) + self.model.jvp(X, self.W0, self._change(W))
+        return np.asarray(representable("F_0 has values", value))
 
     def jacobian(self, X: object) -> Array:
         """The Jacobian :math:`J`: the gradients at :math:`w_0`, one a row, shape ``(n, m * d)``."""
@@ -85,12 +89,12 @@ class Linearization:
         Statements: :prf:ref:`dfn-span`, :prf:ref:`prp-span`. :math:`P_S` comes from the singular
         value decomposition of :math:`J`.
         """
-        change = self._weights(W) - self.W0
+        change, power = scaled(self._change(W))
         J = self.jacobian(X)
-        _, s, vt = np.linalg.svd(J, full_matrices=False)
-        basis = vt[s > cutoff(J, None) * s[0]]
-        projected: Array = (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
-        return np.asarray(self.W0 + projected)
+        _, s, vt = np.linalg.svd(scaled(J)[0], full_matrices=False)
+        basis = vt[s > cutoff(J.shape, epsilon(J), None) * s[0]]
+        projected = (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
+        return self.W0 + unscaled("the projected change has entries", projected, power)
 
     def fit(self, X: object, y: object, rcond: float | None = None) -> Fit:
         r"""The minimizer of the squared loss that is nearest to :math:`w_0`.
@@ -103,11 +107,19 @@ class Linearization:
             Targets; the columns of a matrix are fitted one by one with the same factorization.
         rcond : float, optional
             Singular values of :math:`J` up to ``rcond`` times the largest count as zero. The
-            default is :math:`\max(n,p)` times the machine epsilon, with :math:`p=md`.
+            default is :math:`\max(n,p)` times the machine epsilon of the precision of :math:`J`
+            (float32 for points and weights in float32), with :math:`p=md`.
 
         Returns
         -------
         :class:`ntklib.Fit`
+
+        Raises
+        ------
+        ValueError, TypeError
+            Arguments of wrong shapes, or that are not finite real arrays.
+        OverflowError
+            Residuals or dual coefficients beyond the range of their dtype.
 
         Notes
         -----
@@ -121,26 +133,33 @@ class Linearization:
         X = np.array(real_array("X", X))
         start = self.model(X, self.W0)
         y = targets("y", y, len(X))
-        residual = y - (start if y.ndim == 1 else start[:, None])
+        with np.errstate(over="ignore"):
+            residual = y - (start if y.ndim == 1 else start[:, None])
+        r, up = scaled(representable("y - F(X; w_0) has entries", residual))
         if len(X) * self.W0.size <= _LARGE:
             J = self.jacobian(X)
-            u, s, _ = np.linalg.svd(J, full_matrices=False)
-            negligible = cutoff(J, rcond)
+            scaled_J, down = scaled(J)
+            u, s, _ = np.linalg.svd(scaled_J, full_matrices=False)
+            negligible, down = cutoff(J.shape, epsilon(J), rcond), 2 * down
         else:
-            K = self.kernel(X)
+            K, down = scaled(self.kernel(X))
             values, u = np.linalg.eigh(K)
             s = np.sqrt(np.maximum(values, 0))
-            negligible = max(cutoff(K, rcond), cutoff(K, None) ** 0.5)
+            shortest = cutoff(K.shape, epsilon(K), None) ** 0.5
+            negligible = max(cutoff(K.shape, epsilon(K), rcond), shortest)
         kept = s > negligible * s.max()
         u, s = u[:, kept], s[kept]
-        alpha = u @ ((u.T @ residual).T / s**2).T
+        with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+            alpha = u @ ((u.T @ r).T / s**2).T
+        alpha = unscaled("the dual coefficients are", alpha, up - down)
         return Fit(self, X, residual, alpha, int(kept.sum()))
 
-    def _weights(self, W: object) -> Array:
+    def _change(self, W: object) -> Array:
         array = real_array("W", W)
         if array.shape != self.W0.shape:
             raise ValueError(f"W must have shape {self.W0.shape}, got {array.shape}")
-        return array
+        with np.errstate(over="ignore"):
+            return np.asarray(representable("W - W0 has entries", array - self.W0))
 
 
 @dataclass(frozen=True)
@@ -179,7 +198,9 @@ class Fit:
         For targets of shape ``(n, k)`` their shape is ``(k, m, d)``.
         """
         lin = self.linearization
-        return lin.W0 + lin.model.vjp(self.X, lin.W0, self.alpha)
+        with np.errstate(over="ignore"):
+            W = lin.W0 + lin.model.vjp(self.X, lin.W0, self.alpha)
+        return np.asarray(representable("W has entries", W))
 
     def predict(self, Z: object) -> Array:
         r"""Values :math:`F(z;w_0)+k_m(z,X)\alpha` at the rows :math:`z` of ``Z``.
@@ -192,5 +213,7 @@ class Fit:
         """
         lin = self.linearization
         start = lin.model(Z, lin.W0)
-        change = lin.kernel(Z, self.X) @ self.alpha
-        return change + (start if change.ndim == 1 else start[:, None])
+        with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+            change = lin.kernel(Z, self.X) @ self.alpha
+            value = change + (start if change.ndim == 1 else start[:, None])
+        return np.asarray(representable("the predictions are", value))

@@ -14,6 +14,7 @@ import numpy as np
 
 from ntklib._engine import sizes, threads
 from ntklib._engine.sizes import Tile, lower_tiles, slices
+from ntklib._precision import largest, representable
 from ntklib._validate import Array, matrix, positive, positive_int, real_array, targets
 from ntklib.activations import Activation, get, relu
 
@@ -53,6 +54,10 @@ class ShallowNetwork:
         self.activation = get(activation)
         self.eps = positive("eps", eps)
         self.scale = self.eps / math.sqrt(self.m)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Copies are built again, and so as immutable as this one.
+        return type(self), (self.a, self.activation, self.eps)
 
     @classmethod
     def random(
@@ -97,6 +102,7 @@ class ShallowNetwork:
             a, W0 = np.stack([a, -a], axis=1).ravel(), np.repeat(W0, 2, axis=0)
         return cls(a, activation, eps), W0
 
+    @np.errstate(over="ignore", invalid="ignore")  # reported by representable
     def __call__(self, X: object, W: object) -> Array:
         """Outputs :math:`F(x_i;w)` at the rows of ``X`` and the weights ``W``.
 
@@ -110,15 +116,23 @@ class ShallowNetwork:
         Returns
         -------
         ndarray, shape (n,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            Arguments that are not finite real arrays of these shapes.
+        OverflowError
+            Values beyond the range of the dtype; so for the derivatives below.
         """
         X, W = self._points(X, W)
         outputs = self.activation.f(X @ W.T) * self.a.astype(X.dtype)
         if self.m % 2 == 0:
             # Neighbors first: a doubled network is then exactly zero at its start.
             outputs = outputs[:, 0::2] + outputs[:, 1::2]
-        result: Array = X.dtype.type(self.scale) * outputs.sum(axis=1)
-        return result
+        result = X.dtype.type(self.scale) * outputs.sum(axis=1)
+        return np.asarray(representable("F has values", result))
 
+    @np.errstate(over="ignore", invalid="ignore")  # reported by representable
     def jacobian(self, X: object, W: object) -> Array:
         r"""The Jacobian: gradients in :math:`w`, one a row, shape ``(n, m * d)``.
 
@@ -130,8 +144,13 @@ class ShallowNetwork:
         Statement: :prf:ref:`dfn-network`.
         """
         X, W = self._points(X, W)
-        return (self._gates(X, W)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+        gates = self._gates(X, W)
+        J = (gates[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+        if not largest(gates) * largest(X) < np.finfo(X.dtype).max:  # else no entry need be seen
+            representable("the Jacobian has entries", J)
+        return J
 
+    @np.errstate(over="ignore", invalid="ignore")  # reported by representable
     def jvp(self, X: object, W: object, D: object) -> Array:
         r"""Derivatives of the outputs as the weights change by ``D``: the Jacobian times ``D``.
 
@@ -164,9 +183,10 @@ class ShallowNetwork:
         D = matrix("D", D)
         if D.shape != W.shape:
             raise ValueError(f"D must have shape {W.shape}, got {D.shape}")
-        result: Array = np.einsum("ij,ij->i", self._gates(X, W), X @ D.T)
-        return result
+        result = np.einsum("ij,ij->i", self._gates(X, W), X @ D.T)
+        return np.asarray(representable("J d has entries", result))
 
+    @np.errstate(over="ignore", invalid="ignore")  # reported by representable
     def vjp(self, X: object, W: object, u: object) -> Array:
         r"""Sum of the gradients at the rows of ``X``, each times its ``u``, :math:`J^\top u`.
 
@@ -198,10 +218,11 @@ class ShallowNetwork:
         X, W = self._points(X, W)
         u = targets("u", u, len(X))
         gates = self._gates(X, W)
-        if u.ndim == 1:
-            return (gates * u[:, None]).T @ X
-        return np.stack([(gates * column[:, None]).T @ X for column in u.T])
+        parts = [(gates * column[:, None]).T @ X for column in u.reshape(len(u), -1).T]
+        sums = parts[0] if u.ndim == 1 else np.stack(parts)
+        return np.asarray(representable("J'u has entries", sums))
 
+    @np.errstate(over="ignore", invalid="ignore")  # reported by representable
     def empirical_ntk(self, X: object, Z: object | None = None, *, W: object) -> Array:
         r"""Kernel :math:`k_m` between the rows of ``X`` and ``Z``, without the Jacobian.
 
@@ -222,7 +243,7 @@ class ShallowNetwork:
         other = X if Z is None else self._points(Z, W, name="Z")[0]
         dtype = np.result_type(X, other)
         # Gates of the ReLU are 0 or 1: single precision counts them exactly, twice as fast.
-        counting = self.activation is relu and self.m <= 1 << 24
+        counting = self.activation == relu and self.m <= 1 << 24
         gate_dtype = np.dtype(np.float32) if counting else dtype
         K = np.zeros((len(X), len(other)), dtype)
         rows = len(X) if Z is None else len(X) + len(other)
@@ -246,9 +267,11 @@ class ShallowNetwork:
         # Not self.scale squared: eps^2 / m rounds once less.
         scale = dtype.type(self.eps * self.eps / self.m)
 
+        @np.errstate(over="ignore", invalid="ignore")  # of this thread
         def finish(tasks: Iterator[Tile]) -> None:
             for i, j in tasks:
                 K[i, j] *= (X[i] @ other[j].T) * scale
+                representable("the kernel has values", K[i, j])
                 if Z is None:
                     if i == j:
                         K[i, i] = np.tril(K[i, i]) + np.tril(K[i, i], -1).T
@@ -278,4 +301,8 @@ class ShallowNetwork:
             raise ValueError(f"W must have {self.m} rows, one a neuron, got shape {W.shape}")
         X = matrix(name, X, columns=W.shape[1])
         dtype = np.result_type(X, W)
-        return X.astype(dtype, copy=False), W.astype(dtype, copy=False)
+        X, W = X.astype(dtype, copy=False), W.astype(dtype, copy=False)
+        # An activation may take an infinite argument to a finite value, which would be wrong.
+        if W.shape[1] * largest(X) * largest(W) > np.finfo(dtype).max:
+            representable(f"the products of {name} and W are", X @ W.T)
+        return X, W

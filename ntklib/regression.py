@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ntklib._precision import representable
 from ntklib._validate import Array
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.least_squares import dual_coefficients
 from ntklib.model import Kernel
-from ntklib.systems import solve
+from ntklib.systems import smallest_ridge, solve
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
@@ -48,9 +49,14 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
 
     def _solve(self, X: Array, y: Array) -> None:
         """(K + alpha I)^-1 y, or K^+ y when alpha is zero."""
-        K, alpha = _kernel(self.kernel)(X, None), self.alpha
+        alpha = self.alpha
         if not (isinstance(alpha, int | float | np.number) and 0 <= alpha < np.inf):
             raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
+        K = _kernel(self.kernel)(X, None)
+        if X.dtype == np.float32 and (alpha == 0 or alpha < smallest_ridge(K)):
+            # In float32 the small eigenvalues are rounding: float32 points are exact in float64.
+            X, y = X.astype(np.float64), y.astype(np.float64)
+            K = _kernel(self.kernel)(X, None)
         self.X_fit_ = X
         if alpha == 0:
             self.dual_coef_ = dual_coefficients(K, y)[0]
@@ -60,14 +66,16 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
+        outputs = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
+        return np.asarray(representable("predictions are", outputs.astype(X.dtype, copy=False)))
 
 
 class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[misc]
     """Kernel (ridge) regression with a neural tangent kernel.
 
     Once fitted, it has ``X_fit_``, the points, shape ``(n, d)``; ``dual_coef_``, the dual
-    coefficients, shape ``(n,)`` or ``(n, k)``; and ``n_features_in_``, which is ``d``.
+    coefficients, shape ``(n,)`` or ``(n, k)``; and ``n_features_in_``, which is ``d``. Predictions
+    have the dtype of the points at which they are made, float32 or float64.
 
     Parameters
     ----------
@@ -76,7 +84,9 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
         ``(n, n')``, as the kernels of ``ntklib`` do.
     alpha : float
         Ridge, added to the diagonal of the Gram matrix. With 0 the data are interpolated where
-        they can be, by the solution of least norm.
+        they can be, by the solution of least norm. Points in float32 are taken to float64, exactly,
+        for 0 and wherever the ridge does not stand out from the rounding of a float32 matrix; then
+        ``X_fit_`` and ``dual_coef_`` are float64.
 
     Raises
     ------

@@ -9,6 +9,7 @@ solution of least norm of a singular system there is :func:`ntklib.least_squares
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,9 +20,9 @@ from scipy.linalg.lapack import get_lapack_funcs
 
 from ntklib._engine import sizes
 from ntklib._engine.sizes import slices
+from ntklib._precision import EPS, epsilon, rounding, scaled, symmetric, unscaled
 from ntklib._validate import Array, matrix, nonnegative, targets
 
-_EPS = float(np.finfo(np.float64).eps)
 # From this size on a single precision factor saves more than its refinement costs.
 _MIXED_FROM = 1000
 # A refinement that does not halve the residual this often will not do.
@@ -87,7 +88,8 @@ class SingularError(np.linalg.LinAlgError):
         How each of these rows depends on the others.
     """
 
-    def __init__(self, dependences: list[Dependence], n: int, rcond: float) -> None:
+    def __init__(self, dependences: list[Dependence], n: int, rcond: float, ridge: float) -> None:
+        self._made = dependences, n, rcond, ridge
         self.dependences = dependences
         self.rows = [d.row for d in dependences]
         self.nullity = len(dependences)
@@ -96,8 +98,29 @@ class SingularError(np.linalg.LinAlgError):
         super().__init__(
             f"K is singular to working precision (reciprocal condition number {rcond:.1e}): its "
             f"nullity is {self.nullity} of {n}. {shown[:1].upper()}{shown[1:]}{more}. Remove these "
-            "points, add a ridge, or take the solution of least norm (dual_coefficients)"
+            f"points, take a ridge of at least {ridge:.1e}, compute K in float64 if it is float32, "
+            "or take the solution of least norm (dual_coefficients)"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made
+
+
+def smallest_ridge(K: Array) -> float:
+    r"""A ridge with which :math:`K+\lambda I` is regular, whatever rounding has done to ``K``.
+
+    Its least eigenvalue is then above what rounding makes of zero, by a factor of twice the root of
+    n: the condition number in the 1-norm, by which :func:`solve` decides, is at most so many times
+    that of the 2-norm.
+    """
+    norm = _norm(K, 0.0)
+    return 2 * math.sqrt(len(K)) * _limit(K, epsilon(K), norm) * norm
+
+
+def _limit(K: Array, eps: float, norm: float) -> float:
+    """The reciprocal condition number below which the matrix may be singular."""
+    noise = rounding(np.abs(K.diagonal()), eps) / (norm or 1.0) if eps > EPS else 0.0
+    return max(len(K) * EPS, noise)
 
 
 def solve(
@@ -114,7 +137,7 @@ def solve(
     Parameters
     ----------
     K : array_like, shape (n, n)
-        float64 or float32; float32 entries are taken as exact numbers.
+        float64 or float32; the solution is that for these entries, whatever their precision.
     y : array_like, shape (n,) or (n, k)
         Right-hand sides.
     ridge : float
@@ -129,7 +152,9 @@ def solve(
         overwritten.
     rcond : float, optional
         A matrix with a reciprocal condition number below this counts as singular. The default is
-        :math:`n` times the machine epsilon.
+        :math:`n` times the machine epsilon; for float32 entries what their rounding can do to the
+        least eigenvalue, about :math:`4\epsilon\sqrt{\max_iK_{ii}\operatorname{tr}K}` with the
+        epsilon of float32, over the norm, if that is more.
 
     Returns
     -------
@@ -138,43 +163,50 @@ def solve(
     Raises
     ------
     SingularError
-        :math:`K+\lambda I` is singular to working precision; says which rows depend on which.
+        :math:`K+\lambda I` is singular to working precision; says which rows depend on which, and
+        which ridge would do.
     ValueError
         Wrong shapes, ``K`` not symmetric or with an eigenvalue below zero by more than rounding,
         ``ridge`` negative, or ``K`` cannot be overwritten.
     TypeError
         Arguments that are not real numbers.
+    OverflowError
+        Coefficients beyond the range of float64.
 
     Notes
     -----
     Statements: :prf:ref:`prp-ridge`, without a ridge :prf:ref:`prp-predictor`.
     """
-    A, b, shift = _checked(K, y, ridge)
+    eps = epsilon(K)
+    A, b, shift = _checked(K, y, ridge, eps)
     if precision not in ("auto", "double", "mixed"):
         raise ValueError(f"precision must be auto, double or mixed, got {precision!r}")
     if overwrite and not (
         A is K and A.dtype == np.float64 and (A.flags.c_contiguous or A.flags.f_contiguous)
     ):
         raise ValueError("K must be a contiguous float64 array to be overwritten")
-    limit = len(A) * _EPS if rcond is None else nonnegative("rcond", rcond)
+    A, down = scaled(A)
+    b, up = scaled(b)
+    with np.errstate(over="ignore"):
+        shift = float(np.ldexp(shift, -down))
+    if not np.isfinite(shift):
+        raise OverflowError(f"ridge is beyond 1e308 times the largest entry of K, got {ridge!r}")
+    limit = _limit(A, eps, _norm(A, shift)) if rcond is None else nonnegative("rcond", rcond)
     wanted = precision == "mixed" or (precision == "auto" and not overwrite)
+    found = None
     if wanted and (precision == "mixed" or len(A) >= _MIXED_FROM):
         found = _mixed(A, b, shift, limit)
-        if found is not None:
-            return found
-    return _double(A, b, shift, limit, overwrite)
+    if found is None:
+        found = _double(A, b, shift, limit, eps, overwrite)
+    return found._replace(coef=unscaled("the coefficients are", found.coef, up - down))
 
 
-def _checked(K: object, y: object, ridge: object) -> tuple[Array, Array, float]:
+def _checked(K: object, y: object, ridge: object, eps: float) -> tuple[Array, Array, float]:
     A = matrix("K", K)
     if A.shape[0] != A.shape[1]:
         raise ValueError(f"K must be square, got shape {A.shape}")
-    size = max(abs(float(A.max())), abs(float(A.min())))
-    tolerance = 1e-8 if A.dtype == np.float64 else 1e-5
-    for rows in slices(0, len(A), _ROWS):
-        gap = A[rows, : rows.stop] - A[: rows.stop, rows].T
-        if np.abs(gap).max() > tolerance * size:
-            raise ValueError("K must be symmetric")
+    if not symmetric(A, eps):
+        raise ValueError("K must be symmetric")
     b = targets("y", y, len(A)).astype(np.float64)
     return A, b, nonnegative("ridge", ridge)
 
@@ -202,7 +234,7 @@ def _mixed(A: Array, b: Array, shift: float, limit: float) -> Solution | None:
     """A float32 factor, refined; None where that does not converge."""
     norm = _norm(A, shift)
     tiny, huge = np.finfo(np.float32).tiny, np.finfo(np.float32).max
-    if not tiny / _EPS < norm < huge:
+    if not tiny / EPS < norm < huge:
         return None
     F = _fortran(A, np.dtype(np.float32))
     F.flat[:: len(F) + 1] += np.float32(shift)
@@ -224,7 +256,7 @@ def _mixed(A: Array, b: Array, shift: float, limit: float) -> Solution | None:
     for step in range(_STEPS):
         residual = b - _apply(A, x) - shift * x
         error = _backward_error(residual, x, norm)
-        if error <= _EPS:
+        if error <= EPS:
             return Solution(x, error, rcond, step, np.dtype(np.float32))
         if error > last / 2:
             return None
@@ -239,7 +271,9 @@ def _backward_error(residual: Array, x: Array, norm: float) -> float:
     return float(np.max(ratios))
 
 
-def _double(A: Array, b: Array, shift: float, limit: float, overwrite: bool) -> Solution:
+def _double(
+    A: Array, b: Array, shift: float, limit: float, eps: float, overwrite: bool
+) -> Solution:
     """A float64 factor in one triangle; the other keeps A for the residual and the report."""
     if not overwrite:
         A = _fortran(A, np.dtype(np.float64))
@@ -252,20 +286,24 @@ def _double(A: Array, b: Array, shift: float, limit: float, overwrite: bool) -> 
     L, info = potrf(F, lower=True, overwrite_a=True, clean=False)
     rcond = float(pocon(L, norm, uplo="L")[0]) if info == 0 else 0.0
     if info != 0 or rcond < limit:
-        raise SingularError(_dependences(F, diagonal), len(F), rcond)
+        noise = rounding(np.abs(diagonal - shift), eps) if eps > EPS else 0.0
+        enough = 2 * math.sqrt(len(F)) * limit * norm
+        raise SingularError(_dependences(F, diagonal, noise), len(F), rcond, enough)
 
     def residual(x: Array) -> Array:
-        # The upper triangle is still A's; on the diagonal lies the factor's.
-        columns = x.reshape(len(x), -1)
-        product = symm(1.0, F, columns, lower=False)
-        product += (diagonal - F.diagonal())[:, None] * columns
+        # The upper triangle is still A's; so is the diagonal meanwhile. (To take off what the
+        # factor's adds would leave its rounding: it is the root, and of a small A far larger.)
+        factor = F.diagonal().copy()
+        F.flat[:: len(F) + 1] = diagonal
+        product = symm(1.0, F, x.reshape(len(x), -1), lower=False)
+        F.flat[:: len(F) + 1] = factor
         result: Array = b - product.reshape(x.shape)
         return result
 
     x = potrs(L, b, lower=True)[0]
     r = residual(x)
     error, steps = _backward_error(r, x, norm), 0
-    if error > _EPS:
+    if error > EPS:
         better = x + potrs(L, r, lower=True)[0]
         improved = _backward_error(residual(better), better, norm)
         if improved < error:
@@ -273,7 +311,7 @@ def _double(A: Array, b: Array, shift: float, limit: float, overwrite: bool) -> 
     return Solution(x, error, rcond, steps, np.dtype(np.float64))
 
 
-def _dependences(F: Array, diagonal: Array) -> list[Dependence]:
+def _dependences(F: Array, diagonal: Array, noise: float) -> list[Dependence]:
     """Which rows depend on which, by Cholesky with pivots; A is in the upper triangle of F.
 
     Raises ValueError if A has a negative eigenvalue, and is not a Gram matrix.
@@ -281,7 +319,7 @@ def _dependences(F: Array, diagonal: Array) -> list[Dependence]:
     n = len(F)
     F.flat[:: n + 1] = diagonal
     (pstrf,) = get_lapack_funcs(("pstrf",), (F,))
-    tolerance = n * _EPS * float(diagonal.max())
+    tolerance = max(n * EPS * float(diagonal.max()), noise)
     # No copy: A is not needed after this.
     U, pivots, rank, _ = pstrf(F, lower=False, tol=tolerance, overwrite_a=True)
     order = np.asarray(pivots) - 1
@@ -289,9 +327,11 @@ def _dependences(F: Array, diagonal: Array) -> list[Dependence]:
     rank = min(int(rank), n - 1)
     negative = diagonal[order[rank:]] - np.sum(U[:rank, rank:] ** 2, axis=0)
     if (negative < -tolerance * n).any():
+        rounded = 2 * math.sqrt(n) * rounding(np.abs(diagonal), float(np.finfo(np.float32).eps))
         raise ValueError(
             f"K must be positive semidefinite: a pivot is {negative.min():.3g}, "
-            f"the largest diagonal entry {diagonal.max():.3g}"
+            f"the largest diagonal entry {diagonal.max():.3g}. If its entries were rounded to "
+            f"float32, compute them in float64 or take a ridge of at least {rounded:.1e}"
         )
     combinations = solve_triangular(U[:rank, :rank], U[:rank, rank:]) if rank else np.empty((0, n))
     found = []

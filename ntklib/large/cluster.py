@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -83,16 +84,23 @@ def dask_operator(K: Any) -> LinearOperator:
     if K.ndim != 2 or K.shape[0] != K.shape[1]:
         raise ValueError(f"K must be square, got shape {K.shape}")
 
-    def product(V: Array, precision: Any) -> Array:
-        # Blocks in `precision`; the sum over blocks is in float64.
-        parts = da.from_array(V.astype(precision), chunks=(K.chunks[1], V.shape[1]))
+    return as_operator(K.shape[0], _Blocks(K), K.dtype)
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Blocks are multiplied in a precision; the sum over blocks is in float64."""
+
+    K: Any
+
+    def __call__(self, V: Array, precision: Any) -> Array:
+        da = extra("dask.array")
+        parts = da.from_array(V.astype(precision), chunks=(self.K.chunks[1], V.shape[1]))
         products = da.blockwise(
-            _product, "ijk", K, "ij", parts, "jk", adjust_chunks={"j": 1}, dtype=np.float64
+            _product, "ijk", self.K, "ij", parts, "jk", adjust_chunks={"j": 1}, dtype=np.float64
         )
         result: Array = products.sum(axis=1).compute()
         return result
-
-    return as_operator(K.shape[0], product, K.dtype)
 
 
 def _product(K: Array, V: Array) -> Array:

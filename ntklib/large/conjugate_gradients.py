@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ntklib._precision import rounding, scaled, unscaled
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.large.extra import extra
 
@@ -82,6 +83,8 @@ def ridge_solve(
         ``K`` that is seen not to be positive semidefinite.
     ImportError
         ``progress`` without tqdm.
+    OverflowError
+        Coefficients or products with ``K`` beyond the range of float64.
 
     Warns
     -----
@@ -102,7 +105,7 @@ def ridge_solve(
         raise ValueError(f"K must have shape {(len(y), len(y))} as y has, got {tuple(K.shape)}")
     if preconditioner is not None and tuple(preconditioner.shape) != tuple(K.shape):
         raise ValueError(f"preconditioner must have shape {tuple(K.shape)}")
-    Y = y.reshape(len(y), -1)
+    Y, power = scaled(y.reshape(len(y), -1))
     size = np.linalg.norm(Y, axis=0)
     size[size == 0] = 1.0  # a zero column is solved by zero
 
@@ -117,10 +120,13 @@ def ridge_solve(
         change, steps = _descend(K, R, ridge, preconditioner, target, maxiter - iterations, bar)
         C += change
         iterations += steps
-        R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
+        with np.errstate(over="ignore", invalid="ignore"):
+            R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
         worst = float(np.max(np.linalg.norm(R, axis=0) / size))
         if bar is not None:
             bar.set_postfix_str(f"residual {worst:.1e}")
+        if not np.isfinite(worst):
+            raise OverflowError("products with K leave the range: divide it by a power of two")
         if worst > previous / 2:  # rounding is all that is left
             break
         previous = worst
@@ -132,9 +138,11 @@ def ridge_solve(
             ConvergenceWarning,
             stacklevel=2,
         )
-    return RidgeSolution(C.reshape(y.shape), worst, iterations, worst <= rtol)
+    coef = unscaled("the coefficients are", C.reshape(y.shape), power)
+    return RidgeSolution(coef, worst, iterations, worst <= rtol)
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the residual reports it
 def _descend(
     K: Any, R: Array, ridge: float, preconditioner: Any, target: Array, maxiter: int, bar: Any
 ) -> tuple[Array, int]:
@@ -146,12 +154,20 @@ def _descend(
     C, R = np.zeros_like(R), R.copy()
     Z = improve(R)
     D, rz = Z.copy(), np.sum(R * Z, axis=0)
-    steps = 0
+    steps, stretch = 0, 0.0
     while steps < maxiter and (np.linalg.norm(R, axis=0) > target).any():
         KD = np.asarray(K @ D, dtype=np.float64) + ridge * D
         curvature = np.sum(D * KD, axis=0)
-        if (curvature < -1e-6 * np.linalg.norm(D, axis=0) * np.linalg.norm(KD, axis=0)).any():
-            raise ValueError("K must be positive semidefinite, but v'Kv is negative for some v")
+        # No diagonal entry is larger than the norm, which this comes close to.
+        lengths, products = np.linalg.norm(D, axis=0), np.linalg.norm(KD, axis=0)
+        stretch = max(stretch, float(np.max(products / np.where(lengths > 0, lengths, 1))))
+        if (curvature < -1e-6 * lengths * products).any():
+            enough = rounding(np.full(len(R), stretch), float(np.finfo(np.float32).eps))
+            raise ValueError(
+                "K must be positive semidefinite, but v'Kv is negative for some v. If its entries "
+                "were rounded to float32, compute them in float64 or take a ridge of at least "
+                f"{enough:.1e}"
+            )
         # A column that is solved has nothing left to divide.
         step = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
         C += step * D

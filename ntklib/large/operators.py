@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,41 +66,60 @@ def gram_operator(
     n, block = len(X), positive_int("block", block)
     if dtype is not None and np.dtype(dtype) not in (np.float32, np.float64):  # type: ignore[call-overload]
         raise ValueError(f"dtype must be None, float32 or float64, got {dtype!r}")
-    pairs = lower_tiles(n, block)
     kept: list[Array] | None = None
     if dtype is not None:
+        pairs = lower_tiles(n, block)
         kept = [block_of(kernel, X, *pair).astype(dtype) for pair in pairs]  # type: ignore[call-overload]
+    product = _Gram(kernel, X, block, kept)
+    return as_operator(n, product, np.float64 if kept is None else kept[0].dtype)
 
-    def product(V: Array, precision: Any) -> Array:
-        result = np.zeros((n, V.shape[1]))
+
+@dataclass(frozen=True)
+class _Gram:
+    """Products with blocks that are kept, or computed again; a class, so that it can be pickled."""
+
+    kernel: Kernel
+    X: Array
+    block: int
+    kept: list[Array] | None
+
+    def __call__(self, V: Array, precision: Any) -> Array:
+        result = np.zeros((len(self.X), V.shape[1]))
         narrow = V.astype(precision, copy=False)
-        for index, (rows, columns) in enumerate(pairs):
-            K = kept[index] if kept is not None else block_of(kernel, X, rows, columns)
+        for index, (rows, columns) in enumerate(lower_tiles(len(self.X), self.block)):
+            if self.kept is not None:
+                K = self.kept[index]
+            else:
+                K = block_of(self.kernel, self.X, rows, columns)
             K = K.astype(precision, copy=False)
             result[rows] += K @ narrow[columns]
             if rows != columns:
                 result[columns] += K.T @ narrow[rows]
         return result
 
-    return as_operator(n, product, np.float64 if kept is None else kept[0].dtype)
+
+class Operator(LinearOperator):  # type: ignore[misc]
+    """A symmetric operator from products with matrices in a precision."""
+
+    accurate: Operator
+
+    def __init__(self, n: int, product: Callable[[Array, Any], Array], precision: Any) -> None:
+        super().__init__(np.dtype(np.float64), (n, n))
+        self._product, self._precision = product, np.dtype(precision)
+
+    def _matmat(self, V: Array) -> Array:
+        return self._product(V, self._precision)
+
+    def _matvec(self, v: Array) -> Array:
+        return self._matmat(v.reshape(-1, 1))[:, 0]
+
+    _rmatmat, _rmatvec = _matmat, _matvec
 
 
 def as_operator(
     n: int, product: Callable[[Array, Any], Array], precision: Any = np.float64
-) -> LinearOperator:
+) -> Operator:
     """An operator whose products are made in `precision`; its `accurate` makes them in float64."""
-
-    def made(precision: Any) -> LinearOperator:
-        def matmat(V: Array) -> Array:
-            return product(V, precision)
-
-        def matvec(v: Array) -> Array:
-            return product(v.reshape(n, 1), precision)[:, 0]
-
-        return LinearOperator(
-            (n, n), matvec=matvec, rmatvec=matvec, matmat=matmat, rmatmat=matmat, dtype=np.float64
-        )
-
-    operator = made(precision)
-    operator.accurate = operator if precision == np.float64 else made(np.float64)
+    operator = Operator(n, product, precision)
+    operator.accurate = operator if precision == np.float64 else Operator(n, product, np.float64)
     return operator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpstrf
 from scipy.sparse.linalg import LinearOperator
 
+from ntklib._precision import EPS, epsilon, representable, rounding
 from ntklib._validate import Array, matrix, positive, positive_int, real_array
 from ntklib.large.operators import as_operator
 from ntklib.model import Kernel
@@ -63,21 +65,28 @@ def pivoted_cholesky(
     X = matrix("X", X)
     n = len(X)
     rank, block = min(positive_int("rank", rank), n), positive_int("block", block)
-    left = np.array(real_array("diagonal", diagonal, ndim=1), dtype=np.float64)
+    whole = left = np.array(real_array("diagonal", diagonal, ndim=1), dtype=np.float64)
     if left.shape != (n,) or (left < 0).any():
         raise ValueError(f"diagonal must be {n} numbers of at least 0, got shape {left.shape}")
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
     F, used = np.zeros((n, rank)), 0
     # What is left of the trace below this is rounding in the kernel itself.
-    negligible = n * np.finfo(np.float64).eps * left.sum()
+    negligible, noise = n * EPS * left.sum(), 0.0
     while used < rank and left.sum() > negligible:
         size = min(block, rank - used, int(np.count_nonzero(left)))
         rows = rng.choice(n, size=size, replace=False, p=left / left.sum())
-        columns = np.asarray(kernel(X, X[rows]), dtype=np.float64)
+        columns = np.asarray(kernel(X, X[rows]))
+        eps = epsilon(columns)
+        if eps > EPS:
+            negligible = max(n * EPS, 4 * eps) * whole.sum()  # some ulps of each diagonal entry
+            noise = rounding(whole[rows], eps)
+        columns = columns.astype(np.float64, copy=False)
         columns = columns - F[:, :used] @ F[rows, :used].T
         core = columns[rows]
-        factor, pivots, found, _ = dpstrf(core, lower=1, tol=1e-10 * core.diagonal().max())
+        factor, pivots, found, _ = dpstrf(
+            core, lower=1, tol=max(1e-10 * core.diagonal().max(), noise)
+        )
         if found == 0:
             break
         order = pivots[:found] - 1
@@ -114,10 +123,17 @@ def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:
     :math:`(FF^\top+\lambda I)^{-1}=\lambda^{-1}\bigl(I-F(F^\top F+\lambda I)^{-1}F^\top\bigr)`.
     """
     F, ridge = matrix("F", F).astype(np.float64, copy=False), positive("ridge", ridge)
-    core = cho_factor(F.T @ F + ridge * np.eye(F.shape[1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        core = representable("F'F has entries", F.T @ F + ridge * np.eye(F.shape[1]))
+    return as_operator(len(F), _Woodbury(F, ridge, cho_factor(core)))
 
-    def product(V: Array, precision: Any) -> Array:
-        result: Array = (V - F @ cho_solve(core, F.T @ V)) / ridge
+
+@dataclass(frozen=True)
+class _Woodbury:
+    F: Array
+    ridge: float
+    core: Any
+
+    def __call__(self, V: Array, precision: Any) -> Array:
+        result: Array = (V - self.F @ cho_solve(self.core, self.F.T @ V)) / self.ridge
         return result
-
-    return as_operator(len(F), product)
