@@ -404,18 +404,6 @@ def test_threads_make_no_difference(monkeypatch):
     np.testing.assert_array_equal(conv_ntk(X, depth=2, readout="mean"), one)
 
 
-def test_equal_directions_of_pixels_are_not_equal_signals():
-    """Positive signals of one channel: a mean must not take them for one."""
-    rng = np.random.default_rng(15)
-    x, z = rng.uniform(0.1, 1, (2, 1, 8, 1))
-    options = dict(depth=2, pool=(2, 1), kernel_size=1)
-    # With a window of one pixel all stays parallel until the mean, and after it too.
-    sizes = [s.reshape(4, 2).mean(axis=1) for s in (x, z)]
-    np.testing.assert_allclose(
-        conv_nngp(x, z, **options), 2 * np.mean(sizes[0] * sizes[1]), rtol=1e-7
-    )
-
-
 @pytest.mark.parametrize(
     ("changes", "error", "match"),
     [
