@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,46 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 
 
+def complete(name: str, value: Any) -> None:
+    """Refuse sparse matrices, masked entries, and missing values in tables, each by its name."""
+    if type(value).__module__.startswith("scipy.sparse"):
+        raise TypeError(f"{name} must not be sparse, got {type(value).__name__}: {name}.toarray()")
+    if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
+        raise ValueError(f"{name} must have no masked entries, got {np.sum(value.mask)} of them")
+    if not _is_table(value):
+        return
+    count = value.isna().sum()
+    names = {value.name: count} if np.ndim(count) == 0 else dict(count)
+    missing = [f"{n} in column {column!r}" for column, n in names.items() if n]
+    if missing:
+        raise ValueError(f"{name} must have no missing values (NaN), got {', '.join(missing)}")
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it is a data frame or a series of pandas."""
+    return type(value).__module__.split(".")[0] == "pandas" and hasattr(value, "isna")
+
+
+def _from_table(name: str, value: Any) -> Array:
+    """float32 if all columns are, else float64; columns of other than numbers are named."""
+    columns = {value.name: value.dtype} if value.ndim == 1 else dict(value.dtypes)
+    other = [f"{d} in column {column!r}" for column, d in columns.items() if d.kind not in "biuf"]
+    if other:
+        raise TypeError(f"{name} must be real numbers, got dtype {', '.join(other)}")
+    single = all(str(d).lower() == "float32" for d in columns.values())
+    # In rows, like an array of the same numbers: the last digits of products depend on it.
+    return np.ascontiguousarray(value.to_numpy(dtype=np.float32 if single else np.float64))
+
+
 def real_array(name: str, value: object, *, ndim: int | tuple[int, ...] | None = None) -> Array:
     """`value` as a finite real floating array of `ndim` dimensions, none of length zero.
 
     Without `ndim`, of any number of dimensions from one on.
-    float32 and float64 keep their dtype; integers and booleans become float64.
+    float32 and float64 keep their dtype; integers and booleans become float64, and so do tables of
+    several dtypes.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
-        raise ValueError(f"{name} must have no masked entries, got {np.sum(value.mask)} of them")
-    array = np.asarray(value)
+    complete(name, value)
+    array: Array = _from_table(name, value) if _is_table(value) else np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     dims = (ndim,) if isinstance(ndim, int) else ndim or range(1, array.ndim + 1)
@@ -36,6 +67,13 @@ def real_array(name: str, value: object, *, ndim: int | tuple[int, ...] | None =
 
 def matrix(name: str, value: object, *, columns: int | None = None) -> Array:
     """`value` as an (n, d) array of points, one a row."""
+    shape = np.shape(cast(Any, value))
+    if len(shape) == 1:
+        raise ValueError(
+            f"{name} must have 2 dimension(s), got shape {shape}: a single point is a row, shape "
+            "(1, d). KernelRidge and Nystroem of scikit-learn pass points one by one: give them "
+            'the matrix, with kernel="precomputed"'
+        )
     array = real_array(name, value, ndim=2)
     if columns is not None and array.shape[1] != columns:
         raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
@@ -47,6 +85,18 @@ def targets(name: str, value: object, rows: int) -> Array:
     array = real_array(name, value, ndim=(1, 2))
     if len(array) != rows:
         raise ValueError(f"{name} must have {rows} rows, got shape {array.shape}")
+    return array
+
+
+def weights(name: str, value: object, rows: int) -> Array:
+    """`value` as a number of at least zero for each of so many points, one of them above."""
+    array = real_array(name, value, ndim=1)
+    if len(array) != rows:
+        raise ValueError(f"{name} must have {rows} entries, got shape {array.shape}")
+    if array.min() < 0:
+        raise ValueError(f"{name} must be at least 0, got {array.min()}")
+    if array.max() == 0:
+        raise ValueError(f"{name} must have a weight above zero")
     return array
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._precision import representable
-from ntklib._validate import Array
+from ntklib._validate import Array, complete, weights
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.least_squares import dual_coefficients
 from ntklib.model import Kernel
@@ -29,7 +29,19 @@ except ImportError as error:
         "ntklib.regression needs scikit-learn 1.6 or newer: pip install 'ntklib[regression]'"
     ) from error
 
-_KERNELS: dict[str, Kernel] = {"relu_ntk": relu_ntk, "relu_nngp": relu_nngp}
+
+def _precomputed(X: Array, Z: Array | None = None) -> Array:
+    """Itself, the matrix between the points and those of the fit."""
+    if Z is None and X.shape[0] != X.shape[1]:
+        raise ValueError(f"X must be square when the kernel is precomputed, got shape {X.shape}")
+    return X
+
+
+_KERNELS: dict[str, Kernel] = {
+    "relu_ntk": relu_ntk,
+    "relu_nngp": relu_nngp,
+    "precomputed": _precomputed,
+}
 
 
 def _kernel(kernel: str | Kernel) -> Kernel:
@@ -40,31 +52,63 @@ def _kernel(kernel: str | Kernel) -> Kernel:
     return _KERNELS[kernel]
 
 
+def _ridges(alpha: Any, y: Array) -> list[float]:
+    """A ridge for each target, or one for all."""
+    if np.ndim(alpha) == 1 and y.ndim == 2:
+        if len(alpha) != y.shape[1]:
+            raise ValueError(f"alpha must be one number or {y.shape[1]}, one a target, got {alpha}")
+        return [_ridges(a, y[:, 0])[0] for a in alpha]
+    if not (isinstance(alpha, int | float | np.number) and 0 <= alpha < np.inf):
+        raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
+    return [float(alpha)]
+
+
+def _coefficients(K: Array, y: Array, alpha: float) -> Array:
+    """(K + alpha I)^-1 y, or K^+ y when alpha is zero."""
+    if alpha == 0:
+        return dual_coefficients(K, y)[0]
+    return solve(K, y, ridge=alpha).coef.astype(y.dtype)
+
+
 class _Ridge(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: dual coefficients for targets, and outputs from them."""
 
-    def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: float = 0.0) -> None:
+    def __init__(self, kernel: str | Kernel = "relu_ntk", alpha: Any = 0.0) -> None:
         self.kernel = kernel
         self.alpha = alpha
 
-    def _solve(self, X: Array, y: Array) -> None:
-        """(K + alpha I)^-1 y, or K^+ y when alpha is zero."""
-        alpha = self.alpha
-        if not (isinstance(alpha, int | float | np.number) and 0 <= alpha < np.inf):
-            raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
-        K = _kernel(self.kernel)(X, None)
-        if X.dtype == np.float32 and (alpha == 0 or alpha < smallest_ridge(K)):
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
+        return tags
+
+    def _solve(self, X: Array, y: Array, sample_weight: Any) -> None:
+        """The coefficients of least weighted squares with the ridge.
+
+        With weights w: sqrt(w) times those of sqrt(w) K sqrt(w) and sqrt(w) y.
+        """
+        alphas = _ridges(self.alpha, y)
+        K, least = _kernel(self.kernel)(X, None), min(alphas)
+        points = not isinstance(self.kernel, str) or self.kernel != "precomputed"
+        if points and X.dtype == np.float32 and (least == 0 or least < smallest_ridge(K)):
             # In float32 the small eigenvalues are rounding: float32 points are exact in float64.
             X, y = X.astype(np.float64), y.astype(np.float64)
             K = _kernel(self.kernel)(X, None)
         self.X_fit_ = X
-        if alpha == 0:
-            self.dual_coef_ = dual_coefficients(K, y)[0]
+        if sample_weight is not None:
+            root = np.sqrt(weights("sample_weight", sample_weight, len(X))).astype(X.dtype)
+            K = root[:, None] * K * root
+            y = (root * y.T).T
+        if len(alphas) == 1:
+            coef = _coefficients(K, y, alphas[0])
         else:
-            self.dual_coef_ = solve(K, y, ridge=alpha).coef.astype(y.dtype)
+            columns = [_coefficients(K, t, a) for t, a in zip(y.T, alphas, strict=True)]
+            coef = np.stack(columns, axis=1)
+        self.dual_coef_ = coef if sample_weight is None else (root * coef.T).T
 
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
+        complete("X", X)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         outputs = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
         return np.asarray(representable("predictions are", outputs.astype(X.dtype, copy=False)))
@@ -79,27 +123,30 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
 
     Parameters
     ----------
-    kernel : {"relu_ntk", "relu_nngp"} or callable
+    kernel : {"relu_ntk", "relu_nngp", "precomputed"} or callable
         A callable takes ``(X, Z)`` with ``Z`` possibly None and returns the kernel matrix, shape
-        ``(n, n')``, as the kernels of ``ntklib`` do.
-    alpha : float
-        Ridge, added to the diagonal of the Gram matrix. With 0 the data are interpolated where
-        they can be, by the solution of least norm. Points in float32 are taken to float64, exactly,
-        for 0 and wherever the ridge does not stand out from the rounding of a float32 matrix; then
-        ``X_fit_`` and ``dual_coef_`` are float64.
+        ``(n, n')``, as the kernels of ``ntklib`` do. With ``"precomputed"`` the methods take such a
+        matrix in place of ``X``: ``(n, n)`` in ``fit``, else ``(n', n)``.
+    alpha : float or array_like, shape (k,)
+        Ridge, added to the diagonal of the Gram matrix, for all targets or one a column of ``y``.
+        With 0 the data are interpolated where they can be, by the solution of least norm. Points in
+        float32 are taken to float64, exactly, for 0 and wherever the ridge does not stand out from
+        the rounding of a float32 matrix; then ``X_fit_`` and ``dual_coef_`` are float64.
 
     Raises
     ------
     ValueError
-        In ``fit``: an unknown kernel, ``alpha`` not a number of at least 0, data of the wrong shape
-        or not finite.
+        In ``fit``: an unknown kernel, ``alpha`` not a number of at least 0, weights below 0, data
+        of the wrong shape, missing or not finite.
+    TypeError
+        Sparse data.
 
     Notes
     -----
     Statements: :prf:ref:`prp-predictor`, with a ridge :prf:ref:`prp-ridge`.
     """
 
-    def fit(self, X: Any, y: Any) -> NTKRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressor:
         """Solve for the dual coefficients.
 
         Parameters
@@ -108,16 +155,20 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
             Points, one a row.
         y : array_like, shape (n,) or (n, k)
             Targets.
+        sample_weight : array_like, shape (n,), optional
+            Factors of the squared errors at the points, at least 0; 1 when left out.
 
         Returns
         -------
         :class:`ntklib.regression.NTKRegressor`
             This regressor.
         """
+        complete("X", X)
+        complete("y", y)
         X, y = validate_data(
             self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
         )
-        self._solve(X, y.astype(X.dtype))
+        self._solve(X, y.astype(X.dtype), sample_weight)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -145,7 +196,7 @@ class NTKClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
     decides, with two classes the sign.
     """
 
-    def fit(self, X: Any, y: Any) -> NTKClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKClassifier:
         """Solve for the dual coefficients.
 
         Parameters
@@ -154,12 +205,16 @@ class NTKClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
             Points, one a row.
         y : array_like, shape (n,)
             Labels of at least two classes.
+        sample_weight : array_like, shape (n,), optional
+            Factors of the squared errors at the points, at least 0; 1 when left out.
 
         Returns
         -------
         :class:`ntklib.regression.NTKClassifier`
             This classifier.
         """
+        complete("X", X)
+        complete("y", y)
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y)
@@ -167,7 +222,7 @@ class NTKClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, got one class: {self.classes_[0]}")
         targets = binarizer.transform(y).astype(X.dtype)
-        self._solve(X, targets.ravel() if targets.shape[1] == 1 else targets)
+        self._solve(X, targets.ravel() if targets.shape[1] == 1 else targets, sample_weight)
         return self
 
     def decision_function(self, X: Any) -> Array:

@@ -230,3 +230,140 @@ def relu_tile(
         else:
             for j in range(q):
                 tile[i, j] = r[j] * c * right[j]
+
+
+@njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def unit_tile(minus: Any, plus: Any, left: Any, right: Any, scale: Any, scale_right: Any) -> None:
+    """Half the squared differences and sums of unit vectors, times their scales.
+
+    Parameters
+    ----------
+    minus, plus : ndarray, shape (p, q)
+        Overwritten by values.
+    left, right : ndarray, shapes (c, p), (c, q)
+        Unit vectors, components first.
+    scale, scale_right : ndarray, shapes (p,), (q,)
+        Factors.
+    """
+    half = minus.dtype.type(0.5)
+    p, q = minus.shape
+    m, n = np.empty(q, minus.dtype), np.empty(q, minus.dtype)
+    for i in range(p):
+        m[:] = 0
+        n[:] = 0
+        for k in range(len(left)):
+            a = left[k, i]
+            for j in range(q):
+                d, e = a - right[k, j], a + right[k, j]
+                m[j] += d * d
+                n[j] += e * e
+        c = scale[i] * half
+        for j in range(q):
+            minus[i, j] = m[j] * c * scale_right[j]
+            plus[i, j] = n[j] * c * scale_right[j]
+
+
+@njit(fastmath=_MATH)  # type: ignore[untyped-decorator]
+def _bend(small: Any, T: Any) -> Any:
+    """Angle and sin - angle * cos, from the smaller of 1 - cos and 1 + cos.
+
+    With s the sine of half the angle, which is 2 s (1 + z P(z)) and has the sine 2 s (1 + z R(z)),
+    the second is 2 s z (2 + R - P + 2 z P), a sum without cancellation.
+    """
+    half = T(0.5)
+    near = small < half
+    a = T(1) - small
+    z = half * small if near else a * a
+    s = math.sqrt(z)
+    P, R = _arcsin(z), _root(z)
+    arc = s + s * z * P
+    angle = arc + arc if near else T(math.pi / 2) - arc
+    defect = (s + s) * z * (T(2) + R - P + (z + z) * P) if near else T(1) + z * R - angle * a
+    return angle, defect
+
+
+@njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def window_tile(
+    minus: Any,
+    plus: Any,
+    tangent: Any,
+    kept: Any,
+    leak: Any,
+    trained: Any,
+    shares: Any,
+    shares_right: Any,
+    bias: Any,
+    into: Any,
+    out: Any,
+    bias_right: Any,
+    into_right: Any,
+    out_right: Any,
+) -> None:
+    """A ReLU layer of pairs of pixels, after the sums over windows, in their place.
+
+    Parameters
+    ----------
+    minus, plus, tangent : ndarray, shape (p, q)
+        Sums over windows of 1 - r, 1 + r and the tangent kernel, times the sizes of pixels;
+        overwritten. `plus` empty: 1 + r is 2 - (1 - r). `tangent` empty: not asked for.
+    kept : ndarray, shape (3, p, q)
+        Written: the three before the activation. Empty: not asked for.
+    leak : float
+        A layer is (1 + leak) kappa_1 - leak times the identity; zero for ReLU.
+    trained : bool
+    shares : ndarray, shape (k, p); with ``_right``, shape (k, q)
+        Unit vectors, components first.
+    bias, into, out : ndarray, shape (p,); with ``_right``, shape (q,)
+        Share of the bias; factors before the activation and after it.
+    """
+    T = minus.dtype.type
+    p, q = minus.shape
+    has_plus, has_tangent, keep = plus.size > 0, tangent.size > 0, kept.size > 0
+    half, two, down = T(0.5), T(2), T(leak)
+    one_more, one_less = T(1) + down, T(1) - down
+    up = one_more * T(1 / math.pi)
+    m, n, t = np.empty(q, minus.dtype), np.empty(q, minus.dtype), np.zeros(q, minus.dtype)
+    for i in range(p):
+        m[:] = 0
+        for k in range(len(shares)):
+            a = shares[k, i]
+            for j in range(q):
+                d = a - shares_right[k, j]
+                m[j] += d * d
+        c = into[i]
+        if has_plus:
+            b = two * bias[i]
+            for j in range(q):
+                n[j] = half * m[j] + b * bias_right[j] + c * into_right[j] * plus[i, j]
+        for j in range(q):
+            m[j] = half * m[j] + c * into_right[j] * minus[i, j]
+        if not has_plus:
+            for j in range(q):
+                n[j] = two - m[j]
+        if has_tangent:
+            for j in range(q):
+                t[j] = c * into_right[j] * tangent[i, j]
+            if trained:
+                for j in range(q):
+                    t[j] += half * (n[j] - m[j])
+        if keep:
+            kept[0, i] = m
+            kept[1, i] = n
+            kept[2, i] = t
+        c = out[i]
+        for j in range(q):
+            far = m[j] > n[j]
+            small = n[j] if far else m[j]
+            angle, defect = _bend(small, T)
+            value = one_less - up * defect + down * small if far else small - up * defect
+            beyond = one_more + up * defect - down * small if far else two - value
+            slope = up * angle - down if far else T(1) - up * angle
+            scale = c * out_right[j]
+            m[j] = max(value, T(0)) * scale
+            n[j] = max(beyond, T(0)) * scale
+            t[j] *= slope * scale
+        minus[i] = m
+        if has_plus:
+            plus[i] = n
+        if has_tangent:
+            tangent[i] = t
