@@ -225,7 +225,6 @@ def tex_packages() -> None:
 def test() -> None:
     """Do everything CI does: lint, types, unit tests, notebooks, the site in a browser."""
     lint()
-    run(sys.executable, "do.py", "libraries")
     say("A browser")
     browser = call(tool("python"), "tools/browser.py") == 0
     say("A full build from nothing")
