@@ -70,7 +70,7 @@ def main() -> None:
     command = ["git", "archive", arguments.commit, "ntklib"]
     archive = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=BytesIO(archive)) as packed:
+        with tarfile.TarFile(fileobj=BytesIO(archive)) as packed:
             packed.extractall(folder, filter="data")
         pair = worker(Path(folder)), worker(ROOT)
         for job in JOBS:

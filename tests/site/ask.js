@@ -110,8 +110,9 @@ function folds() {
 function unscripted() {
   const seen = (e) => e && e.checkVisibility({visibilityProperty: true, opacityProperty: true})
     && e.getBoundingClientRect().height > 0;
+  // What a ledger repeats, it repeats on phones only.
   const all = (what) => [...document.querySelectorAll(":is(article, main:not(:has(article))) " + what)]
-    .filter((e) => !e.closest("details:not([open])"));
+    .filter((e) => !e.closest("details:not([open]), .again"));
   return [
     ...all("figure").filter((e) => !seen(e.querySelector("svg, img, table, pre")))
       .map((e) => `a figure shows nothing`),

@@ -90,14 +90,14 @@ def a_link_shows(page, address, start=SHORT):
         link = page.locator(f"article {selector}:visible").first
         link.scroll_into_view_if_needed()
         link.hover()
-        expect(preview).to_be_visible()
+        preview.wait_for()
         expect(preview).to_contain_text(words)
         expect(preview).to_be_in_viewport(ratio=0.9)
         assert checks.maths_faults(page) == []
         assert preview.locator(".math:not(:has(mjx-container))").count() == 0
         assert link.get_attribute("aria-describedby") == "preview"
         page.keyboard.press("Escape")
-        expect(preview).to_have_count(0)
+        preview.wait_for(state="detached")
         assert link.get_attribute("aria-describedby") is None
     assert witness.complaints == []
     assert witness.foreign(address) == []
@@ -118,16 +118,16 @@ def test_a_preview_follows_the_keyboard(page, origin):
     preview = page.locator("#preview.shown")
     page.keyboard.press("Shift")  # the next focus counts as one by keyboard
     link.focus()
-    expect(preview).to_be_visible()
+    preview.wait_for()
     page.keyboard.press("Tab")
-    expect(preview).to_have_count(0)
+    preview.wait_for(state="detached")
     link.hover()
-    expect(preview).to_be_visible()
+    preview.wait_for()
     preview.hover()
     page.wait_for_timeout(500)
-    expect(preview).to_be_visible()
+    preview.wait_for()
     page.mouse.move(1, 1)
-    expect(preview).to_have_count(0)
+    preview.wait_for(state="detached")
 
 
 def test_figures_take_the_color_of_the_text(page, origin):
