@@ -91,11 +91,13 @@ def gram_and_limit_alt(m: int) -> str:
     X, K, _ = _ring()
     distance = float(np.linalg.norm(_circle_gram(m) - K))
     typical = np.sqrt(expected_squared_error(X, m))
+    ratio = distance / typical
+    place = "near" if 0.75 <= ratio <= 1.25 else "above" if ratio > 1 else "below"
     look = "hard-edged blocks" if m <= 10 else "a grainy band" if m <= 200 else "a smooth band"
     return (
         f"Width {m}. The random Gram matrix of forty points on a circle shows {look} along the "
         "diagonal; beside it the limit, a smooth band. Below, their Frobenius distance is "
-        f"{distance:.2f}, a dot near the falling line of the typical distance, {typical:.2f}."
+        f"{distance:.2f}, a dot {place} the falling line of the typical distance, {typical:.2f}."
     )
 
 
