@@ -128,7 +128,7 @@ class Linearization:
         the Gram matrix :math:`K`, of the same rank (:prf:ref:`prp-gram`), whose condition number is
         the square (:prf:ref:`prp-conditioning`). Then ``rcond`` applies to the square roots of its
         eigenvalues, and is at least :math:`\sqrt{n\epsilon}` with the machine epsilon
-        :math:`\epsilon`.
+        :math:`\epsilon` of the precision of :math:`K`.
         """
         X = np.array(real_array("X", X))
         start = self.model(X, self.W0)

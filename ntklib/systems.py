@@ -152,9 +152,10 @@ def solve(
         overwritten.
     rcond : float, optional
         A matrix with a reciprocal condition number below this counts as singular. The default is
-        :math:`n` times the machine epsilon; for float32 entries what their rounding can do to the
-        least eigenvalue, about :math:`4\epsilon\sqrt{\max_iK_{ii}\operatorname{tr}K}` with the
-        epsilon of float32, over the norm, if that is more.
+        :math:`n` times the machine epsilon of float64; for float32 entries what their rounding can
+        do to the least eigenvalue, about
+        :math:`4\epsilon\sqrt{\max_iK_{ii}\operatorname{tr}K}` with the epsilon of float32, over the
+        norm, if that is more.
 
     Returns
     -------

@@ -133,7 +133,6 @@ def listener(event: str, kind: str, step: Callable[..., Any]) -> Callable[..., A
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx; nothing else registers anything."""
     app.add_config_value("repository_url", "", "html", str)
-    app.add_config_value("measured_pages_pending", [], "env", list)
     app.add_role("measured", measured.Measured())
     app.add_directive("ledger", ledger.Ledger)
     app.add_directive("unchecked", ledger.Unchecked)

@@ -132,9 +132,9 @@ def _formula(text: str) -> str:
 
 
 class Numbers(Facts):
-    """Where a page has a number that is not measured: place, complaint, whether it is marked."""
+    """Where a page has a number that is not measured, and the complaint."""
 
-    def gather(self, page: nodes.document) -> list[tuple[str | None, str, bool]]:
+    def gather(self, page: nodes.document) -> list[tuple[str | None, str]]:
         """The complaints about a page; the marks leave it."""
         values, found = printed(page), []
         marked = [node for node in page.findall(nodes.inline) if "printed" in node]
@@ -142,27 +142,22 @@ class Numbers(Facts):
             try:
                 compare(node["literal"], node["printed"], values)
             except ValueError as error:
-                found.append((get_node_location(node), str(error), True))
+                found.append((get_node_location(node), str(error)))
         if sources := [cell.astext() for cell in _classed(page, "cell_input")]:
             settings = {abs(value) for text in sources for value, _ in numbers(text)}
             for block in _blocks(page):
                 where = get_node_location(block)
-                found += [(where, one, False) for one in unmarked(_text(block), settings)]
+                found += [(where, one) for one in unmarked(_text(block), settings)]
         for node in marked:
             node.parent[node.parent.index(node) : node.parent.index(node) + 1] = node.children
         return found
 
 
 def check(app: Sphinx, env: BuildEnvironment) -> None:
-    """Warn of numbers that are not measured; of unmarked ones not yet on the pages of a list."""
-    pending, found = app.config.measured_pages_pending, Numbers.of(env)
-    for page, complaints in sorted(found.items()):
-        for where, words, marked in complaints:
-            if marked or page not in pending:
-                logger.warning("%s", words, location=where or page)
-    for page in pending:
-        if all(marked for _, _, marked in found.get(page, ())):
-            logger.warning("%r has no unmarked number: take it off measured_pages_pending", page)
+    """Warn of numbers that are not measured."""
+    for page, complaints in sorted(Numbers.of(env).items()):
+        for where, words in complaints:
+            logger.warning("%s", words, location=where or page)
 
 
 # What cells printed.

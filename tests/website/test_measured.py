@@ -88,14 +88,12 @@ def book(tmp_path_factory) -> tuple[Path, list[str]]:
         shutil.copyfile(ROOT / name, folder / name)
     unmarked = "\n\n".join(UNMARKED)
     pages = {
-        "conf.py": CONF + 'measured_pages_pending = ["pending", "done"]\n',
+        "conf.py": CONF,
         "rfc3987_syntax.py": "raise ImportError",  # of no use here, and slow to import
-        "start.md": "# Start, 0.5\n\n```{toctree}\nright\nwrong\nunmarked\npending\ndone\n```\n",
+        "start.md": "# Start, 0.5\n\n```{toctree}\nright\nwrong\nunmarked\n```\n",
         "right.ipynb": notebook(RIGHT, "Of $x$, {measured}`0.04 <gap>` wide."),
         "wrong.ipynb": notebook("# Wrong\n\n" + "\n\n".join(WRONG)),
         "unmarked.ipynb": notebook("# Unmarked\n\n" + unmarked, "A width of 0.044."),
-        "pending.ipynb": notebook(f"# Pending\n\n{unmarked}\n\n{{measured}}`0.03 <gap>`"),
-        "done.ipynb": notebook("# Done"),
     }
     for name, text in pages.items():
         folder.joinpath(name).write_text(text, encoding="utf-8")
@@ -129,16 +127,9 @@ def test_an_unmarked_number_is_reported(book):
         assert f"WARNING: {number} is neither" in line
 
 
-def test_a_pending_page_may_have_unmarked_numbers_only_and_must_have_some(book):
-    (line,) = said_of(book, "pending")
-    assert "'0.03' does not agree" in line
-    listed = [line for line in book[1] if "measured_pages_pending" in line]
-    assert ["'done'" in line for line in listed] == [True]
-
-
 def test_nothing_else_is_reported(book):
-    pages = [said_of(book, page) for page in ("wrong", "unmarked", "pending")]
-    assert len(book[1]) == sum(map(len, pages)) + 1
+    pages = [said_of(book, page) for page in ("wrong", "unmarked")]
+    assert len(book[1]) == sum(map(len, pages))
 
 
 def test_the_page_and_its_notebook_show_the_literal(book):

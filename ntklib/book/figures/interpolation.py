@@ -56,10 +56,10 @@ def erase_alt(eps: float) -> str:
 
 
 @cache
-def _shares(n: int) -> np.ndarray:
+def shares(n: int) -> np.ndarray:
     """Share of random networks with rank J = n, for each width (row) and dimension (column)."""
     rng = np.random.default_rng(n)
-    shares = np.zeros((len(WIDTHS), len(DIMENSIONS)))
+    found = np.zeros((len(WIDTHS), len(DIMENSIONS)))
     for row, m in enumerate(WIDTHS):
         for column, d in enumerate(DIMENSIONS):
             if m * d < n:  # counting already says no
@@ -67,8 +67,9 @@ def _shares(n: int) -> np.ndarray:
             X = rng.standard_normal((DRAWS, n, d))
             gates = X @ rng.standard_normal((DRAWS, d, m)) >= 0
             jacobians = (gates[..., None] * X[:, :, None, :]).reshape(DRAWS, n, m * d)
-            shares[row, column] = np.mean(np.linalg.matrix_rank(jacobians) == n)
-    return shares
+            found[row, column] = np.mean(np.linalg.matrix_rank(jacobians) == n)
+    found.flags.writeable = False  # one array for all calls
+    return found
 
 
 def rank_map(n: int) -> Figure:
@@ -77,7 +78,7 @@ def rank_map(n: int) -> Figure:
     d = np.linspace(DIMENSIONS[0] - 0.5, DIMENSIONS[-1] + 0.5, 200)
     # One image: cells drawn one by one would let the page show through between them.
     image = ax.imshow(
-        _shares(n),
+        shares(n),
         extent=(d[0], d[-1], WIDTHS[0] - 0.5, WIDTHS[-1] + 0.5),
         origin="lower",
         aspect="auto",
@@ -98,8 +99,7 @@ def rank_map(n: int) -> Figure:
 
 def rank_map_alt(n: int) -> str:
     """What a frame of `rank_map` shows, in words."""
-    shares = _shares(n)
-    five, eight = shares[[4, 7], 4:].mean(axis=1)  # widths 5 and 8, dimension 5 and more
+    five, eight = shares(n)[[4, 7], 4:].mean(axis=1)  # widths 5 and 8, dimension 5 and more
     return (
         f"Map over dimension 1 to {DIMENSIONS[-1]} and width 1 to {WIDTHS[-1]} of the share of "
         f"random networks that interpolate {n} points. Below the curve m times d = {n} the share "

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ntklib import Linearization, ShallowNetwork
+from ntklib import Fit, Linearization, ShallowNetwork
 from ntklib._validate import Array
 from ntklib.book.figures.geometry import FINE, arrow, circle, pi_ticks
 from ntklib.book.figures.style import COLOR, INK, new_axes
@@ -126,17 +126,25 @@ OTHERS = np.array([0.3, 1.1, 3.4, 4.6, 5.6])
 TWIN_LABELS = np.array([0.5, 0.2, -0.3, 0.1, -0.2, 0.0, 1.0])
 
 
-def _twins(gap: float) -> tuple[Array, Array, float]:
-    """Angles, predictions on the circle, and distance traveled."""
+def _twin_angles(gap: float) -> Array:
+    return np.concatenate([OTHERS, [TWIN_ANGLE - gap / 2, TWIN_ANGLE + gap / 2]])
+
+
+def twins_fit(gap: float) -> Fit:
+    """The fit of a doubled network to five points on the circle and, last, two neighbors."""
     net, W0 = ShallowNetwork.random(2, 200, rng=np.random.default_rng(5), doubled=True)
-    phi = np.concatenate([OTHERS, [TWIN_ANGLE - gap / 2, TWIN_ANGLE + gap / 2]])
-    fit = Linearization(net, W0).fit(circle(phi), TWIN_LABELS)
-    return phi, fit.predict(circle(FINE)), float(np.linalg.norm(fit.W - W0))
+    return Linearization(net, W0).fit(circle(_twin_angles(gap)), TWIN_LABELS)
+
+
+def _twins(gap: float) -> tuple[Array, float]:
+    """Predictions on the circle, and distance traveled."""
+    fit = twins_fit(gap)
+    return fit.predict(circle(FINE)), float(np.linalg.norm(fit.W - fit.linearization.W0))
 
 
 def twins(gap: float) -> Figure:
     """A fit to five points and two neighbors with the labels 0 and 1."""
-    phi, curve, distance = _twins(gap)
+    phi, (curve, distance) = _twin_angles(gap), _twins(gap)
     fig, ax = new_axes(height=3.4)
     ax.plot(FINE, curve, color=COLOR["linear"], label=r"$F_0(x;\hat w)$")
     ax.plot(phi[:-2], TWIN_LABELS[:-2], "o", color=COLOR["data"], label="data")
@@ -150,7 +158,7 @@ def twins(gap: float) -> Figure:
 
 def twins_alt(gap: float) -> str:
     """What a frame of `twins` shows, in words."""
-    _, curve, distance = _twins(gap)
+    curve, distance = _twins(gap)
     where = "two labels at one point: the fit passes midway" if gap == 0 else "all are fitted"
     return (
         f"A fit on the circle to five points and to two neighbors {gap:g} apart with the labels 0 "
@@ -240,8 +248,8 @@ LOST_N, LOST_P = 20, 60
 
 
 @cache
-def _digits() -> Array:
-    """Correct digits (condition numbers, 3 forms), medians over draws."""
+def correct_digits() -> Array:
+    """Correct digits of J^+ r by three forms, (len(CONDITIONS), 3): medians over draws."""
     rng = np.random.default_rng(7)
     digits = np.zeros((len(CONDITIONS), 9, 3))
     for row, condition in enumerate(CONDITIONS):
@@ -254,12 +262,14 @@ def _digits() -> Array:
             for column, solve in enumerate((pinv_solve, primal_solve, dual_solve)):
                 error = np.linalg.norm(solve(J, r) - right) / np.linalg.norm(right)
                 digits[row, draw, column] = -np.log10(error)
-    return np.maximum(np.median(digits, axis=1), 0)
+    kept = np.maximum(np.median(digits, axis=1), 0)
+    kept.flags.writeable = False  # one array for all calls
+    return kept
 
 
 def digits_lost() -> Figure:
     """Correct digits of J^+ r by three forms, against the condition number of J."""
-    digits = _digits()
+    digits = correct_digits()
     fig, ax = new_axes(height=3.4)
     logs = np.log10(CONDITIONS)
     for slope, name in ((1, "slopes −1 and −2"), (2, None)):
@@ -283,10 +293,10 @@ def digits_lost_alt() -> str:
     return (
         "Correct digits of the solution against the condition number of J, from 1 to ten to the "
         "12, on a logarithmic axis. The singular value decomposition of J starts near 15 digits "
-        "and loses one digit for each factor of ten. The two Gram forms start there too and lose "
-        "two digits for each factor of ten; they run out near ten to the seven. Two thin straight "
-        "lines of slopes minus one and minus two, the second down to zero at ten to the eight, "
-        "show what the proposition predicts."
+        "and loses about one digit for each factor of ten. The two Gram forms start there too and "
+        "lose about two; beyond ten to the seven they have less than one digit left. Two thin "
+        "straight lines of slopes minus one and minus two, the second down to zero at ten to the "
+        "eight, show what the proposition predicts."
     )
 
 
