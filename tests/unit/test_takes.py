@@ -118,6 +118,25 @@ def test_every_function_is_in_the_table_once():
     assert {name for name in wanted if name not in {n.split(".")[0] for n in names}} == set()
 
 
+def test_every_result_on_the_page_is_tried():
+    """Each way to store numbers, in each column, by some function in some container."""
+    tried = {
+        (cell.function, cell.stored)
+        for cell in takes.cells("unit")
+        if made(cell.container, cell.stored, calls.CALLS[cell.function][0]) is not None
+    }
+    # tests/libraries leaves nothing out.
+    tried |= {(cell.function, cell.stored) for cell in takes.cells("libraries")}
+    assert {part["where"] for part in TABLE["table"]} == {"unit", "libraries"}
+    for part in TABLE["table"]:
+        for row in part["row"]:
+            assert row["stored"]
+            for column, _ in zip(part["columns"], row["results"], strict=True):
+                functions = [f for group in column["groups"] for f in TABLE["functions"][group]]
+                for stored in row["stored"]:
+                    assert any((function, stored) in tried for function in functions)
+
+
 def test_a_wrong_table_would_be_seen():
     """A cell that says anything else is refuted by its test."""
     for cells in (
