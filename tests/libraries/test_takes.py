@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ntklib import angles
 from tests import takes as calls
 from tools import takes
 
@@ -32,3 +33,10 @@ CELLS = [
 def test_the_cells_of_a_function(cells):
     for cell in cells:
         calls.holds(cell, made(cell.container, cell.stored, calls.CALLS[cell.function][0]))
+
+
+@pytest.mark.torch
+def test_what_would_cut_a_derivative_is_refused():
+    X = made("torch", "float64", calls.POINTS).requires_grad_()
+    with pytest.raises(RuntimeError, match="requires grad"):
+        angles(X)
