@@ -48,11 +48,15 @@ def containers(table: dict[str, Any], _: str) -> nodes.Node:
 
 
 def results(table: dict[str, Any], name: str) -> nodes.Node:
-    """The dtypes of the results, or the errors."""
+    """The dtypes of the results, or the errors; rows of the same results are one."""
     (part,) = (part for part in table["table"] if part["name"] == name)
     head = [part["stored"], *(column["says"] for column in part["columns"])]
-    rows = [[row["says"], *map(outcome, row["results"])] for row in part["row"]]
-    return words_table(head, rows)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for row in part["row"]:
+        alike.setdefault(tuple(row["results"]), []).append(row["says"])
+    return words_table(
+        head, [["; ".join(says), *map(outcome, found)] for found, says in alike.items()]
+    )
 
 
 def never(table: dict[str, Any], _: str) -> nodes.Node:

@@ -29,9 +29,12 @@ def test_the_page_has_every_part_once():
 def test_a_table_shows_its_results(part):
     found = texts(takes.results(TABLE, part["name"]))
     assert found[0] == [part["stored"], *(column["says"] for column in part["columns"])]
-    for row, shown in zip(part["row"], found[1:], strict=True):
-        assert [cell.removeprefix("refused, ") for cell in shown] == [row["says"], *row["results"]]
-        errors = [cell.startswith("refused, ") for cell in shown[1:]]
+    shown = {says: cells for merged, *cells in found[1:] for says in merged.split("; ")}
+    assert len(shown) == len(part["row"]) >= len(found) - 1
+    for row in part["row"]:
+        cells = shown[row["says"]]
+        assert [cell.removeprefix("refused, ") for cell in cells] == row["results"]
+        errors = [cell.startswith("refused, ") for cell in cells]
         assert errors == list(map(table.refused, row["results"]))
     with pytest.raises(ValueError, match="not enough values"):
         takes.results(TABLE, "unknown")
