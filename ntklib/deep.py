@@ -47,7 +47,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -68,8 +67,6 @@ from ntklib.expectations.base import hypot
 
 # Share of the weights from which on a layer shrinks 1 - rho by no more than a factor of four.
 _SHARE = 0.5
-# Of a complex derivative: its square is lost beside 1.
-_STEP = 1e-30
 # Standard deviations up to which pairs of points may be done in float32, where their square and
 # the products of two must be representable.
 _LARGEST_SINGLE = 1e18
@@ -144,7 +141,7 @@ def _at(layers: list[_Mixed], index: Any) -> list[_Mixed]:
     return [_Mixed(x.share[index], x.bias[index], x.rows.at(index)) for x in layers]
 
 
-class _Deep:
+class Deep:
     """The kernel of a network between two sets of points, as the engine's tiles take it."""
 
     def __init__(
@@ -160,7 +157,7 @@ class _Deep:
         profile = self.profile(self.layers, self.layers, same, same + 2)
         std, exponent = self.left
         self.diagonal: tuple[Array, Index] = (profile * std * std, 2 * exponent)
-        self.fast = self._fast()
+        self.fast = self.relu_layers()
 
     def _side(self, side: _Points) -> tuple[list[_Mixed], tuple[Array, Index]]:
         """The layers at the points, and their output's standard deviation with its exponent."""
@@ -168,7 +165,9 @@ class _Deep:
             layers, std = forward(self.net, side.norm)
             return layers, (std.real, side.exponent)
         with np.errstate(over="ignore"):
-            norm = np.ldexp(side.norm, side.exponent)
+            norm = np.ldexp(side.norm.real, side.exponent)
+        if np.iscomplexobj(side.norm):  # for a derivative
+            norm = norm + 1j * np.ldexp(side.norm.imag, side.exponent)
         if np.isinf(norm).any():
             raise OverflowError("norms of X and Z must be below 1.8e308")
         layers, std = forward(self.net, norm)
@@ -179,14 +178,10 @@ class _Deep:
         with np.errstate(over="ignore", invalid="ignore"):
             return correlate(self.net, left, right, minus, plus)[1 if self.tangent else 0]
 
-    def _fast(self) -> ReluLayers | None:
+    def relu_layers(self) -> ReluLayers | None:
         """The same network as ReLU layers, where those are as accurate."""
         law = self.net.law
-        if (
-            type(law) is not Homogeneous
-            or law.degree != 1
-            or np.iscomplexobj(self.layers[-1].share)
-        ):
+        if type(law) is not Homogeneous or law.degree != 1:
             return None
         mixed = np.array([b != 0 for b in self.net.biases])
         sides = [
@@ -219,33 +214,8 @@ class _Deep:
         return self.profile(left, right, minus, plus)
 
 
-class _Slope(_Deep):
-    """Derivative of the kernel in the logarithm of all weights or of all biases.
-
-    By a complex step: the kernel is analytic in its scales, so that at scales times 1 + ih its
-    imaginary part over h is the derivative, to h^2 and without a subtraction.
-    """
-
-    def __init__(
-        self, net: Architecture, left: Points, right: Points | None, tangent: bool, scale: str
-    ) -> None:
-        turn = 1 + 1j * _STEP
-        if scale == "weights":
-            net = replace(net, weights=tuple(w * turn for w in net.weights))
-        else:
-            net = replace(net, biases=tuple(b * turn for b in net.biases))
-        super().__init__(net, left, right, tangent)
-
-    def profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
-        value = super().profile(left, right, minus, plus)
-        for side in (left, right):
-            std = side[-1].rows.std
-            value = value * np.where(std.real > 0, std / np.where(std.real > 0, std.real, 1), 1)
-        return value.imag / _STEP
-
-
 class _Foreign:
-    """The pairs of :class:`_Deep` on arrays of another library, what is known of points moved."""
+    """The pairs of :class:`Deep` on arrays of another library, what is known of points moved."""
 
     def __init__(self, net: Architecture, tangent: bool, left: Side, right: Side) -> None:
         self.like = left.unit
@@ -253,7 +223,7 @@ class _Foreign:
         if bits not in (32, 64):
             raise TypeError(f"X and Z must be float32 or float64, got {self.like.dtype}")
         other = None if left is right else right.lengths()
-        self.deep = deep = _Deep(net, left.lengths(), other, tangent)
+        self.deep = deep = Deep(net, left.lengths(), other, tangent)
         if bits == 32 and not net.homogeneous:
             self._refuse_large()
         with np.errstate(over="ignore", under="ignore"):
@@ -304,19 +274,13 @@ def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool)
         result: Array = portable.evaluate(numpy, build, X, Z)
         return result
     left, right, dtype = sides(X, Z)
-    return matrix_of(_Deep(net, left, right, tangent), left, right, dtype)
-
-
-def kernel_slope(net: Architecture, X: object, tangent: bool, scale: str) -> Array:
-    """Its derivative in the logarithm of the scale of all "weights" or all "biases"."""
-    left, _, dtype = sides(X, None)
-    return matrix_of(_Slope(net, left, None, tangent, scale), left, None, dtype)
+    return matrix_of(Deep(net, left, right, tangent), left, right, dtype)
 
 
 def kernel_diagonal(net: Architecture, X: object, tangent: bool) -> Array:
     """Its values at equal points, shape ``(n,)``."""
     left, _, dtype = sides(X, None)
-    mantissa, exponent = _Deep(net, left, None, tangent).diagonal
+    mantissa, exponent = Deep(net, left, None, tangent).diagonal
     with np.errstate(over="ignore"):
         values: Array = np.ldexp(mantissa, exponent).astype(dtype)
     return values

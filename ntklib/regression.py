@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ntklib._engine.portable import is_foreign
 from ntklib._precision import representable
 from ntklib._validate import Array, complete, weights
 from ntklib.kernels import relu_nngp, relu_ntk
@@ -28,6 +29,23 @@ except ImportError as error:
     raise ImportError(
         "ntklib.regression needs scikit-learn 1.6 or newer: pip install 'ntklib[regression]'"
     ) from error
+
+
+def _numbers(name: str, X: Any) -> Any:
+    """Refuse words and dates, which scikit-learn would turn into numbers.
+
+    Arrays of other libraries come back as NumPy's: scikit-learn does not see that they are float32.
+    """
+    if is_foreign(X):
+        X = np.asarray(X)
+    dtypes = list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    if dtypes == [None]:
+        dtypes = [np.asarray(X).dtype]
+    for dtype in dtypes:
+        # Of pandas, the kind of words is that of objects, among which are numbers.
+        if getattr(dtype, "kind", None) in set("mMSU") or str(dtype).startswith("str"):
+            raise TypeError(f"{name} must be real numbers, got dtype {dtype}")
+    return X
 
 
 def _precomputed(X: Array, Z: Array | None = None) -> Array:
@@ -109,6 +127,7 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
         complete("X", X)
+        X = _numbers("X", X)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         outputs = _kernel(self.kernel)(X, self.X_fit_) @ self.dual_coef_
         return np.asarray(representable("predictions are", outputs.astype(X.dtype, copy=False)))
@@ -139,7 +158,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
         In ``fit``: an unknown kernel, ``alpha`` not a number of at least 0, weights below 0, data
         of the wrong shape, missing or not finite.
     TypeError
-        Sparse data.
+        Sparse data; points that are words or dates.
 
     Notes
     -----
@@ -165,6 +184,7 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
         """
         complete("X", X)
         complete("y", y)
+        X = _numbers("X", X)
         X, y = validate_data(
             self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
         )
@@ -215,6 +235,7 @@ class NTKClassifier(ClassifierMixin, _Ridge):  # type: ignore[misc]
         """
         complete("X", X)
         complete("y", y)
+        X = _numbers("X", X)
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         binarizer = LabelBinarizer(neg_label=-1, pos_label=1).fit(y)

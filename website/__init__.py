@@ -54,7 +54,16 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from website import figures, implementations, ledger, measured, project, renewal, statements
+from website import (
+    figures,
+    implementations,
+    ledger,
+    measured,
+    project,
+    renewal,
+    statements,
+    takes,
+)
 from website.downloads import folder, links
 from website.page import (
     descriptions,
@@ -138,6 +147,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("unchecked", ledger.Unchecked)
     app.add_directive("versions", project.Versions)
     app.add_directive("take-away", links.TakeAway)
+    app.add_directive("takes", takes.Takes)
     for node in (ledger.ledger_node, ledger.reason_node, links.take_away_node):
         app.add_node(node)
     app.add_node(folds.fold_node, html=(folds.visit_fold, folds.depart_fold))

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ntklib.book.figures.style import INK
-from ntklib.book.printing import fmt, minus, publish
+from ntklib.book.printing import fmt, minus, notebook, publish
 
 Alt = str | Callable[..., str]
 
@@ -252,12 +252,14 @@ def _widget(
     names: Mapping[str, str],
 ) -> dict[str, Any] | None:
     """The live face, as the view of a widget; None where no kernel can serve it."""
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()  # type: ignore[no-untyped-call]
-    if shell is None or not hasattr(shell, "kernel"):
+    if not hasattr(notebook(), "kernel"):
         return None
-    import ipywidgets
+    try:
+        import ipywidgets
+    except ImportError as error:
+        raise ImportError(
+            "sliders in a notebook need ipywidgets 8.1 or newer: pip install 'ntklib[show]'"
+        ) from error
 
     pane = ipywidgets.HTML(frames[tuple(first)])
     sliders = [

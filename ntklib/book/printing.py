@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,13 +81,16 @@ def show(*, digits: int = 6, **values: object) -> None:
 
 def publish(bundle: dict[str, Any]) -> None:
     """Display an output in its forms; print its text where there is no notebook."""
-    from IPython.core.getipython import get_ipython
-    from IPython.display import publish_display_data
-
-    if get_ipython() is None:  # type: ignore[no-untyped-call]
+    if notebook() is None:
         print(bundle["text/plain"])
     else:
-        publish_display_data(bundle)
+        sys.modules["IPython"].display.publish_display_data(bundle)
+
+
+def notebook() -> Any:
+    """The shell of IPython in which this runs, or None; imports nothing."""
+    found = sys.modules.get("IPython")
+    return None if found is None else found.get_ipython()
 
 
 def typeset(text: str) -> Iterator[tuple[str, str]]:

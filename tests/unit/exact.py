@@ -76,9 +76,13 @@ LAWS = {
 
 
 def kernels(x, z, *, depth, law, W_std, b_std):
-    """(xx, zz, xz) of the NNGP and of the NTK; floats and numbers of mpmath, taken exactly."""
-    x, z = [mp.mpf(float(v)) for v in x], [mp.mpf(float(v)) for v in z]
-    W, b = [mp.mpf(W_std) ** 2] * (depth + 1), [mp.mpf(b_std) ** 2] * (depth + 1)
+    """(xx, zz, xz) of the NNGP and of the NTK; floats and numbers of mpmath, taken exactly.
+
+    Scales are for all layers or one a layer.
+    """
+    x, z = [[v if isinstance(v, mp.mpf) else mp.mpf(float(v)) for v in p] for p in (x, z)]
+    scales = (s if isinstance(s, list) else [s] * (depth + 1) for s in (W_std, b_std))
+    W, b = ([mp.mpf(v) ** 2 for v in s] for s in scales)
     pairs = ((x, x), (z, z), (x, z))
     K = [W[0] * mp.fsum(s * t for s, t in zip(*p, strict=True)) + b[0] for p in pairs]
     T = list(K)

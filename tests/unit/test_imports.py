@@ -5,6 +5,7 @@ import graphlib
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,65 @@ def test_the_import_loads_nothing_heavy():
     assert fresh(f"import sys, ntklib; ntklib.large; print({loaded})") == "['scipy']"
 
 
-@pytest.mark.parametrize("module", ["regression", "gaussian_process"])
-def test_a_missing_extra_is_named(module):
-    code = (
-        "import sys; sys.modules['sklearn'] = None; import ntklib\n"
-        f"try:\n    ntklib.{module}\nexcept ImportError as error:\n    print(error)"
+X = "import numpy as np; X = np.eye(2); from ntklib import relu_ntk"
+LARGE = f"{X}; from ntklib import large;"
+# What is blocked, what is asked for, what the error says.
+MISSING = {
+    "regression": ("sklearn", "import ntklib.regression", "scikit-learn", "regression"),
+    "process": ("sklearn", "import ntklib.gaussian_process", "scikit-learn", "regression"),
+    "figures": ("sklearn", "import ntklib.book.figures.guide", "scikit-learn", "regression"),
+    "book": ("matplotlib", "import ntklib.book", "matplotlib", "show"),
+    "figure": ("matplotlib", "from ntklib.book.figures import limit", "matplotlib", "show"),
+    "cluster": ("dask", f"{LARGE} large.dask_gram(relu_ntk, X)", "dask", "large"),
+    "operator": ("dask", f"{LARGE} large.dask_operator(X)", "dask", "large"),
+    "store": ("zarr", f"{LARGE} large.store_gram(relu_ntk, X, 'x', name='x')", "zarr", "large"),
+    "bar": ("tqdm", f"{LARGE} large.ridge_solve(X, X[0], 1, progress=True)", "tqdm", "large"),
+    "arrays": (
+        "array_api_compat",
+        f"{X}; import array_api_strict as xp; relu_ntk(xp.asarray(X))",
+        "array-api-compat",
+        "arrays",
+    ),
+    "slider": (
+        "ipywidgets",
+        "import types; from ntklib.book import interactive\n"
+        "interactive.notebook = lambda: types.SimpleNamespace(kernel=1)\n"
+        "from matplotlib.figure import Figure\n"
+        "interactive.interact(lambda n: Figure(), n=[1, 2], alt='nothing is drawn')",
+        "ipywidgets",
+        "show",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_a_missing_extra_is_named(case):
+    blocked, code, library, extra = MISSING[case]
+    said = fresh(
+        f"import sys; sys.modules[{blocked!r}] = None\n"
+        f"try:\n    exec({code!r})\nexcept ImportError as error:\n    print(error)"
     )
-    assert "pip install 'ntklib[regression]'" in fresh(code)
+    assert library in said
+    assert f"pip install 'ntklib[{extra}]'" in said
+    assert (
+        extra
+        in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+            "optional-dependencies"
+        ]
+    )
+
+
+@pytest.mark.parametrize("blocked", ["numba", "threadpoolctl", "pandas", "IPython", "ipywidgets"])
+def test_what_is_not_needed_may_be_missing(blocked):
+    """Compiled kernels, threads, tables, and what shows the book in a notebook."""
+    code = (
+        f"{X}; from ntklib.book import check, show\n"
+        "K = relu_ntk(np.vander(np.arange(300.0), 3))\n"
+        "check('prp-x', 'equal', measured=float(np.abs(K - K.T).max()), equals=0.0, because='y')\n"
+        "show(n=1)"
+    )
+    said = fresh(f"import sys; sys.modules[{blocked!r}] = None\n{code}")
+    assert said.endswith("n = 1")
 
 
 def arrows() -> dict[str, set[str]]:

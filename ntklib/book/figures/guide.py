@@ -6,16 +6,22 @@ from functools import cache
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.datasets import load_diabetes, load_wine
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler, scale
 
 from ntklib import angles, with_bias
 from ntklib._validate import Array
 from ntklib.book.figures.style import COLOR, INK, new_axes
 from ntklib.book.printing import fixed
 from ntklib.regression import NTKClassifier, NTKRegressor
+
+try:
+    from sklearn.datasets import load_diabetes, load_wine
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler, scale
+except ImportError as error:
+    raise ImportError(
+        "the figures of the guide need scikit-learn 1.6 or newer: pip install 'ntklib[regression]'"
+    ) from error
 
 # The bias is as long as a standardized row of 13 columns is on average.
 PREPARATIONS = {
