@@ -6,6 +6,7 @@ and :func:`ntklib.nngp`.
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
@@ -166,3 +167,10 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
             f"NetworkKernel(depth={self.depth}, activation={self.activation!r}, "
             f"W_std={self.W_std:.3g}, b_std={self.b_std:.3g}, kind={self.kind!r})"
         )
+
+
+def __getattr__(name: str) -> Any:
+    """``GPyTorchKernel``, whose libraries are imported only where it is used."""
+    if name == "GPyTorchKernel":
+        return importlib.import_module("ntklib._gpytorch").GPyTorchKernel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

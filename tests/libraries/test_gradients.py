@@ -57,7 +57,7 @@ class Jax:
         return np.asarray(self.jax.jit(self.jax.hessian(function))(self.array(at)))
 
     def vmap(self, function):
-        return self.jax.vmap(function)
+        return self.jax.jit(self.jax.vmap(function))
 
     def mapped_grad(self, function):
         return self.jax.jit(self.jax.vmap(self.jax.grad(function)))
