@@ -121,13 +121,14 @@ def up_to_date(stamp: Path, *sources: Path) -> bool:
 
 def set_up(
     name: str = "requirements.lock",
-    change: Callable[[str], str] = str,
-    before: Callable[[], Sequence[str]] = tuple,
+    *options: str,
+    change: Callable[[str], tuple[str, Sequence[str]]] = lambda lock: (lock, ()),
 ) -> None:
     """Make the environment, unless its stamp says that it is; a failed install leaves no stamp.
 
-    ``change`` takes the lock to what is installed of it; ``before`` may refuse, once pip is there,
-    and gives requirements that pip is to install with all that they need.
+    ``options`` are pip's for the lock. ``change``, which may ask pip and may refuse, takes the lock
+    to what is installed of it, and to requirements that pip is to install afterwards with all that
+    they need.
     """
     stamp = venv() / ".stamp"
     if up_to_date(stamp, ROOT / name, ROOT / "pyproject.toml"):
@@ -135,40 +136,57 @@ def set_up(
     say(f"Setting up {venv().name} with Python {platform.python_version()} (about a minute)")
     stamp.unlink(missing_ok=True)
     create()
-    more = before()
-    lock = venv() / "installed.lock"
-    lock.write_text(change((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
-    pip("--no-deps", "--require-hashes", "-r", str(lock))
+    lock, more = change((ROOT / name).read_text(encoding="utf-8"))
+    installed = venv() / "installed.lock"
+    installed.write_text(lock, encoding="utf-8")
+    pip("--no-deps", "--require-hashes", *options, "-r", str(installed))
     if more:
         pip(*more)
     pip("--no-deps", "--no-build-isolation", "-e", ".")
     stamp.touch()
 
 
-def lock_without(names: Sequence[str], lock: str) -> str:
-    """A lock without the entries of these packages."""
-    return re.sub(rf"^(?:{'|'.join(names)})==.*\n(?: .*\n)*", "", lock, flags=re.MULTILINE)
+def without_torch(lock: str) -> tuple[str, Sequence[str]]:
+    """A lock without torch and what needs it."""
+    entries = rf"^(?:{'|'.join(WITH_TORCH)})==.*\n(?: .*\n)*"
+    return re.sub(entries, "", lock, flags=re.MULTILINE), ()
 
 
-def torch_in_full() -> tuple[str, ...]:
-    """Nothing where pip finds a CPU build of torch; else its requirement, if LARGE allows it."""
-    lock = (ROOT / "requirements-libraries.lock").read_text(encoding="utf-8")
-    wanted = re.findall(r"^torch==[\w.]+", lock, flags=re.MULTILINE)[0]
+def torch_found(wanted: str) -> tuple[str, str]:
+    """The version and the SHA-256 of the build of torch that pip takes when held to no hash."""
     question = ("install", "-q", "--dry-run", "--ignore-installed", "--no-deps", "--report", "-")
     answer = subprocess.run(
         [tool("python"), "-m", "pip", *question, wanted], stdout=subprocess.PIPE, check=True
     )
-    found = json.loads(answer.stdout)["install"][0]["metadata"]["version"]
-    if sys.platform != "linux" or found.endswith("+cpu"):
-        return ()
+    (found,) = json.loads(answer.stdout)["install"]
+    return found["metadata"]["version"], found["download_info"]["archive_info"]["hashes"]["sha256"]
+
+
+def with_torch(lock: str) -> tuple[str, Sequence[str]]:
+    """A lock with the CPU build of torch by name where pip finds one; else LARGE must allow it.
+
+    Of two builds of one version pip prefers one whose hash an index announces: held to hashes, it
+    takes the build for GPUs even where the other lies in a folder, and lacks its libraries.
+    """
+    entry = re.search(r"^(torch==[\w.]+) \\\n(?: .*\n)+", lock, flags=re.MULTILINE)
+    assert entry, "the lock has torch"
+    wanted = entry[1]
+    version, digest = torch_found(wanted)
+    if version.endswith("+cpu"):
+        if digest not in entry[0]:
+            say(f"The lock does not know this build of torch {version}; pip's word is taken")
+        named = f"torch=={version} \\\n    --hash=sha256:{digest}\n"
+        return lock.replace(entry[0], named), ()
+    if sys.platform != "linux":
+        return lock, ()
     if os.environ.get("LARGE") != "torch":
         sys.exit(
-            f"pip finds only the build of torch {found} for GPUs here: a download of about 3 GB, "
+            f"pip finds only the build of torch {version} for GPUs here: a download of about 3 GB, "
             "6 GB on disk. LARGE=torch takes it, WITHOUT=torch leaves out torch, gpytorch and "
             "botorch with their tests; where pip also looks at an index with builds for the CPU "
             "(0.2 GB), it takes that."
         )
-    return (wanted,)
+    return lock, (wanted,)
 
 
 def create() -> None:
@@ -225,6 +243,7 @@ def tex_packages() -> None:
 def test() -> None:
     """Do everything CI does: lint, types, unit tests, notebooks, the site in a browser."""
     lint()
+    run(sys.executable, "do.py", "libraries")
     say("A browser")
     browser = call(tool("python"), "tools/browser.py") == 0
     say("A full build from nothing")
@@ -252,14 +271,15 @@ def libraries() -> None:
     lock = "requirements-libraries.lock"
     if without:
         os.environ["VENV"] = ".venv-libraries-without-torch"
-        set_up(lock, lambda text: lock_without(WITH_TORCH, text))
+        set_up(lock, "--no-compile", change=without_torch)
     else:
         os.environ["VENV"] = ".venv-libraries"
-        set_up(lock, before=torch_in_full)
+        # To compile all of torch and JAX takes longer than to run the tests, which use some of it.
+        set_up(lock, "--no-compile", change=with_torch)
     say("The kernels on arrays of other libraries")
     tests = ("tests/libraries", "tests/unit/engine/test_portable.py")
     chosen = ("-k", "libraries or torch", *(["-m", "not torch"] if without else []))
-    run(tool("pytest"), "-q", *tests, *chosen)
+    run(tool("pytest"), "-q", "-n", "2", *tests, *chosen)
     if without:
         say("Not run, as WITHOUT=torch asks: the tests with torch, gpytorch and botorch")
 

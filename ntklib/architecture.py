@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ntklib._engine import portable
+from ntklib._engine.portable import is_foreign
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
 from ntklib.activations import Activation
 from ntklib.expectations import Dual, Rows, dual
@@ -29,7 +31,16 @@ class Architecture:
     @property
     def homogeneous(self) -> bool:
         """:math:`F(cx)=cF(x)` in law for :math:`c>0`: norms may be factored out."""
-        return self.law.homogeneous and not any(self.biases)
+        return self.law.homogeneous and not any(map(self.mixes, range(len(self.biases))))
+
+    def mixes(self, layer: int) -> bool:
+        """Whether a layer, counted from 0, has biases; one that torch or JAX follows may be any."""
+        bias = self.biases[layer]
+        return is_foreign(bias) or bool(bias != 0)
+
+    def with_first_bias(self, bias: float) -> Architecture:
+        """The same network with another bias in its first layer."""
+        return replace(self, biases=(bias, *self.biases[1:]))
 
     def activate(self, layer: int, std: Array) -> Rows:
         """What hidden layer ``layer``, from 1 on, makes of these standard deviations."""
@@ -44,7 +55,11 @@ class Architecture:
 def per_layer(
     name: str, value: object, layers: int, check: Callable[[str, object], float]
 ) -> tuple[float, ...]:
-    """A number for all layers, or one for each."""
+    """A number for all layers, or one for each; of torch and JAX too, which may follow it."""
+    if is_foreign(value) or (
+        isinstance(value, list | tuple) and any(is_foreign(entry) for entry in value)
+    ):
+        return _foreign_scales(name, value, layers, check)
     if np.ndim(value) == 0:  # type: ignore[arg-type]
         return (check(name, value),) * layers
     values = real_array(name, value, ndim=1)
@@ -53,6 +68,30 @@ def per_layer(
             f"{name} must be one number or {layers}, one a layer, got {len(values)} numbers"
         )
     return tuple(check(f"{name}[{i}]", v) for i, v in enumerate(values))
+
+
+def _foreign_scales(
+    name: str, value: Any, layers: int, check: Callable[[str, object], float]
+) -> tuple[Any, ...]:
+    """Scales of torch or JAX: as numbers, unless derivatives are asked for."""
+    if is_foreign(value) and value.ndim == 0:
+        return (_foreign_scale(name, value, check),) * layers
+    if len(value) != layers:
+        raise ValueError(
+            f"{name} must be one number or {layers}, one a layer, got {len(value)} numbers"
+        )
+    return tuple(_foreign_scale(f"{name}[{i}]", value[i], check) for i in range(layers))
+
+
+def _foreign_scale(name: str, value: Any, check: Callable[[str, object], float]) -> Any:
+    if not is_foreign(value):
+        return check(name, value)
+    if value.ndim != 0:
+        raise ValueError(f"{name} must be a number, got shape {tuple(value.shape)}")
+    if portable.traced(value):
+        return value
+    number = check(name, float(portable.constant(value)))
+    return value if portable.followed(value) else number
 
 
 def trained_layers(trained: Trained, layers: int) -> tuple[bool, ...]:

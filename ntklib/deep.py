@@ -45,19 +45,19 @@ the arccos of a rounded cosine has lost half of the digits at the first layer.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._engine import portable, sizes
+from ntklib._engine import sizes
 from ntklib._engine.angular import Fused
 from ntklib._engine.blocks import Scratch, matrix_of
 from ntklib._engine.layers import ReluLayers
 from ntklib._engine.points import Index, Points, sides
-from ntklib._engine.portable import Lengths, Side, Values, is_foreign, moved, namespace
+from ntklib._engine.portable import Lengths, is_foreign, namespace
 from ntklib._engine.sizes import slices
 from ntklib._precision import representable
 from ntklib._validate import Array
@@ -67,14 +67,10 @@ from ntklib.expectations.base import hypot
 
 # Share of the weights from which on a layer shrinks 1 - rho by no more than a factor of four.
 _SHARE = 0.5
-# Standard deviations up to which pairs of points may be done in float32, where their square and
-# the products of two must be representable.
-_LARGEST_SINGLE = 1e18
-
 _Points = Points | Lengths
 
 
-class _Mixed(NamedTuple):
+class Mixed(NamedTuple):
     """One layer at the points: the share of weights and of the bias, and what follows."""
 
     share: Array
@@ -91,7 +87,7 @@ def _mix_rows(size: Array, weight: Any, bias: Any) -> tuple[Array, Array, Array]
     return std, weight * size / std, bias / std
 
 
-def _mix_pairs(left: _Mixed, right: _Mixed, minus: Array, plus: Array) -> tuple[Array, Array]:
+def _mix_pairs(left: Mixed, right: Mixed, minus: Array, plus: Array) -> tuple[Array, Array]:
     """1 - rho and 1 + rho after weights and biases have joined, for arrays of any library."""
     shares = left.share * right.share
     biases = left.bias * right.bias
@@ -102,22 +98,22 @@ def _mix_pairs(left: _Mixed, right: _Mixed, minus: Array, plus: Array) -> tuple[
 
 
 @np.errstate(over="ignore", invalid="ignore")  # reported by _mix_rows and activate
-def forward(net: Architecture, norm: Array) -> tuple[list[_Mixed], Array]:
+def forward(net: Architecture, norm: Array) -> tuple[list[Mixed], Array]:
     """Every layer at points of these norms, and the standard deviations of the output."""
-    layers: list[_Mixed] = []
+    layers: list[Mixed] = []
     size = norm
     for weight, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         std, share, shift = _mix_rows(size, weight, bias)
         rows = net.activate(len(layers) + 1, std)
         size = rows.size
-        layers.append(_Mixed(share, shift, rows))
+        layers.append(Mixed(share, shift, rows))
     std, share, shift = _mix_rows(size, net.weights[-1], net.biases[-1])
-    layers.append(_Mixed(share, shift, Rows(std, std)))
+    layers.append(Mixed(share, shift, Rows(std, std)))
     return layers, std
 
 
 def correlate(
-    net: Architecture, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array
+    net: Architecture, left: list[Mixed], right: list[Mixed], minus: Array, plus: Array
 ) -> tuple[Array, Array]:
     r"""Correlation :math:`\rho` and tangent kernel :math:`T` of the output at pairs of points.
 
@@ -126,7 +122,7 @@ def correlate(
     """
     tangent: Array | float = 0.0
     for i, (x, z) in enumerate(zip(left, right, strict=True)):
-        if net.biases[i] != 0:
+        if net.mixes(i):
             minus, plus = _mix_pairs(x, z, minus, plus)
             tangent = x.share * z.share * tangent
         if net.trained[i]:
@@ -137,8 +133,8 @@ def correlate(
     return (plus - minus) / 2, tangent + namespace(minus).zeros_like(minus)
 
 
-def _at(layers: list[_Mixed], index: Any) -> list[_Mixed]:
-    return [_Mixed(x.share[index], x.bias[index], x.rows.at(index)) for x in layers]
+def at(layers: list[Mixed], index: Any) -> list[Mixed]:
+    return [Mixed(x.share[index], x.bias[index], x.rows.at(index)) for x in layers]
 
 
 class Deep:
@@ -159,7 +155,7 @@ class Deep:
         self.diagonal: tuple[Array, Index] = (profile * std * std, 2 * exponent)
         self.fast = self.relu_layers()
 
-    def _side(self, side: _Points) -> tuple[list[_Mixed], tuple[Array, Index]]:
+    def _side(self, side: _Points) -> tuple[list[Mixed], tuple[Array, Index]]:
         """The layers at the points, and their output's standard deviation with its exponent."""
         if self.net.homogeneous:
             layers, std = forward(self.net, side.norm)
@@ -173,7 +169,7 @@ class Deep:
         layers, std = forward(self.net, norm)
         return layers, np.frexp(std.real)
 
-    def profile(self, left: list[_Mixed], right: list[_Mixed], minus: Array, plus: Array) -> Array:
+    def profile(self, left: list[Mixed], right: list[Mixed], minus: Array, plus: Array) -> Array:
         # What overflows here does so in the result, which is checked.
         with np.errstate(over="ignore", invalid="ignore"):
             return correlate(self.net, left, right, minus, plus)[1 if self.tangent else 0]
@@ -202,76 +198,23 @@ class Deep:
         if self.fast is not None and self.fast.accurate(cos.dtype):
             self.fast.bulk(cos, rows, columns, scratch)
             return
-        right = _at(self.layers_right, (None, columns))
+        right = at(self.layers_right, (None, columns))
         for index in slices(rows.start, rows.stop, sizes.CACHED // cos.shape[1]):
             block = cos[index.start - rows.start : index.stop - rows.start]
             exact = block.astype(np.float64)
-            left = _at(self.layers, (index, None))
+            left = at(self.layers, (index, None))
             block[...] = self.profile(left, right, 1 - exact, 1 + exact)
 
     def near(self, minus: Array, plus: Array, rows: Index, columns: Index) -> Array:
-        left, right = _at(self.layers, rows), _at(self.layers_right, columns)
+        left, right = at(self.layers, rows), at(self.layers_right, columns)
         return self.profile(left, right, minus, plus)
-
-
-class _Foreign:
-    """The pairs of :class:`Deep` on arrays of another library, what is known of points moved."""
-
-    def __init__(self, net: Architecture, tangent: bool, left: Side, right: Side) -> None:
-        self.like = left.unit
-        bits = namespace(self.like).finfo(self.like.dtype).bits
-        if bits not in (32, 64):
-            raise TypeError(f"X and Z must be float32 or float64, got {self.like.dtype}")
-        other = None if left is right else right.lengths()
-        self.deep = deep = Deep(net, left.lengths(), other, tangent)
-        if bits == 32 and not net.homogeneous:
-            self._refuse_large()
-        with np.errstate(over="ignore", under="ignore"):
-            self.left, self.right = self._layers(deep.layers), self._layers(deep.layers_right)
-            self.factors = [self._factor(*side) for side in (deep.left, deep.right)]
-            self.diagonal = moved(np.ldexp(*deep.diagonal), self.like)
-
-    def _refuse_large(self) -> None:
-        sides = self.deep.layers, self.deep.layers_right
-        for i in range(len(sides[0]) - 1):
-            largest = max(side[i].rows.std.max() for side in sides)
-            if largest > _LARGEST_SINGLE:
-                raise OverflowError(
-                    f"hidden layer {i + 1} has standard deviations up to {largest:.1e}: "
-                    f"above {_LARGEST_SINGLE:.0e} points must be float64"
-                )
-
-    def _layers(self, layers: list[_Mixed]) -> list[_Mixed]:
-        move = partial(moved, like=self.like)
-        return [_Mixed(move(x.share), move(x.bias), x.rows.map(move)) for x in layers]
-
-    def _factor(self, std: Array, exponent: Index) -> tuple[Any, Any]:
-        """Standard deviations as mantissa and root of a power of two, with room for products."""
-        mantissa, more = np.frexp(std)
-        half = (exponent + more) // 2
-        odd = exponent + more - 2 * half
-        return moved(np.ldexp(mantissa, odd), self.like), moved(np.ldexp(1.0, half), self.like)
-
-    def values(self, minus: Any, plus: Any, rows: slice) -> Any:
-        """The kernel at these rows and all columns."""
-        every = slice(None)
-        left, right = _at(self.left, (rows, None)), _at(self.right, (None, every))
-        profile: Any = self.deep.profile(left, right, minus, plus)
-        (a, root_a), (b, root_b) = self.factors
-        root = root_a[rows, None] * root_b[None, :]
-        return profile * (a[rows, None] * b[None, :]) * root * root
 
 
 def kernel_matrix(net: Architecture, X: object, Z: object | None, tangent: bool) -> Array:
     """The kernel of a checked architecture, covariance or tangent."""
-    if is_foreign(X) or is_foreign(Z):
-
-        def build(left: Side, right: Side) -> tuple[Values, Any]:
-            kernel = _Foreign(net, tangent, left, right)
-            return kernel.values, kernel.diagonal
-
-        numpy = partial(kernel_matrix, net, tangent=tangent)
-        result: Array = portable.evaluate(numpy, build, X, Z)
+    if any(map(is_foreign, (X, Z, *net.weights, *net.biases))):
+        arrays = importlib.import_module("ntklib._deep_arrays")  # which stands on this module
+        result: Array = arrays.matrix(net, X, Z, tangent)
         return result
     left, right, dtype = sides(X, Z)
     return matrix_of(Deep(net, left, right, tangent), left, right, dtype)
@@ -352,8 +295,8 @@ def ntk(
         function by :class:`ntklib.expectations.Quadrature`.
     W_std, b_std : float or sequence of L + 1 floats
         Scales of weights (positive) and biases (at least 0), for all layers or one a layer, the
-        readout last. A ``W_std`` of :math:`\sqrt2`, without biases, keeps the size of ReLU
-        activations from layer to layer.
+        readout last; beside torch or JAX arrays also numbers of that library. A ``W_std`` of
+        :math:`\sqrt2`, without biases, keeps the size of ReLU activations from layer to layer.
     trained : {"all", "inner", "readout"} or iterable of int
         Layers whose weights and biases are trained: all of them, all but the readout, the
         readout alone, or these, counted from 1 to :math:`L+1`.
@@ -373,7 +316,7 @@ def ntk(
 
         Arrays of other libraries come back as their own kind, on their device; there float32 is
         also the precision of the arithmetic for pairs of points, and the error grows with the
-        depth, by some ulps a layer.
+        depth, by some ulps a layer; under jit, vmap and derivatives, of all arithmetic.
 
     Raises
     ------
@@ -382,7 +325,8 @@ def ntk(
         powers of degree above 10.
     TypeError
         Points that are not real numbers, a depth or layer that is not an integer; arrays of two
-        libraries, or of another library and not of float32 or float64.
+        libraries, or of another library and not of float32 or float64; an activation without
+        closed form where torch or JAX takes derivatives, vectorizes or compiles.
     OverflowError
         Values too large for the result's dtype; in float32 arrays of other libraries, and with
         biases or an activation of another degree than one, standard deviations above
@@ -397,6 +341,11 @@ def ntk(
 
     Notes
     -----
+    torch and JAX differentiate it in ``X``, ``Z`` and the scales, to any order where it is smooth,
+    vectorize and compile it. Where it has a corner, at equal and opposite directions, the
+    derivative is the mean of those in opposite directions; so it is at a zero point, without
+    biases, along the other point and across it.
+
     Statements: :prf:ref:`prp-deep`, :prf:ref:`prp-layers`. The kernel of the lecture, inner weights
     trained, outer weights fixed (:prf:ref:`prp-relu-ntk`), which is :func:`relu_ntk`, is
     ``ntk(X, depth=1, W_std=(1, eps), trained="inner")``.

@@ -6,6 +6,7 @@ and :func:`ntklib.nngp`.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -262,3 +263,10 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
             shown["length_scale"] = self.length_scale
         words = ", ".join(f"{name}={_short(value)}" for name, value in shown.items())
         return f"NetworkKernel(depth={self.depth}, activation={self.activation!r}, {words})"
+
+
+def __getattr__(name: str) -> Any:
+    """``GPyTorchKernel``, whose libraries are imported only where it is used."""
+    if name == "GPyTorchKernel":
+        return importlib.import_module("ntklib._gpytorch").GPyTorchKernel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

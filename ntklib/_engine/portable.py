@@ -45,6 +45,14 @@ def traced(array: Any) -> bool:
     return library(array) == "jax" and isinstance(array, sys.modules["jax"].core.Tracer)
 
 
+def followed(array: Any) -> bool:
+    """Whether derivatives of what is computed from an array may be asked for, or it is traced."""
+    if library(array) == "torch":
+        grads = sys.modules["torch"].is_grad_enabled()
+        return bool(array.requires_grad and grads) or traced(array)
+    return traced(array)
+
+
 def constant(array: Any) -> Any:
     """The array, for which derivatives take it as a constant."""
     if library(array) == "torch":
@@ -128,6 +136,16 @@ def _side(X: Any, xp: Any) -> Side:
     return Side(unit, norm[:, 0], largest[:, 0], square[:, 0])
 
 
+def checked(X: Any, Z: Any | None) -> tuple[Any, Any]:
+    """Points of one library that follow derivatives, with the checks of :func:`evaluate`."""
+    kinds = {library(A) for A in (X, Z) if A is not None}
+    if len(kinds) > 1:
+        raise TypeError(f"X and Z must be arrays of one library, got {' and '.join(sorted(kinds))}")
+    xp = _namespace(X) if Z is None else _namespace(X, Z)
+    X = _matrix("X", X, xp)
+    return X, Z if Z is None else _matrix("Z", Z, xp, X.shape[1])
+
+
 def _sides(X: Any, Z: Any | None, xp: Any) -> tuple[Side, Side | None]:
     X = _matrix("X", X, xp)
     if Z is None:
@@ -142,7 +160,7 @@ def _numpy(array: Any) -> Array:
     from array_api_compat import is_cupy_array, is_torch_array
 
     if is_torch_array(array):
-        array = array.cpu()
+        array = array.detach().cpu()
     elif is_cupy_array(array):
         array = array.get()
     return np.asarray(array).astype(np.float64)

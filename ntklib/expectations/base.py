@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._engine.portable import namespace
+from ntklib._engine.portable import is_foreign, namespace
 from ntklib._validate import Array
 
 # Standard deviations outside are taken as these where only the correlation is meant. At the lower
@@ -61,6 +61,8 @@ class Dual(ABC):
 
     #: Whether :math:`\sigma(cz)=c\sigma(z)` for :math:`c>0`. Norms then pass through untouched.
     homogeneous: bool = False
+    #: Whether ``rows``, too, takes arrays of torch and JAX, which then follow derivatives.
+    portable: bool = False
 
     @abstractmethod
     def rows(self, std: Array) -> Rows:
@@ -76,9 +78,15 @@ def hypot(x: Any, y: Any) -> Any:
     xp = namespace(x)
     if xp is np and (np.iscomplexobj(x) or np.iscomplexobj(y)):
         return np.sqrt(x * x + y * y)
-    return xp.hypot(x, y)
+    return xp.hypot(x, y if is_foreign(y) or xp is np else xp.full_like(x, y))
 
 
 def clipped(std: Array) -> Array:
+    if is_foreign(std):
+        xp = namespace(std)
+        # Twice the square is representable in float32.
+        largest = LARGEST if xp.finfo(std.dtype).bits == 64 else 1e18
+        within: Array = xp.clip(std, SMALLEST, largest)
+        return within
     inside = np.where(std.real < SMALLEST, std.dtype.type(SMALLEST), std)
     return np.where(inside.real > LARGEST, std.dtype.type(LARGEST), inside)

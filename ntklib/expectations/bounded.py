@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
+from ntklib._engine.angular import real
 from ntklib._engine.layers import nonnegative_part
 from ntklib._engine.portable import namespace
 from ntklib._validate import Array
@@ -27,7 +26,7 @@ def _bounded(std: Array) -> _Bounded:
     a = clipped(std)
     root = hypot(math.sqrt(2) * a, 1.0)
     large, rest = math.sqrt(2) * a / root, 1 / root
-    return _Bounded(a, root, large, rest, rest * np.sqrt(1 + large * large))
+    return _Bounded(a, root, large, rest, rest * namespace(a).sqrt(1 + large * large))
 
 
 def _bounded_pair(x: _Bounded, z: _Bounded) -> tuple[Array, Array]:
@@ -51,10 +50,12 @@ class Erf(Dual):
     is its derivative in :math:`ab\rho`.
     """
 
+    portable = True
+
     def rows(self, std: Array) -> Rows:
-        t = _bounded(std)
-        size = np.sqrt(2 / math.pi * np.arctan(t.large * t.large / t.diagonal))
-        return Rows(std, np.where(std.real < SMALLEST, size * (std / t.std), size), t)
+        t, xp = _bounded(std), namespace(std)
+        size = xp.sqrt(2 / math.pi * xp.atan(t.large * t.large / t.diagonal))
+        return Rows(std, xp.where(real(std) < SMALLEST, size * (std / t.std), size), t)
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
         xp = namespace(minus)
@@ -96,9 +97,11 @@ class Gaussian(Dual):
     :math:`ab\rho`.
     """
 
+    portable = True
+
     def rows(self, std: Array) -> Rows:
-        t = _bounded(std)
-        return Rows(std, np.sqrt(t.rest / np.sqrt(1 + t.large * t.large)), t)
+        t, xp = _bounded(std), namespace(std)
+        return Rows(std, xp.sqrt(t.rest / xp.sqrt(1 + t.large * t.large)), t)
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
         xp = namespace(minus)
@@ -129,8 +132,10 @@ class Rbf(Dual):
     :math:`\mathbb E\cos(u-v)`, a characteristic function.
     """
 
+    portable = True
+
     def rows(self, std: Array) -> Rows:
-        return Rows(std, np.ones_like(std))
+        return Rows(std, namespace(std).ones_like(std))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
         xp = namespace(minus)

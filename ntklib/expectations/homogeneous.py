@@ -43,6 +43,8 @@ class Homogeneous(Dual):
         :math:`\alpha` and :math:`\beta`, not both zero.
     """
 
+    portable = True
+
     def __init__(self, degree: int, positive: float, negative: float) -> None:
         self.degree = positive_int("degree", degree)
         if self.degree > 10:

@@ -25,7 +25,7 @@ class Exponential(Rbf):
 
     def rows(self, std: Array) -> Rows:
         with np.errstate(over="ignore"):  # reported by those who use the size
-            return Rows(std, np.exp(std * std))
+            return Rows(std, namespace(std).exp(std * std))
 
 
 class Cosine(Dual):
@@ -45,10 +45,13 @@ class Cosine(Dual):
     in.
     """
 
+    portable = True
+
     _sign = 1
 
     def rows(self, std: Array) -> Rows:
-        root = np.sqrt(1 + np.exp(-2 * std * std))
+        xp = namespace(std)
+        root = xp.sqrt(1 + xp.exp(-2 * std * std))
         return Rows(std, root / math.sqrt(2), (root,))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
@@ -86,9 +89,9 @@ class Sine(Cosine):
     _sign = -1
 
     def rows(self, std: Array) -> Rows:
-        a = clipped(std)
-        root = np.sqrt(-np.expm1(-2 * a * a))
-        return Rows(a, root / math.sqrt(2) * np.where(std.real < SMALLEST, std / a, 1), (root,))
+        a, xp = clipped(std), namespace(std)
+        root = xp.sqrt(-xp.expm1(-2 * a * a))
+        return Rows(a, root / math.sqrt(2) * xp.where(real(std) < SMALLEST, std / a, 1.0), (root,))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
         xp = namespace(minus)

@@ -13,9 +13,9 @@ from tests.unit.engine.test_portable import deep_error, deep_tolerance, moderate
 jax.config.update("jax_enable_x64", True)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
-    ("activation", "depth", "given"), [("relu", 3, points), ("erf", 2, moderate)]
+    ("activation", "depth", "given", "dtype"),
+    [("relu", 3, points, np.float64), ("erf", 2, moderate, np.float32)],
 )
 def test_deep_kernels(activation, depth, given, dtype):
     options = {"activation": activation, "depth": depth, "b_std": 0.1, "W_std": 0.9}

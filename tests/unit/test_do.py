@@ -1,5 +1,6 @@
 """The commands: one list for do.py, the Makefile and the README; what differs between systems."""
 
+import json
 import os
 import re
 import sys
@@ -96,33 +97,52 @@ LOCK = "requirements-libraries.lock"
 
 def test_torch_is_left_out_with_what_needs_it():
     whole = (do.ROOT / LOCK).read_text(encoding="utf-8")
-    left = do.lock_without(do.WITH_TORCH, whole)
+    left, more = do.without_torch(whole)
+    assert more == ()
     gone = set(whole.splitlines()) - set(left.splitlines())
     named = {line.split("==")[0] for line in gone if not line.startswith(" ")}
     assert named == set(do.WITH_TORCH)
     assert all(line in whole for line in left.splitlines())
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_cpu_build_of_torch_is_named_and_held_to_its_hash(known, monkeypatch, capsys):
+    """By name, as pip prefers the other build where only that one's hash is announced."""
+    whole = (do.ROOT / LOCK).read_text(encoding="utf-8")
+    hashes = re.search(r"^torch==.*\n(?: .*\n)+", whole, flags=re.MULTILINE)[0]
+    digest = re.search(r"sha256:(\w+)", hashes)[1] if known else "0" * 64
+    monkeypatch.setattr(do, "torch_found", lambda wanted: (f"{wanted[7:]}+cpu", digest))
+    lock, more = do.with_torch(whole)
+    assert more == ()
+    assert f"+cpu \\\n    --hash=sha256:{digest}\n" in lock
+    assert len(lock.splitlines()) == len(whole.splitlines()) - len(hashes.splitlines()) + 2
+    assert ("does not know" in capsys.readouterr().out) != known
+
+
 @pytest.mark.parametrize(
-    ("found", "system", "large", "answer"),
+    ("system", "large", "answer"),
     [
-        ("2.13.0+cpu", "linux", "", ()),
-        ("2.13.0", "darwin", "", ()),
-        ("2.13.0", "linux", "torch", ("torch==2.13.0",)),
-        ("2.13.0", "linux", "", "about 3 GB"),
+        ("darwin", "", ()),
+        ("linux", "torch", ("torch==2.13.0",)),
+        ("linux", "", "about 3 GB"),
     ],
 )
-def test_a_build_of_several_gb_is_not_taken_unasked(found, system, large, answer, monkeypatch):
-    report = f'{{"install": [{{"metadata": {{"version": "{found}"}}}}]}}'
-    done = do.subprocess.CompletedProcess([], 0, stdout=report)
+def test_a_build_of_several_gb_is_not_taken_unasked(system, large, answer, monkeypatch):
+    whole = (do.ROOT / LOCK).read_text(encoding="utf-8")
+    report = {
+        "metadata": {"version": "2.13.0"},
+        "download_info": {"archive_info": {"hashes": {"sha256": "0" * 64}}},
+    }
+    done = do.subprocess.CompletedProcess([], 0, stdout=json.dumps({"install": [report]}))
+    monkeypatch.setattr(do, "tool", str)
     monkeypatch.setattr(do.subprocess, "run", lambda *program, **options: done)
     monkeypatch.setattr(do.sys, "platform", system)
     monkeypatch.setenv("LARGE", large)
     if isinstance(answer, tuple):
-        assert do.torch_in_full() == answer
+        assert do.with_torch(whole) == (whole, answer)
         return
     with pytest.raises(SystemExit, match=answer):
-        do.torch_in_full()
+        do.with_torch(whole)
 
 
 @pytest.mark.parametrize("status", [0, 5])

@@ -1,0 +1,208 @@
+"""Derivatives of deep kernels by torch and JAX, against closed forms and differences."""
+
+import numpy as np
+import pytest
+
+from ntklib import nngp, ntk, relu_nngp, relu_ntk
+from tests.libraries.test_gradients import EPS, Jax, Torch, library, x, z  # noqa: F401
+
+KERNELS = [ntk, nngp]
+LAWS = ["relu", "leaky_relu", "square", "erf", "gaussian", "rbf", "exp", "cos", "sin"]
+SMOOTH = [law for law in LAWS if law not in ("relu", "leaky_relu")]
+BIASES = [0.0, 0.3, (0.0, 0.4, 0.2)]
+# In general position, and one point that equals no other but nearly.
+POINTS = np.stack([x, z, 0.4 * x + z, x + 1e-2 * z])
+WEIGHTS = np.random.default_rng(0).standard_normal((4, 4))
+
+
+def differences(function, at, h):
+    """Of fourth order: (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / (12 h)."""
+    found = np.zeros(at.shape)
+    for i in np.ndindex(at.shape):
+        step = np.zeros(at.shape)
+        step[i] = h
+        near, far = (function(at + k * step) - function(at - k * step) for k in (1, 2))
+        found[i] = (8 * near - far) / (12 * h)
+    return found
+
+
+def options(law, b_std=0.3):
+    return {
+        "depth": 2,
+        "activation": law,
+        "W_std": 0.5 if law == "exp" else 0.9,
+        "b_std": b_std,
+    }
+
+
+# Step 1e-3 errs by h^4 / 30 of a fifth derivative and by 1e-15 / h of a value: 1e-9 relative to a
+# kernel of size 1 allows a fifth derivative of 10^4, which the near pair of the ReLU, 1e-2 apart,
+# has in the NTK's angle: there the step is 1e-4, and the error 1e-11 + 1e-16 / 30 / 1e-2^5.
+STEP, TOLERANCE = 1e-4, 1e-8
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
+@pytest.mark.parametrize("b_std", BIASES, ids=str)
+@pytest.mark.parametrize("law", LAWS)
+def test_in_the_points(law, b_std, kernel):
+    torch = Torch()
+    given = options(law, b_std)
+    weights = torch.array(WEIGHTS)
+    found = torch.grad(lambda A: (kernel(A, **given) * weights).sum(), POINTS)[0]
+    right = differences(lambda A: (kernel(A, **given) * WEIGHTS).sum(), POINTS, STEP)
+    assert np.abs(found - right).max() <= TOLERANCE * max(1, np.abs(right).max())
+    # The value is that of NumPy's layers.
+    value = kernel(torch.array(POINTS).requires_grad_(), **given).detach().numpy()
+    assert np.abs(value - kernel(POINTS, **given)).max() <= 1e-13 * np.abs(value).max()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("law", LAWS)
+def test_in_the_scales(law):
+    """Of each layer, by differences; the kernel is 4 times a fourth power of all weights at most.
+
+    Scales of one number are the sums of those.
+    """
+    torch = Torch()
+    scales = np.array([[0.8, 0.7, 0.9], [0.2, 0.4, 0.3]])
+
+    def value(both, A):
+        given = {"depth": 2, "activation": law, "W_std": both[0], "b_std": both[1]}
+        return ntk(A, **given).sum()
+
+    points = torch.array(POINTS)
+    found = torch.grad(lambda both: value(both, points), scales)[0]
+    right = differences(lambda both: value(both, POINTS), scales, STEP)
+    assert np.abs(found - right).max() <= TOLERANCE * max(1, np.abs(right).max())
+    alike = np.array([0.8, 0.2])
+    each = torch.grad(lambda both: value(both, points), np.outer(alike, np.ones(3)))[0]
+    both = torch.grad(lambda both: value(both, points), alike)[0]
+    assert np.abs(both - each.sum(axis=1)).max() <= 64 * EPS * max(1, np.abs(each).max())
+
+
+@pytest.mark.torch
+def test_one_layer_is_the_shallow_kernel():
+    """Everywhere, also at equal, opposite and zero points, where both have corners."""
+    library = Torch()
+    X, Z = np.stack([x, 2 * x, -x, 0 * x, z]), np.stack([x, z, 0 * x])
+    weights = library.array(np.random.default_rng(1).standard_normal((5, 3)))
+    for shallow, deep, scales in (
+        (relu_ntk, lambda A, B: ntk(A, B, depth=1, W_std=(1, 0.7), trained="inner"), 0.7),
+        (relu_nngp, lambda A, B: nngp(A, B, depth=1, W_std=(1, 0.7)), 0.7),
+    ):
+        found = library.grad(lambda A, B, k=deep: (k(A, B) * weights).sum(), X, Z)
+        right = library.grad(
+            lambda A, B, k=shallow, e=scales: (k(A, B, eps=e) * weights).sum(), X, Z
+        )
+        for one, other in zip(found, right, strict=True):
+            assert np.abs(one - other).max() <= 1e-13 * np.abs(other).max()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
+@pytest.mark.parametrize("other", [1.0, -1.0, 0.0])
+def test_corners_have_the_mean_of_opposite_directions(other, kernel):
+    """At equal and opposite points, across; at a zero point along the other and across it.
+
+    The one-sided derivatives differ; (k(h) - k(-h)) / 2h is their mean up to h^2 times a third
+    derivative of their difference, and the rounding of the kernel over h.
+    """
+    torch, h = Torch(), 1e-4
+    given = options("relu", 0.0)
+    across = np.array([1.0, 2.0, 0.0]) / np.sqrt(5)  # orthogonal to x
+    at = other * x
+
+    def value(a):
+        return kernel(a[None], x[None], **given)[0, 0]
+
+    right_point = torch.array(x[None])
+    (found,) = torch.grad(lambda a: kernel(a[None], right_point, **given)[0, 0], at)
+    for direction in (across, x):
+        mean = (value(at + h * direction) - value(at - h * direction)) / (2 * h)
+        assert abs(found @ direction - mean) <= 10 * h * h + 4 * EPS / h
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("b_std", [0.0, 0.3])
+@pytest.mark.parametrize("law", SMOOTH)
+def test_second_derivatives_of_smooth_kernels_anywhere(law, b_std):
+    """In one point, at a general one and where it equals or opposes the other, or is zero.
+
+    Against differences of the gradient, which err by h^2 / 6 times a third derivative of it, and by
+    its rounding over h: 2e-9 and 1e-11 for a third derivative of 100. Beside equal points 1e-5
+    apart their direction is off by 1e-11, and so is the gradient.
+    """
+    torch, given, h = Torch(), options(law, b_std), 1e-5
+    other = torch.array(x[None])
+
+    def function(a):
+        return ntk(a[None], other, **given)[0, 0]
+
+    for at in (z, x, -x, x + 1e-5 * z, 0 * x):
+        found = torch.hessian(function, at)
+        for row, e in zip(found, np.eye(3), strict=True):
+            ends = [torch.grad(function, at + s * h * e)[0] for s in (1, -1)]
+            right = (ends[0] - ends[1]) / (2 * h)
+            assert np.abs(row - right).max() <= 1e-6 * max(1, np.abs(right).max()), at
+
+
+@pytest.mark.parametrize("law", ["relu", "erf"])
+def test_compiled_by_jax(law):
+    """Values, first derivatives, and the second in the scale, of which K is a polynomial for ReLU.
+
+    Differences with step 1e-4 err by 1e-8 times a third or fourth derivative, at most 100 here, and
+    by the rounding of a sum of 25 entries, 1e-14, over the step or its square.
+    """
+    X = np.stack([x, x, -x, z, 0 * x])
+    weights = np.random.default_rng(1).standard_normal((5, 5))
+    jax, h = Jax(), 1e-4
+
+    def function(A, scale, weights=weights):
+        return (ntk(A, depth=2, activation=law, W_std=scale, b_std=0.3) * weights).sum()
+
+    def traced(A, scale):
+        return function(A, scale, jax.array(weights))
+
+    def all_of_it(A, scale):
+        first = jax.jax.value_and_grad(traced, (0, 1))(A, scale)
+        return *first, jax.jax.jvp(jax.jax.grad(traced, 1), (A, scale), (0 * A, 1.0))[1]
+
+    value, (points, slope), twice = jax.jax.jit(all_of_it)(jax.array(X), jax.array(0.9))
+    below, right, above = (function(X, 0.9 + k * h) for k in (-1, 0, 1))
+    assert abs(value - right) <= 1e-13 * np.abs(weights).sum()
+    assert abs(slope - (above - below) / (2 * h)) <= 1e-6
+    assert abs(twice - (above + below - 2 * right) / h**2) <= 1e-5
+    wanted = differences(lambda A: function(A, 0.9), X, 1e-4)
+    smooth = slice(None) if law == "erf" else slice(3, None)  # the others are equal or opposite
+    assert np.abs(np.asarray(points) - wanted)[smooth].max() <= 1e-6
+
+
+def test_mapped(library):  # noqa: F811
+    """vmap over batches of matrices, one of them with a zero and with equal points."""
+    A = np.random.default_rng(0).standard_normal((3, 4, 3))
+    A[0, 1], A[1, 1], A[2, 1] = A[0, 0], -A[1, 0], 0
+    given = options("relu", 0.0)
+    found = np.asarray(library.vmap(lambda B: ntk(B, **given))(library.array(A)))
+    right = np.stack([ntk(B, **given) for B in A])
+    assert np.abs(found - right).max() <= 1e-13 * right.max()
+
+
+@pytest.mark.torch
+def test_what_is_refused():
+    torch, jax = Torch(), Jax()
+    one = torch.array(1.0).requires_grad_()
+    with pytest.raises(TypeError, match="activation must have a closed form where torch"):
+        ntk(torch.array(POINTS).requires_grad_(), depth=1, activation="tanh")
+    for points in (POINTS, jax.array(POINTS)):
+        with pytest.raises(TypeError, match="W_std and b_std must be numbers or of the library"):
+            ntk(points, depth=1, W_std=one)
+    with pytest.raises(ValueError, match="W_std must be positive, got -1"):
+        ntk(torch.array(POINTS), depth=1, W_std=-one)
+    with pytest.raises(ValueError, match="b_std must be one number or 2, one a layer, got 3"):
+        ntk(torch.array(POINTS), depth=1, b_std=torch.array([0.1, 0.1, 0.1]))
+    with pytest.raises(ValueError, match="Z must have 3 columns"):
+        ntk(torch.array(POINTS).requires_grad_(), torch.array(POINTS[:, :2]), depth=1, b_std=0.1)
+    # Scales that nothing follows are numbers.
+    found = ntk(POINTS, depth=1, W_std=torch.array(0.9), b_std=torch.array([0.1, 0.2]))
+    assert np.array_equal(found, ntk(POINTS, depth=1, W_std=0.9, b_std=(0.1, 0.2)))
