@@ -32,12 +32,12 @@ def _runge_kutta(
     two = speed(W + step / 2 * one)
     three = speed(W + step / 2 * two)
     four = speed(W + step * three)
-    return W + step / 6 * (one + 2 * two + 2 * three + four)
+    return np.asarray(W + step / 6 * (one + 2 * two + 2 * three + four))
 
 
 def _speed(net: ShallowNetwork, target: np.ndarray, W: np.ndarray) -> np.ndarray:
     """Velocity of the weights under gradient flow."""
-    return -net.vjp(X, W, net(X, W) - target)
+    return np.asarray(-net.vjp(X, W, net(X, W) - target))
 
 
 # -- F and F_0, trained side by side ---------------------------------------------------------------
@@ -146,11 +146,11 @@ RATIO = 1.2984256075256391  # 1 + s/(1 + s + s^2) at the root s of exp(s) = 1 + 
 
 
 def _flow(s: np.ndarray) -> np.ndarray:
-    return -np.expm1(-s)
+    return np.asarray(-np.expm1(-s))
 
 
 def _ridge(s: np.ndarray) -> np.ndarray:
-    return s / (1 + s)
+    return np.asarray(s / (1 + s))
 
 
 def filters_alt(t: float) -> str:
@@ -196,8 +196,8 @@ def strangers_alt(t: float) -> str:
     share = np.mean(flow[1:] * ridge[1:] < 0)
     return (
         f"Predictions around the circle, of the flow stopped at time {t:g} and of ridge with its "
-        f"inverse. They differ by up to {np.abs(flow - ridge).max():.2f}, and on {share:.0%} of the "
-        "circle, shaded, they have different signs."
+        f"inverse. They differ by up to {np.abs(flow - ridge).max():.2f}, and on {share:.0%} of "
+        "the circle, shaded, they have different signs."
     )
 
 
@@ -245,9 +245,9 @@ def _one_move(kind: str, m: int, seed: int) -> tuple[float, float]:
     if twice:
         first = gelu.lipschitz
         square = 2 * gelu.smoothness**2 + THIRD * first
-        return top, s**2 * first**2 * square * spent**2 / m
+        return top, float(s**2 * first**2 * square * spent**2 / m)
     moved = gelu.smoothness * np.sqrt(s / m) * path
-    return top, moved * (2 * np.sqrt(np.linalg.norm(K, 2)) + moved)
+    return top, float(moved * (2 * np.sqrt(np.linalg.norm(K, 2)) + moved))
 
 
 def movement(kind: str) -> Figure:
@@ -275,10 +275,10 @@ def movement_alt(kind: str) -> str:
     moved, _ = _moved(kind)
     slope = np.polyfit(np.log(NEURONS), np.log(moved), 1)[0]
     return (
-        f"Networks with {kind}: how far the kernel moves in training, against the number of "
-        f"neurons, both on logarithmic scales. It falls from {moved[0]:.2g} at {NEURONS[0]} to "
+        f"Network: {kind}. How far the kernel moves in training, against the number of neurons, "
+        f"both on logarithmic scales. It falls from {moved[0]:.2g} at {NEURONS[0]} to "
         f"{moved[-1]:.2g} at {NEURONS[-1]} neurons, with slope {slope:.2f}; guide lines have the "
-        "slopes one and one half."
+        "slopes minus one and minus one half."
     )
 
 
@@ -303,9 +303,9 @@ def _many() -> np.ndarray:
 @cache
 def _bands() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mean and standard deviation of the ensemble at the times, and of the posterior."""
-    options = {"covariance": relu_nngp, "return_std": True}
-    mean, std = dynamics.ensemble(X, Y, RING, t=np.array(TIMES), kernel=relu_ntk, **options)
-    after, spread = dynamics.ensemble(X, Y, RING, kernel=relu_nngp, **options)
+    ensemble = partial(dynamics.ensemble, X, Y, RING, covariance=relu_nngp, return_std=True)
+    mean, std = ensemble(kernel=relu_ntk, t=np.array(TIMES))
+    after, spread = ensemble(kernel=relu_nngp)
     return mean, std, after, spread
 
 
