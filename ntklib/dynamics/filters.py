@@ -185,9 +185,9 @@ def _kept(values: Array, t: Array, trained: Rule) -> Array:
         return np.asarray(np.exp(-_product(values, t)))
     x = trained.step * values
     if trained.momentum == 0:
-        power, odd = _power(x, t)
         with np.errstate(over="ignore", under="ignore"):
-            return np.where(odd, -1.0, 1.0) * np.exp(power)
+            # Between, 1 - x is exact, or it is not where x is not.
+            return np.where(x < 0.5, np.exp(_power(x, t)[0]), np.power(1 - x, t))
     return _heavy_ball(x, t, trained.momentum)[0]
 
 

@@ -250,7 +250,7 @@ def predict(
         parts = found.vectors.T @ r.reshape(n, -1)
         factors = found.coefficients(flat, trained)
         if K_test is None:
-            change = combined(factors * found.values, parts, found.vectors)
+            change = combined(factors * found.zero.outputs(found.values), parts, found.vectors)
         else:
             change = combined(factors, parts, found.seen(K_test))
     with np.errstate(over="ignore", invalid="ignore"):

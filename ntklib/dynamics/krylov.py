@@ -31,6 +31,12 @@ _ASYMMETRY = 1e-6
 Report = Callable[[int, float], None]
 
 
+def _length(v: Array) -> float:
+    """The Euclidean norm, of numbers whose squares may leave the range too."""
+    top = float(np.abs(v).max())
+    return top * float(np.linalg.norm(v / top)) if 0 < top < np.inf else top
+
+
 class Column:
     """The space of one right-hand side: its vectors, and the matrix in their terms."""
 
@@ -60,6 +66,7 @@ class Column:
         vector: Array = self.rooms[-1][(self.count - 1) % _ROOM]
         return vector
 
+    @np.errstate(over="ignore", invalid="ignore")
     def add(self, product: Array) -> None:
         """Take in K times the last vector; of what is new, the direction is the next vector."""
         new, inside = product, np.zeros(self.count)
@@ -69,12 +76,13 @@ class Column:
             groups = self._vectors(self.count)
             for i, group in enumerate(groups):
                 new = new - part[i * _ROOM : i * _ROOM + len(group)] @ group
-        length = float(np.linalg.norm(product))
+        length, rest = _length(product), _length(new)
+        if not np.isfinite([*inside, length]).all():
+            raise OverflowError("products with K leave the range: divide it by a power of two")
         outside = np.abs(inside[:-2]).max(initial=0.0)
         if outside > _ASYMMETRY * max(length, *np.abs(self.diagonal), 0.0):
             raise ValueError(f"K must be symmetric: products disagree by {outside:.1e}")
         self.diagonal.append(float(inside[-1]))
-        rest = float(np.linalg.norm(new))
         scale = max(np.abs(self.diagonal).max(), max(self.beside, default=0.0))
         if self.count == len(new) or rest <= 10 * EPS * scale:
             rest, self.complete = 0.0, True
@@ -110,8 +118,11 @@ class Space(NamedTuple):
             if column.size > 0:
                 values, vectors, _ = column.solved()
                 values = _nonnegative(values)
-                factors = _zero(self.n, values).coefficients(values, t, trained)
-                parts = factors * (values if fitted else 1.0) * vectors[0] * column.size
+                zero = _zero(self.n, values)
+                factors = zero.coefficients(values, t, trained)
+                if fitted:
+                    factors *= zero.outputs(values)
+                parts = factors * vectors[0] * column.size
                 result[:, :, j] = column.combine(parts @ vectors.T)
         return result
 
@@ -127,8 +138,6 @@ def lanczos(
     steps, check = 0, 1
     while active and steps < maxiter:
         products = np.asarray(K @ np.stack([columns[j].last for j in active], axis=1), float)
-        if not np.isfinite(products).all():
-            raise OverflowError("products with K leave the range: divide it by a power of two")
         for j, product in zip(active, products.T, strict=True):
             columns[j].add(product)
         steps += 1

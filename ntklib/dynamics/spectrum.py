@@ -31,9 +31,14 @@ class Zero(NamedTuple):
         r"""The :math:`\psi_t` of each eigenvalue at each of a vector of times, (times, n)."""
         values = values + trained.ridge
         factors = coefficient(values, t[:, None], trained)
-        late = np.isinf(t) | (self.noise < 0) | (trained.time(t) * abs(self.noise) > 1)
+        with np.errstate(invalid="ignore", over="ignore"):  # no noise, at infinity
+            late = np.isinf(t) | (self.noise < 0) | (trained.time(t) * abs(self.noise) > 1)
         factors[np.ix_(late, values <= self.share * values.max())] = 0.0
         return factors
+
+    def outputs(self, values: Array) -> Array:
+        """Eigenvalues with zeros for those up to the share: by them outputs would drift in time."""
+        return np.where(values <= self.share * values.max(), 0.0, values)
 
 
 class Spectrum(NamedTuple):
@@ -49,7 +54,7 @@ class Spectrum(NamedTuple):
     def seen(self, K_test: Array) -> Array:
         """Products with the eigenvectors; those of the null space that are rounding are zero."""
         products = K_test.astype(np.float64, copy=False) @ self.vectors
-        small = self.values <= self.zero.share * self.values.max()
+        small = self.zero.outputs(self.values) == 0
         length = np.linalg.norm(products, axis=1)
         noise = max(len(self.values) * epsilon(K_test), self.zero.share)
         unseen = np.linalg.norm(products[:, small], axis=1) <= noise * length

@@ -44,8 +44,7 @@ def ensemble(
        S(x,z)-k(x,X)A\,S(X,z)-S(x,X)A\,k(X,z)+k(x,X)A\,S(X,X)A\,k(X,z).
 
     They are Gaussian where the start is. In the limit of infinite width :math:`k` is the tangent
-    kernel, and :math:`S` the NNGP kernel: of networks of which every start is drawn anew, or of one
-    network with random signs.
+    kernel and :math:`S` the NNGP kernel.
 
     Parameters
     ----------
@@ -154,4 +153,5 @@ def _deviation(prior: Array, cross: Array, train: Array, weights: Array) -> Arra
             f"covariance must be positive semidefinite: a variance is {value.min():.3g}, of terms "
             f"of up to {np.max(size**2):.3g}"
         )
-    return np.sqrt(np.maximum(value, 0.0))
+    result: Array = np.sqrt(np.maximum(value, 0.0))
+    return result
