@@ -99,7 +99,8 @@ def filter(
 
     Without a ridge :math:`e^{-\lambda t}` for gradient flow, :math:`(1-\eta\lambda)^t` for descent
     with the step :math:`\eta`, and for heavy-ball momentum :math:`\beta` the :math:`e_t` of
-    :math:`e_{t+1}=(1+\beta-\eta\lambda)e_t-\beta e_{t-1}`, which starts at rest. A ridge
+    :math:`e_{t+1}=(1+\beta-\eta\lambda)e_t-\beta e_{t-1}`, which starts at rest
+    :cite:p:`polyak1964some`. A ridge
     :math:`\nu` trains on
     :math:`\tfrac12\lVert F-y\rVert^2+\tfrac\nu2\lVert w-w_0\rVert^2`; at :math:`t=\infty` it keeps
     :math:`\nu/(\lambda+\nu)`.

@@ -83,9 +83,10 @@ def coefficients(
     ridge : float
         :math:`\nu\ge0` in the loss, as for :func:`filter`.
     rcond : float, optional
-        Eigenvalues of a matrix up to ``rcond`` times the largest count as zero, whose coefficient
-        is 0 at all times. By default it is so for those up to n times the machine epsilon, but only
-        from the time on when rounding decides about them, and at :math:`t=\infty`.
+        Eigenvalues of a matrix up to ``rcond`` times the largest count as zero, with a coefficient
+        of 0 at all times. By default those up to n times the machine epsilon of the precision in
+        which ``K`` is given do, but only at :math:`t=\infty`, and at times so late that rounding
+        decides about their coefficients: from about :math:`1/(n\epsilon\lambda_{\max})` on.
     rtol : float
         Wanted error of the outputs on the training points, relative to :math:`\lVert r\rVert`; for
         an operator.
@@ -123,8 +124,9 @@ def coefficients(
     Rounding in :math:`K` or its decomposition, of :math:`\epsilon\lambda_{\max}`, moves outputs by
     up to about :math:`\epsilon\lambda_{\max}t` of the residual.
 
-    Of an operator the error is bounded in exact arithmetic: Lanczos' vectors are kept orthogonal,
-    so that rounding adds no more than that. It is also one of the weights:
+    Of an operator the error is bounded in exact arithmetic, by the residual of the differential
+    equation :cite:p:`botchev2011residual`; Lanczos' vectors are kept orthogonal, so that rounding
+    adds no more than that. It is also a bound for the weights:
     :math:`\lVert w_t-\hat w_t\rVert\le\sqrt t\,\lVert r\rVert` times the error, for the flow and
     with :math:`\eta t` in place of :math:`t` for descent with
     :math:`\eta(\lambda_{\max}+\nu)\le1`; and outputs at a new point are off by at most
@@ -250,7 +252,7 @@ def predict(
         parts = found.vectors.T @ r.reshape(n, -1)
         factors = found.coefficients(flat, trained)
         if K_test is None:
-            change = combined(factors * found.zero.outputs(found.values), parts, found.vectors)
+            change = combined(factors * found.outputs(), parts, found.vectors)
         else:
             change = combined(factors, parts, found.seen(K_test))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -24,7 +24,7 @@ from ntklib.dynamics.spectrum import Zero
 # Steps whose vectors are kept in one array.
 _ROOM = 32
 # Steps of descent that are summed in one product.
-_STRIDE = 256
+_STRIDE = 64
 # Products of a symmetric matrix are in the space but for rounding, float32's if it was rounded.
 _ASYMMETRY = 1e-6
 
@@ -121,7 +121,7 @@ class Space(NamedTuple):
                 zero = _zero(self.n, values)
                 factors = zero.coefficients(values, t, trained)
                 if fitted:
-                    factors *= zero.outputs(values)
+                    factors *= np.where(zero.rounded(values), 0.0, values)
                 parts = factors * vectors[0] * column.size
                 result[:, :, j] = column.combine(parts @ vectors.T)
         return result
@@ -151,7 +151,7 @@ def lanczos(
 
 
 def _zero(n: int, values: Array) -> Zero:
-    return Zero(n * EPS, 4 * EPS * float(values.max()))
+    return Zero(n * EPS, n * EPS * float(values.max()))
 
 
 def _nonnegative(values: Array) -> Array:
