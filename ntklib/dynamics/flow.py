@@ -162,7 +162,7 @@ def predict(
     *,
     t: object,
     f0: object = 0.0,
-    f0_test: object = 0.0,
+    f0_test: object = None,
     step: object = None,
     momentum: object = 0.0,
     ridge: object = 0.0,
@@ -192,8 +192,8 @@ def predict(
         least-squares fit nearest to the start, which interpolates where :math:`K` is regular.
     f0 : float or array_like, shape (n,) or (n, k)
         Outputs :math:`F(X;w_0)` of the start on the training points.
-    f0_test : float or array_like, shape (n',) or (n', k)
-        Outputs of the start at the other points.
+    f0_test : float or array_like, shape (n',) or (n', k), optional
+        Outputs of the start at the other points; may be left out where ``f0`` is zero.
     step, momentum, ridge, rcond, rtol, maxiter, progress
         As for :func:`coefficients`.
 
@@ -206,7 +206,7 @@ def predict(
     ------
     ValueError, TypeError, ImportError
         As :func:`coefficients`; also ``K_test`` with another number of columns, and starts of the
-        wrong shape, or at other points without ``K_test``.
+        wrong shape, at other points without ``K_test``, or only at the training points with it.
     OverflowError
         Outputs, or products of an operator, beyond the range of float64.
 
@@ -230,16 +230,19 @@ def predict(
     found = None if products else spectrum(K, trained, rcond)
     n = _side(K) if found is None else len(found.values)
     y = targets("y", y, n).astype(np.float64)
+    before = _start("f0", f0, y.shape)
     if K_test is None:
-        shape, start = y.shape, _start("f0", f0, y.shape)
-        if np.any(f0_test != 0.0):
+        shape, start = y.shape, before
+        if f0_test is not None:
             raise ValueError("f0_test must be left out without K_test: outputs on X start at f0")
     else:
+        if f0_test is None and before.any():
+            raise ValueError("f0_test must be given with f0: where outputs at other points start")
         K_test = _test(K_test, n, products)
         shape = (K_test.shape[0], *y.shape[1:])
-        start = _start("f0_test", f0_test, shape)
+        start = _start("f0_test", 0.0 if f0_test is None else f0_test, shape)
     with np.errstate(over="ignore"):
-        r = representable("y - f0 has entries", y - _start("f0", f0, y.shape))
+        r = representable("y - f0 has entries", y - before)
     if found is None:
         space, power = _space(K, r, at, trained, rtol, maxiter, progress)
         change = space.apply(flat, trained, K_test is None)

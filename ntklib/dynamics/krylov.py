@@ -1,11 +1,14 @@
 r"""Training by products alone: Lanczos' process, with an error that it states.
 
 In the space of :math:`r,Kr,\dots,K^{m-1}r` the matrix is a tridiagonal :math:`T`, and a function of
-it stands for that of :math:`K`. What is left out pushes along one direction only, with the force
-:math:`g_s=\lVert r\rVert\,h\,e_m^\top\psi_s(T)e_1`, where :math:`h` is the next entry beside the
-diagonal. For gradient flow, and for descent with :math:`\eta\lambda_{\max}\le1`, the
-force keeps its sign and grows, since up to signs :math:`e^{-sT}` and :math:`I-\eta T` have no
-negative entry; so the outputs on the training points are off by at most :math:`|g_t|`.
+it stands for that of :math:`K`. The coefficients that it gives are trained too, but for a force
+along the next vector, :math:`g_t=\lVert r\rVert\,h\,e_m^\top\psi_t(T)e_1`, where :math:`h` is the
+next entry beside the diagonal. Up to signs of the rows and columns, :math:`e^{-tT}`, and
+:math:`I-\eta T` with :math:`\eta\lambda_{\max}\le1`, have no negative entry. So :math:`g_t` keeps
+its sign and grows, and at an eigenvalue :math:`\lambda` the outputs are off by its part of
+:math:`g_t-\lambda\int_0^te^{-\lambda(t-s)}g_s\,ds`, which lies between 0 and :math:`g_t`: all of
+them together by at most :math:`|g_t|`. By other rules of descent what :math:`g` grows by in a step
+is carried on with a factor of at most :math:`1/(1-\beta)`; there the sizes are summed.
 """
 
 from __future__ import annotations

@@ -579,6 +579,7 @@ def test_bad_arguments_are_named(K, y):
     refused("f0 must be a number or have shape", predict, K, y, t=1, f0=[1.0, 2.0])
     refused("f0_test must be a number", predict, K, y, K[:3], t=1, f0_test=[1.0, 2.0])
     refused("f0_test must be left out", predict, K, y, t=1, f0_test=1.0)
+    refused("f0_test must be given with f0", predict, K, y, K[:3], t=1, f0=1.0)
     refused("rcond must lie in", predict, K, y, t=1, rcond=2.0)
 
 
