@@ -227,8 +227,13 @@ def test_a_singular_matrix_keeps_what_it_cannot_reach(rng):
         # Of the limit K's least eigenvalue above zero leaves nothing; the rest is algebra.
         assert np.abs(predict(K, y, t=t) - reached).max() <= 1e-12 * top
         assert np.abs(predict(K, y, other @ J.T, t=t) - beside).max() <= 1e-12 * top
-    alpha = coefficients(K, y, t=np.inf).coef
+    alpha = coefficients(K, y, t=[1e18, np.inf]).coef  # not 1e18 times what K cannot see
     assert np.abs(alpha - dual_coefficients(K, y)[0]).max() <= 1e-12
+    forced = coefficients(K, y, t=1.0, rcond=0.5).coef
+    values, V = np.linalg.eigh(K)
+    kept = values > 0.5 * values[-1]
+    right = V[:, kept] @ (-np.expm1(-values[kept]) / values[kept] * (V[:, kept].T @ y))
+    assert np.abs(forced - right).max() <= 1e-12
 
 
 def test_a_kernel_of_zero():
