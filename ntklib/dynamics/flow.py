@@ -71,7 +71,8 @@ def coefficients(
         once for all times, which takes about :math:`4n^2` numbers beside it. Of an operator, as of
         :func:`ntklib.large.gram_operator` and :func:`ntklib.large.dask_operator`, only products are
         taken, those of its ``accurate`` where it has one; for m steps they take
-        :math:`(m+1)nk` numbers.
+        :math:`(m+1)nk` numbers. For products alone with a matrix pass
+        ``scipy.sparse.linalg.aslinearoperator(K)``.
     r : array_like, shape (n,) or (n, k)
         Residuals of the start, one column for each output.
     t : float or array_like, shape u

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize_scalar
-from scipy.sparse.linalg import aslinearoperator
+from scipy.sparse.linalg import aslinearoperator, expm_multiply
 
 from ntklib import Linearization, ShallowNetwork, dynamics, large, relu_nngp, relu_ntk
 from ntklib.dynamics import coefficients, ensemble, filter, max_step, predict
@@ -404,6 +404,10 @@ def test_the_same_call_for_every_operator(make, rng):
     assert np.abs(found - predict(K, y, K_test, t=t)).max() <= 2 * noise
     there = predict(operator, y, aslinearoperator(K_test), t=t, rtol=1e-10)
     assert np.abs(found - there).max() <= noise
+    left = expm_multiply(-2.0 * K, y)  # a Taylor series: nothing in common
+    assert np.abs(
+        y - predict(operator, y, t=2.0, rtol=1e-10) - left
+    ).max() <= 2e-10 * np.linalg.norm(y)
     if make != "dask":
         assert abs(max_step(operator) / max_step(K) - 1) <= 1e-9
 
