@@ -99,7 +99,8 @@ def filter(
 
     Without a ridge :math:`e^{-\lambda t}` for gradient flow, :math:`(1-\eta\lambda)^t` for descent
     with the step :math:`\eta`, and for heavy-ball momentum :math:`\beta` the :math:`e_t` of
-    :math:`e_{t+1}=(1+\beta-\eta\lambda)e_t-\beta e_{t-1}`, which starts at rest. A ridge
+    :math:`e_{t+1}=(1+\beta-\eta\lambda)e_t-\beta e_{t-1}`, which starts at rest
+    :cite:p:`polyak1964some`. A ridge
     :math:`\nu` trains on
     :math:`\tfrac12\lVert F-y\rVert^2+\tfrac\nu2\lVert w-w_0\rVert^2`; at :math:`t=\infty` it keeps
     :math:`\nu/(\lambda+\nu)`.
@@ -185,9 +186,9 @@ def _kept(values: Array, t: Array, trained: Rule) -> Array:
         return np.asarray(np.exp(-_product(values, t)))
     x = trained.step * values
     if trained.momentum == 0:
-        power, odd = _power(x, t)
         with np.errstate(over="ignore", under="ignore"):
-            return np.where(odd, -1.0, 1.0) * np.exp(power)
+            # Between, 1 - x is exact, or it is not where x is not.
+            return np.where(x < 0.5, np.exp(_power(x, t)[0]), np.power(1 - x, t))
     return _heavy_ball(x, t, trained.momentum)[0]
 
 

@@ -5,58 +5,87 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib._precision import EPS, cutoff, epsilon, rounding, symmetric
 from ntklib._validate import Array, matrix
 from ntklib.dynamics.filters import Rule, check_step, coefficient
 
 
+class Zero(NamedTuple):
+    """Which eigenvalues count as zero, and from when on.
+
+    Attributes
+    ----------
+    share : float
+        The share of the largest eigenvalue up to which one counts as zero at infinite time, as in
+        `ntklib.least_squares`.
+    noise : float
+        How far rounding takes a zero. While time is short for that, the coefficient of a small
+        eigenvalue is known all the same: it is about that of zero. Later it is not, and 0 as in the
+        pseudoinverse.
+    always : bool
+        Eigenvalues up to the share count as zero at all times.
+    """
+
+    share: float
+    noise: float
+    always: bool = False
+
+    def coefficients(self, values: Array, t: Array, trained: Rule) -> Array:
+        r"""The :math:`\psi_t` of each eigenvalue at each of a vector of times, (times, n)."""
+        values = values + trained.ridge
+        factors = coefficient(values, t[:, None], trained)
+        with np.errstate(invalid="ignore", over="ignore"):  # no noise, at infinity
+            late = np.isinf(t) | self.always | (trained.time(t) * self.noise > 1)
+        factors[np.ix_(late, values <= self.share * values.max())] = 0.0
+        return factors
+
+    def rounded(self, values: Array) -> NDArray[np.bool_]:
+        """Which eigenvalues may be zeros that were rounded: by them outputs would drift in time."""
+        return values <= (self.share * values.max() if self.always else self.noise)
+
+
 class Spectrum(NamedTuple):
-    """Eigenvalues, none below zero, their vectors, and which of them rounding may have made."""
+    """Eigenvalues, none below zero, their vectors, and which of them may be zero."""
 
     values: Array
     vectors: Array
-    share: float
-    forced: bool
+    zero: Zero
 
     def coefficients(self, t: Array, trained: Rule) -> Array:
-        r"""The :math:`\psi_t` of each eigenvalue at each of a vector of times, (times, n).
+        return self.zero.coefficients(self.values, t, trained)
 
-        An eigenvalue up to the share of the largest one is zero up to rounding. Its coefficient is
-        known while time is short for it, since then it is that of zero; after that it counts as
-        zero, whose coefficient in the pseudoinverse is 0.
-        """
-        values = self.values + trained.ridge
-        negligible = self.share * float(values.max())
-        factors = coefficient(values, t[:, None], trained)
-        with np.errstate(invalid="ignore"):
-            late = trained.time(t) * negligible > 1
-        if self.forced:
-            late = np.ones_like(late)
-        if negligible == 0:  # of zeros only
-            late = np.isinf(t)
-        factors[np.ix_(late, values <= negligible)] = 0.0
-        return factors
+    def outputs(self) -> Array:
+        """Eigenvalues, zero where they may be."""
+        return np.where(self.zero.rounded(self.values), 0.0, self.values)
 
     def seen(self, K_test: Array) -> Array:
         """Products with the eigenvectors; those of the null space that are rounding are zero."""
         products = K_test.astype(np.float64, copy=False) @ self.vectors
-        small = self.values <= self.share * float(self.values.max())
-        length = np.linalg.norm(products, axis=1)
-        noise = max(len(self.values) * EPS, self.share)
-        unseen = np.linalg.norm(products[:, small], axis=1) <= noise * length
+        small = self.zero.rounded(self.values)
+        top = float(self.values.max())
+        share = max(len(small) * EPS, 4 * epsilon(K_test), self.zero.noise / top if top else 0.0)
+        unseen = np.linalg.norm(products[:, small], axis=1) <= share * np.linalg.norm(
+            products, axis=1
+        )
         products[np.ix_(unseen, small)] = 0.0
         return products
 
 
-def spectrum(K: object, trained: Rule, rcond: float | None) -> Spectrum:
+def spectrum(K: object, trained: Rule, rcond: float | None = None) -> Spectrum:
     """That of a checked matrix, for training by a rule whose step is checked too."""
+    eps = epsilon(K)
     A, share = gram(K, rcond)
     values, vectors = np.linalg.eigh(A)
-    refuse_negative(float(values[0]), A.diagonal(), epsilon(K))
+    diagonal = A.diagonal()
+    refuse_negative(float(values[0]), diagonal, eps)
     values = np.maximum(values, 0.0)
-    check_step(trained, float(values[-1]))
-    return Spectrum(values, vectors, share, rcond is not None)
+    top = float(values[-1])
+    check_step(trained, top)
+    # Of the entries, and of the decomposition, which is in float64.
+    noise = max(rounding(diagonal, eps), len(A) * EPS * top)
+    return Spectrum(values, vectors, Zero(share, noise, rcond is not None))
 
 
 def gram(K: object, rcond: float | None = None) -> tuple[Array, float]:
@@ -71,7 +100,7 @@ def gram(K: object, rcond: float | None = None) -> tuple[Array, float]:
 
 
 def refuse_negative(least: float, diagonal: Array, eps: float) -> None:
-    """As :func:`ntklib.systems.solve` refuses a matrix that is not positive semidefinite."""
+    """Refuse a matrix that is not positive semidefinite, by the limits of `ntklib.systems`."""
     n, top = len(diagonal), float(np.abs(diagonal).max())
     noise = rounding(np.abs(diagonal), eps) if eps > EPS else 0.0
     if least < -n * max(n * EPS * top, noise):
