@@ -100,10 +100,9 @@ def filter(
     Without a ridge :math:`e^{-\lambda t}` for gradient flow, :math:`(1-\eta\lambda)^t` for descent
     with the step :math:`\eta`, and for heavy-ball momentum :math:`\beta` the :math:`e_t` of
     :math:`e_{t+1}=(1+\beta-\eta\lambda)e_t-\beta e_{t-1}`, which starts at rest
-    :cite:p:`polyak1964some`. A ridge
-    :math:`\nu` trains on
-    :math:`\tfrac12\lVert F-y\rVert^2+\tfrac\nu2\lVert w-w_0\rVert^2`; at :math:`t=\infty` it keeps
-    :math:`\nu/(\lambda+\nu)`.
+    :cite:p:`polyak1964some`. With a ridge :math:`\nu` the loss is
+    :math:`\tfrac12\lVert F_0(X;w)-y\rVert^2+\tfrac\nu2\lVert w-w_0\rVert^2`; at
+    :math:`t=\infty` it keeps :math:`\nu/(\lambda+\nu)`.
 
     Parameters
     ----------
@@ -170,8 +169,7 @@ def coefficient(values: Array, t: Array, trained: Rule) -> Array:
     r"""The :math:`\psi_t(\lambda)=(1-\varphi_t(\lambda))/\lambda` of eigenvalues with the ridge."""
     zero = trained.time(t)
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        small = values * zero < _TINY
-        small = np.where(values == 0, True, small)
+        small = (values == 0) | (values * zero < _TINY)
         return np.where(small, zero, _fitted(values, t, trained) / values)
 
 
