@@ -100,10 +100,9 @@ def filter(
     Without a ridge :math:`e^{-\lambda t}` for gradient flow, :math:`(1-\eta\lambda)^t` for descent
     with the step :math:`\eta`, and for heavy-ball momentum :math:`\beta` the :math:`e_t` of
     :math:`e_{t+1}=(1+\beta-\eta\lambda)e_t-\beta e_{t-1}`, which starts at rest
-    :cite:p:`polyak1964some`. A ridge
-    :math:`\nu` trains on
-    :math:`\tfrac12\lVert F-y\rVert^2+\tfrac\nu2\lVert w-w_0\rVert^2`; at :math:`t=\infty` it keeps
-    :math:`\nu/(\lambda+\nu)`.
+    :cite:p:`polyak1964some`. With a ridge :math:`\nu` the loss is
+    :math:`\tfrac12\lVert F_0(X;w)-y\rVert^2+\tfrac\nu2\lVert w-w_0\rVert^2`; at
+    :math:`t=\infty` it keeps :math:`\nu/(\lambda+\nu)`.
 
     Parameters
     ----------
@@ -170,8 +169,7 @@ def coefficient(values: Array, t: Array, trained: Rule) -> Array:
     r"""The :math:`\psi_t(\lambda)=(1-\varphi_t(\lambda))/\lambda` of eigenvalues with the ridge."""
     zero = trained.time(t)
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        small = values * zero < _TINY
-        small = np.where(values == 0, True, small)
+        small = (values == 0) | (values * zero < _TINY)
         return np.where(small, zero, _fitted(values, t, trained) / values)
 
 
@@ -187,7 +185,6 @@ def _kept(values: Array, t: Array, trained: Rule) -> Array:
     x = trained.step * values
     if trained.momentum == 0:
         with np.errstate(over="ignore", under="ignore"):
-            # Between, 1 - x is exact, or it is not where x is not.
             return np.where(x < 0.5, np.exp(_power(x, t)[0]), np.power(1 - x, t))
     return _heavy_ball(x, t, trained.momentum)[0]
 
@@ -206,9 +203,8 @@ def _fitted(values: Array, t: Array, trained: Rule) -> Array:
 def _power(x: Array, t: Array) -> tuple[Array, Array]:
     """The logarithm of |1 - x| ** t, and where (1 - x) ** t is negative."""
     with np.errstate(divide="ignore"):
-        # Differences with 1 and 2 are exact near them.
-        near = np.log1p(-np.minimum(x, 0.5)), np.log(np.abs(1 - x)), np.log1p(np.maximum(x, 1) - 2)
-    log = np.select([x < 0.5, x < 1.5], near[:2], near[2])
+        # From one half on the difference with 1 is exact, or x is known no better.
+        log = np.where(x < 0.5, np.log1p(-np.minimum(x, 0.5)), np.log(np.abs(1 - x)))
     with np.errstate(invalid="ignore"):
         power = np.where((log == 0) | (t == 0), 0.0, log * t)
     return power, (x > 1) & (np.mod(np.where(np.isinf(t), 0, t), 2) == 1)
