@@ -39,6 +39,7 @@ __all__ = [
 _MODULES = {
     "activations",
     "concentration",
+    "dynamics",
     "expectations",
     "gaussian_process",
     "large",
