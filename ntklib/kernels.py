@@ -119,9 +119,9 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     K : ndarray, shape (n, n')
         float32 if the points are, else float64. Up to :math:`d=10^6` the error is at most
         :math:`4\cdot10^{-15}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert` at equal points and
-        wherever :math:`|\cos\theta|\ge0.99`, and for float32
+        wherever :math:`|\cos\theta|\ge0.991`, and for float32
         :math:`10^{-6}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert` at equal points and wherever
-        :math:`|\cos\theta|\ge0.9`. Elsewhere it is at most
+        :math:`|\cos\theta|\ge0.91`. Elsewhere it is at most
         :math:`2u\,(\min(d,1024)+50)\,\varepsilon^2\lVert x\rVert\lVert x'\rVert` with
         :math:`u=2^{-53}`, for float32 :math:`2^{-24}`. So much it can be when many coordinates are
         alike; of coordinates with errors at random the first two bounds hold there too.

