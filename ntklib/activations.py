@@ -6,16 +6,18 @@ by convention, :math:`\sigma'(0)=1` for the ReLU.
 An activation can be given by name wherever this package asks for one. The names are ``relu``,
 ``leaky_relu`` (of slope 0.01), ``absolute``, ``identity``, ``square``, ``tanh``, ``erf``, ``exp``,
 ``sin``, ``cos``, ``gelu`` (:math:`\frac z2(1+\operatorname{erf}(z/\sqrt2))`), ``gaussian``
-(:math:`e^{-z^2}`) and ``rbf`` (:math:`\sin z+\cos z`). Each name but
-``leaky_relu`` is also that of the :class:`Activation` itself in this module; :func:`leaky_relu`,
-:func:`monomial` and :func:`rectified_monomial` make one for each slope or degree.
+(:math:`e^{-z^2}`), ``rbf`` (:math:`\sin z+\cos z`), ``hardtanh`` (:math:`z` between -1 and 1) and
+``relu6`` (:math:`z` between 0 and 6). Each name but ``leaky_relu`` is also that of the
+:class:`Activation` itself in this module; :func:`leaky_relu`, :func:`monomial` and
+:func:`rectified_monomial` make one for each slope or degree, :func:`piecewise_linear` one of
+straight pieces.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -147,6 +149,25 @@ class _Power:
         return np.asarray(p * x ** (p - 1) * (_step(z) if self.rectified else 1))
 
 
+@dataclass(frozen=True)
+class StraightPieces:
+    """The function of :func:`piecewise_linear`, or its derivative; at a kink that from above."""
+
+    kinks: tuple[float, ...]
+    values: tuple[float, ...]
+    left: float
+    right: float
+    order: int = 0
+
+    def __call__(self, z: Array) -> Array:
+        t, y = np.array(self.kinks), np.array(self.values)
+        if self.order:
+            slopes = np.concatenate([[self.left], np.diff(y) / np.diff(t), [self.right]])
+            return np.asarray(slopes[np.searchsorted(t, z, side="right")].astype(z.dtype))
+        beyond = self.left * np.minimum(z - t[0], 0) + self.right * np.maximum(z - t[-1], 0)
+        return np.asarray((np.interp(z, t, y) + beyond).astype(z.dtype))
+
+
 # -- activations ----------------------------------------------------------------------------------
 
 
@@ -195,6 +216,45 @@ def rectified_monomial(degree: int) -> Activation:
     )
 
 
+def piecewise_linear(
+    kinks: object, values: object, left: float = 0.0, right: float = 0.0, *, name: str = ""
+) -> Activation:
+    r"""The continuous function with straight pieces between these kinks, and these values there.
+
+    Its kernels are exact (:class:`ntklib.expectations.PiecewiseLinear`).
+
+    Parameters
+    ----------
+    kinks, values : array_like, shape (J,)
+        Increasing numbers, and the function there.
+    left, right : float
+        Slopes below the first and above the last kink.
+    name : str
+        What it is called; ``piecewise_linear`` when left out.
+
+    Raises
+    ------
+    ValueError
+        Kinks not increasing, other shapes, numbers that are not finite.
+    """
+    t, y = (real_array(n, v, ndim=1) for n, v in (("kinks", kinks), ("values", values)))
+    if y.shape != t.shape:
+        raise ValueError(f"values must have the shape {t.shape} of kinks, got {y.shape}")
+    if (np.diff(t) <= 0).any():
+        raise ValueError(f"kinks must increase, got {t.tolist()}")
+    ends = [float(real_array(n, v, ndim=0)) for n, v in (("left", left), ("right", right))]
+    f = StraightPieces(tuple(map(float, t)), tuple(map(float, y)), ends[0], ends[1])
+    slopes = [*ends, *(np.diff(y) / np.diff(t)).tolist()]
+    straight = len(set(slopes)) == 1
+    return Activation(
+        name or "piecewise_linear",
+        f,
+        replace(f, order=1),
+        lipschitz=max(map(abs, slopes)),
+        smoothness=0.0 if straight else math.inf,
+    )
+
+
 relu = Activation("relu", _relu, _step, 1.0, math.inf, degree=1)
 tanh = Activation("tanh", np.tanh, _tanh_derivative, 1.0, 4 / (3 * math.sqrt(3)))
 erf = Activation(
@@ -220,12 +280,14 @@ gaussian = Activation("gaussian", _gaussian, _gaussian_derivative, math.sqrt(2 /
 sin = Activation("sin", np.sin, np.cos, 1.0, 1.0)
 cos = Activation("cos", np.cos, _cos_derivative, 1.0, 1.0)
 rbf = Activation("rbf", _rbf, _rbf_derivative, math.sqrt(2), math.sqrt(2))
+hardtanh = piecewise_linear([-1, 1], [-1, 1], name="hardtanh")
+relu6 = piecewise_linear([0, 6], [0, 6], name="relu6")
 
 _BY_NAME = {
     a.name: a
     for a in (
         *(relu, leaky_relu(), absolute, tanh, erf, gelu, identity, square),
-        *(exp, gaussian, sin, cos, rbf),
+        *(exp, gaussian, sin, cos, rbf, hardtanh, relu6),
     )
 }
 

@@ -291,8 +291,9 @@ def ntk(
         :class:`ntklib.activations.Activation`, a function on arrays, or an
         :class:`ntklib.expectations.Dual`. Closed forms for ``relu``, ``leaky_relu``, ``absolute``,
         ``identity``, ``square``, monomials and rectified monomials up to degree 10 (higher degrees
-        are refused), ``erf``, ``gaussian``, ``rbf``, ``exp``, ``cos`` and ``sin``; any other
-        function by :class:`ntklib.expectations.Quadrature`.
+        are refused), ``hardtanh``, ``relu6`` and all of
+        :func:`ntklib.activations.piecewise_linear`, ``erf``, ``gaussian``, ``rbf``, ``exp``,
+        ``cos`` and ``sin``; any other function by :class:`ntklib.expectations.Quadrature`.
     W_std, b_std : float or sequence of L + 1 floats
         Scales of weights (positive) and biases (at least 0), for all layers or one a layer, the
         readout last; beside torch or JAX arrays also numbers of that library. A ``W_std`` of
@@ -306,13 +307,15 @@ def ntk(
     K : ndarray, shape (n, n')
         float32 if the points are, else float64. For ``relu`` and the other activations of degree
         one the error is at most :math:`10^{-13}\sqrt{k(x,x)\,k(x',x')}`, at all angles and norms
-        and for depths up to 100. Where the result is float32, some ulps of float32 stand in place
-        of the :math:`10^{-13}`.
+        and for depths up to 100, beside what the inner products of points with many equal
+        coordinates lose (:func:`ntklib.relu_ntk` has the bound). Where the result is float32, some
+        ulps of float32 stand in place of the :math:`10^{-13}`.
 
         The other closed forms reach the same accuracy, except in networks that tell apart points
         which are equal up to rounding: ``erf`` or ``sin`` of very large inputs, powers of powers,
         many layers in the chaotic phase. Such a network magnifies the rounding of the inputs' unit
-        vectors like any other change of the inputs. Quadrature adds an error of its own.
+        vectors like any other change of the inputs. Quadrature may add :math:`10^{-10}` a layer,
+        and is refused where it would add more.
 
         Arrays of other libraries come back as their own kind, on their device; there float32 is
         also the precision of the arithmetic for pairs of points, and the error grows with the
@@ -333,11 +336,9 @@ def ntk(
         :math:`10^{18}`.
     ImportError
         Arrays of another library without array-api-compat.
-
-    Warns
-    -----
-    QuadratureWarning
-        An activation without closed form for which quadrature misses its tolerance.
+    QuadratureError
+        An activation without closed form whose kernel quadrature does not know to
+        :math:`10^{-10}`, as of large standard deviations; a ValueError.
 
     Notes
     -----

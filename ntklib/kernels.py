@@ -117,9 +117,14 @@ def relu_ntk(X: object, Z: object | None = None, *, eps: float = 1.0) -> Array:
     Returns
     -------
     K : ndarray, shape (n, n')
-        float32 if the points are, else float64. The error is at most
-        :math:`4\cdot10^{-15}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert`, and for float32
-        :math:`10^{-6}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert`.
+        float32 if the points are, else float64. Up to :math:`d=10^6` the error is at most
+        :math:`4\cdot10^{-15}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert` at equal points and
+        wherever :math:`|\cos\theta|\ge0.991`, and for float32
+        :math:`10^{-6}\,\varepsilon^2\lVert x\rVert\lVert x'\rVert` at equal points and wherever
+        :math:`|\cos\theta|\ge0.91`. Elsewhere it is at most
+        :math:`2u\,(\min(d,1024)+50)\,\varepsilon^2\lVert x\rVert\lVert x'\rVert` with
+        :math:`u=2^{-53}`, for float32 :math:`2^{-24}`. So much it can be when many coordinates are
+        alike; of coordinates with errors at random the first two bounds hold there too.
 
     Raises
     ------
@@ -173,8 +178,8 @@ def gate_kernel(X: object, Z: object | None = None) -> Array:
     Here :math:`v` is a standard Gaussian vector. Norms do not matter. At a zero point the gate is
     always open: the value is :math:`1/2` against a nonzero point, and 1 if both are zero.
 
-    Parameters (without ``eps``), result and exceptions are those of :func:`relu_ntk`; the error is
-    at most :math:`4\cdot10^{-15}`, and :math:`10^{-6}` for float32.
+    Parameters (without ``eps``), result and exceptions are those of :func:`relu_ntk`, and so are
+    the bounds of the error, without the scale and the norms.
 
     Notes
     -----

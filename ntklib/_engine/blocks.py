@@ -7,9 +7,10 @@ result is wanted, a block at a time, the lower triangle only when the matrix is 
 arithmetic is done in place on a tile of the block at a time, all steps while the tile is in the
 cache, and so is its mirror image.
 
-Accuracy. A product of unit rows has an absolute error of some ulps of 1, which the angle magnifies
-by 1 / sin(angle). Entries beyond `NEAR` are therefore computed again: for float64 results from
-differences of the rows, which keep all digits, for float32 results from products in float64.
+Accuracy. A product of unit rows has an absolute error of some ulps of 1 (of 1024 at worst, see
+`ntklib._engine.sums`), which the angle magnifies by 1 / sin(angle). Entries beyond `NEAR` are
+therefore computed again: for float64 results from differences of the rows, which keep all digits,
+for float32 results from products in float64.
 
 Threads. Blocks go to as many threads as BLAS would use (so OMP_NUM_THREADS and threadpoolctl's
 limits hold), with BLAS on one thread meanwhile: its own threads would wait for the next product
@@ -25,7 +26,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ntklib._engine import sizes, threads
+from ntklib._engine import sizes, sums, threads
 from ntklib._engine.near import NEAR, defects_by_differences, defects_by_products
 from ntklib._engine.points import Index, Mask, Points, Scaled
 from ntklib._engine.sizes import entries, slices
@@ -88,7 +89,7 @@ def matrix_of(
     -------
     ndarray, shape (n, n')
         Of this dtype; exactly symmetric when `right` is None. Beside it the memory taken is
-        some tiles for each thread.
+        some tiles for each thread, and some blocks where rows are long.
 
     Raises
     ------
@@ -136,7 +137,8 @@ class _Job:
         scratch = Scratch(self.K.dtype)
         for rows, columns in tasks:
             # On the diagonal this is one row set by itself, of which BLAS computes one half.
-            np.matmul(self.left.unit[rows], self.right.unit[columns].T, out=self.K[rows, columns])
+            left, right = self.left.unit[rows], self.right.unit[columns]
+            sums.products(left, right, sums.LONG, self.K[rows, columns])
             for part in slices(rows.start, rows.stop, sizes.TILE):
                 end = part.stop if self.symmetric and rows == columns else columns.stop
                 for other in slices(columns.start, end, sizes.TILE):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ntklib._engine import sizes
+from ntklib._engine import sizes, sums
 from ntklib._engine.points import Index, Mask, Points
 from ntklib._engine.sizes import entries, slices
 from ntklib._validate import Array
@@ -22,13 +22,13 @@ def defects_by_products(
 ) -> Array:
     """1 - |cos| at pairs i, j of these rows and columns, with an absolute error of some ulps."""
     if len(i) > DENSE * entries((rows, columns)):
-        cos = (left.directions(rows) @ right.directions(columns).T)[i, j]
+        cos = sums.products(left.directions(rows), right.directions(columns), sums.SHORT)[i, j]
     else:
         cos = np.empty(len(i))
         for part in _parts(i, left):
             u = left.directions(i[part] + rows.start)
             v = right.directions(j[part] + columns.start)
-            cos[part] = np.einsum("ij,ij->i", u, v)
+            cos[part] = sums.products_of_rows(u, v)
     result: Array = np.maximum(0.0, 1 - np.where(negative, -cos, cos))
     return result
 
@@ -48,8 +48,8 @@ def defects_by_differences(
         center = B[j[len(j) // 2]]
         sign, other = _signs(A @ center), _signs(B @ center)
         P, Q = A * sign[:, None] - center, B * other[:, None] - center
-        p, q = np.einsum("ij,ij->i", P, P)[i], np.einsum("ij,ij->i", Q, Q)[j]
-        square = np.maximum(0.0, p + q - 2 * (P @ Q.T)[i, j])
+        p, q = sums.squares(P)[i], sums.squares(Q)[j]
+        square = np.maximum(0.0, p + q - 2 * sums.products(P, Q, sums.SHORT)[i, j])
         # An ulp of (p + q) in the square is one of (p + q) / (2 distance) in the angle.
         good = np.sqrt(square) >= p + q
         good &= (sign[i] * other[j] < 0) == negative
@@ -60,7 +60,7 @@ def defects_by_differences(
         gap = B[j[k]]
         np.negative(gap, out=gap, where=~negative[k, None])
         gap += A[i[k]]
-        defect[k] = np.einsum("ij,ij->i", gap, gap) / 2
+        defect[k] = sums.squares(gap) / 2
     return defect
 
 

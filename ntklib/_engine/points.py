@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib._engine import sizes, threads
+from ntklib._engine import sizes, sums, threads
 from ntklib._engine.sizes import slices
 from ntklib._validate import Array, matrix
 
@@ -84,13 +84,13 @@ def _normalize(X: Array, unit: Array) -> tuple[Array, Index, Array]:
     X = X.astype(np.float64, copy=False)
     exponent = np.zeros(len(X), dtype=np.intc)
     with np.errstate(over="ignore", under="ignore"):
-        square = np.einsum("ij,ij->i", X, X)
+        square = sums.squares(X)
     if not (square.min() > _RANGE[0] and square.max() < _RANGE[1]):
         exponent = np.frexp(np.maximum(X.max(axis=1), -X.min(axis=1)))[1]
         # In two steps: 2**-exponent itself overflows for subnormal rows.
         half = exponent // 2
         X = np.ldexp(np.ldexp(X, -half[:, None]), (half - exponent)[:, None])
-        square = np.einsum("ij,ij->i", X, X)
+        square = sums.squares(X)
     norm = np.sqrt(square)
     inverse = 1 / np.where(norm > 0, norm, 1)
     np.multiply(X, inverse[:, None], out=unit, casting="same_kind")

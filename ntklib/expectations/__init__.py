@@ -33,7 +33,8 @@ from ntklib.expectations.base import Dual, Layer, Rows
 from ntklib.expectations.bounded import Erf, Gaussian, Rbf
 from ntklib.expectations.homogeneous import Homogeneous
 from ntklib.expectations.lookup import dual, expectations
-from ntklib.expectations.quadrature import Quadrature, QuadratureWarning
+from ntklib.expectations.piecewise import PiecewiseLinear
+from ntklib.expectations.quadrature import Quadrature, QuadratureError
 from ntklib.expectations.waves import Cosine, Exponential, Sine
 
 __all__ = [
@@ -44,8 +45,9 @@ __all__ = [
     "Gaussian",
     "Homogeneous",
     "Layer",
+    "PiecewiseLinear",
     "Quadrature",
-    "QuadratureWarning",
+    "QuadratureError",
     "Rbf",
     "Rows",
     "Sine",

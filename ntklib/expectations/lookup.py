@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ntklib._validate import Array, real_array
-from ntklib.activations import Activation, cos, erf, exp, gaussian, get, rbf, sin
+from ntklib.activations import Activation, StraightPieces, cos, erf, exp, gaussian, get, rbf, sin
 from ntklib.expectations.base import Dual
 from ntklib.expectations.bounded import Erf, Gaussian, Rbf
 from ntklib.expectations.homogeneous import Homogeneous
+from ntklib.expectations.piecewise import PiecewiseLinear
 from ntklib.expectations.quadrature import Quadrature
 from ntklib.expectations.waves import Cosine, Exponential, Sine
 
@@ -35,8 +36,9 @@ def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual
     activation : str, Activation, callable or Dual
         One of the names that :mod:`ntklib.activations` lists, or an
         :class:`ntklib.activations.Activation`; a homogeneous one (with a ``degree``, up to 10) has
-        a closed form by its values at :math:`\pm1`. Any other function on arrays is integrated by
-        :class:`Quadrature`. A dual is returned as it is.
+        a closed form by its values at :math:`\pm1`, and one of
+        :func:`ntklib.activations.piecewise_linear` is a :class:`PiecewiseLinear`. Any other
+        function on arrays is integrated by :class:`Quadrature`. A dual is returned as it is.
 
     Returns
     -------
@@ -65,6 +67,9 @@ def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual
     if activation.degree:
         ends = activation.f(np.array([1.0, -1.0]))
         return Homogeneous(activation.degree, float(ends[0]), float(ends[1]))
+    f = activation.f
+    if isinstance(f, StraightPieces) and not f.order:
+        return PiecewiseLinear(f.kinks, f.values, f.left, f.right)
     return Quadrature(activation.f, name=activation.name)
 
 

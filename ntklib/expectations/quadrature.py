@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import cache
 
@@ -15,14 +14,17 @@ from ntklib._engine.portable import namespace
 from ntklib._validate import Array, positive, positive_int, real_array
 from ntklib.expectations.base import Dual, Layer, Rows
 
-# 1024 x 1024 polynomials are 8 MiB, and found in under a second.
-_MOST_NODES = 1024
+# 2048 x 2048 polynomials are 32 MiB, and found in about a second.
+_MOST_NODES = 2048
 
 _ROUNDING = 2.0**-52
 
+#: The relative error of a kernel beyond which no value is returned.
+PROMISE = 1e-10
 
-class QuadratureWarning(UserWarning):
-    """Gauss-Hermite quadrature did not reach its tolerance; the message has the estimate."""
+
+class QuadratureError(ValueError):
+    """A kernel that would be off by more than 1e-10, and how far; the message says what helps."""
 
 
 @cache
@@ -33,8 +35,9 @@ def _gauss_hermite(nodes: int) -> tuple[Array, Array]:
     sum_k h_k(x_i)^2. Orthogonal to 1e-14, where SciPy's nodes and weights reach 4e-13, and fail
     from 400 nodes on.
     """
-    off = np.sqrt(np.arange(1, nodes))
-    x = np.linalg.eigvalsh(np.diag(off, 1) + np.diag(off, -1))
+    from scipy.linalg import eigvalsh_tridiagonal  # not needed where a closed form is known
+
+    x = eigvalsh_tridiagonal(np.zeros(nodes), np.sqrt(np.arange(1, nodes)))
 
     def polynomials(x: Array) -> Array:
         h = np.ones((nodes + 1, nodes))
@@ -65,8 +68,9 @@ class Quadrature(Dual):
     with :math:`N` nodes :math:`x_i` of weights :math:`w_i`, :math:`K=3N/4`, and :math:`g_k` the
     same with :math:`b` for :math:`a`; no derivative of :math:`\sigma` is needed.
 
-    The errors of :math:`r` and :math:`r'` are estimated by one number,
-    :math:`3\sum_k\max(1,k)\,|f_k^2-\tilde f_k^2|/e^2`, where :math:`\tilde f_k` comes from
+    The errors of :math:`r` and :math:`r'` are estimated by one number, the larger one of
+    :math:`3\sum_k\max(1,k)\,|f_k^2-\tilde f_k^2|/e^2` and the error relative to :math:`r'(1)`,
+    :math:`3\sum_kk\,|f_k^2-\tilde f_k^2|/\sum_kkf_k^2`, where :math:`\tilde f_k` comes from
     :math:`N/2` nodes and is zero from :math:`3N/8` on. Without the 3 it bounds the change of
     :math:`\sum_kf_k^2\rho^k/e^2`, and of its derivative in :math:`\rho`, from :math:`N/2` to
     :math:`N` nodes at every :math:`\rho`. The 3 covers functions with a kink: the error of
@@ -75,16 +79,20 @@ class Quadrature(Dual):
     above the error, since the coefficients fall off fast (for tanh as
     :math:`e^{-\pi\sqrt{k/2}/a}`: the larger the standard deviation, the slower).
 
-    :math:`N` is doubled until the estimate meets the tolerance, but not beyond 1024.
+    :math:`N` is doubled until the estimate meets the tolerance, but not beyond 2048. Where it then
+    is above :math:`10^{-10}`, a :class:`QuadratureError` is raised in place of a kernel: for tanh
+    from standard deviations of about 2.5 on. Functions with kinks converge too slowly for any
+    standard deviation; of straight pieces they are a :class:`PiecewiseLinear`.
 
     Parameters
     ----------
     function : callable
         :math:`\sigma`, elementwise on float64 arrays.
     nodes : int
-        :math:`N` at the start, from 4 to 1024.
+        :math:`N` at the start, from 4 to 2048.
     tolerance : float
-        What the estimate should not exceed; a :class:`QuadratureWarning` says when it does.
+        What the estimate should not exceed. Above :math:`10^{-10}` it takes the place of that, for
+        those who are content with less.
     name : str
         What messages call the function; its own name when left out.
     """
@@ -136,7 +144,11 @@ class Quadrature(Dual):
             change = fine * fine
             total = np.maximum(np.sum(change, axis=1), np.finfo(float).tiny)
             change[:, : coarse.shape[1]] -= coarse * coarse
-            error: Array = 3 * (np.abs(change) @ np.maximum(1, np.arange(fine.shape[1]))) / total
+            order, change = np.arange(fine.shape[1]), 3 * np.abs(change)
+            steep = np.maximum((fine * fine) @ order, np.finfo(float).tiny)
+            error: Array = np.maximum(
+                (change @ np.maximum(1, order)) / total, (change @ order) / steep
+            )
             if error.max() <= self.tolerance or 2 * nodes > _MOST_NODES:
                 return fine, error
             coarse, nodes = fine, 2 * nodes
@@ -159,12 +171,12 @@ class Quadrature(Dual):
         shape, flat = std.shape, std.reshape(-1)
         f, error = self.coefficients(flat.real)
         worst = float(error.max())
-        if worst > self.tolerance:
-            warnings.warn(
-                f"quadrature of {self.name}: the relative error of the kernel is about {worst:.1e} "
-                f"at standard deviation {flat.real[error.argmax()]:.3g}",
-                QuadratureWarning,
-                stacklevel=2,
+        if worst > max(self.tolerance, PROMISE):
+            raise QuadratureError(
+                f"quadrature of {self.name}: the relative error of the kernel would be about "
+                f"{worst:.1e} at standard deviation {flat.real[error.argmax()]:.3g}; take smaller "
+                f"scales, or expectations.PiecewiseLinear for a function of straight pieces, or "
+                f"expectations.Quadrature(function, tolerance=...) to be content with that"
             )
         if np.iscomplexobj(flat):
             f = f + 1j * (flat.imag / np.where(flat.real > 0, flat.real, 1))[:, None] * _euler(f)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ntklib import activations, nngp, ntk, relu_nngp, relu_ntk
-from ntklib.expectations import Homogeneous, QuadratureWarning
+from ntklib.expectations import Homogeneous, QuadratureError
 from tests.unit import exact
 from tests.unit.samples import pair, refused, stored
 
@@ -347,5 +347,9 @@ def test_input_is_not_changed():
 
 
 def test_a_quadrature_that_fails_says_so():
-    with pytest.warns(QuadratureWarning, match="relative error of the kernel is about"):
+    with pytest.raises(
+        QuadratureError, match=r"error of the kernel would be .* take smaller scales"
+    ):
         ntk([[30.0]], depth=1, activation="tanh")
+    with pytest.raises(QuadratureError, match="PiecewiseLinear for a function of straight pieces"):
+        ntk([[30.0]], depth=1, activation=lambda z: np.clip(z, -1, 1))

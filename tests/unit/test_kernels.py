@@ -190,3 +190,55 @@ def test_bad_eps_is_named(eps):
 @pytest.mark.parametrize("t", [1.0000001, -2.0, np.nan])
 def test_kappa_off_its_interval(t):
     refused("t must", kappa, t)
+
+
+# -- many coordinates -----------------------------------------------------------------------------
+
+
+def alike(d, zeros, dtype):
+    """Points of equal coordinates, all of whose roundings go the same way, and exact values.
+
+    The first has no zero coordinate, the others as many as said, at the end; each also in the
+    opposite direction. Cosines are roots of ratios of integers.
+    """
+    X = np.repeat(np.array([0.1, 0.7, 1 / 3], dtype)[:, None], d, axis=1)
+    X = np.vstack([X, *(np.where(np.arange(d) < d - k, x, 0) for k in zeros for x in X)])
+    X = np.vstack([X, -X]).astype(dtype)
+    counts = np.tile(np.repeat([d, *(d - k for k in zeros)], 3), 2).tolist()
+    return X, [c if x[0] > 0 else -c for c, x in zip(counts, X, strict=True)], X[:, 0].tolist()
+
+
+def bound_at(cos, d, dtype):
+    """As the docstring of relu_ntk has it."""
+    near = {np.float64: 0.99, np.float32: 0.9}[dtype]
+    if abs(cos) >= near:
+        return {np.float64: TOLERANCE, np.float32: SINGLE}[dtype]
+    return np.finfo(dtype).eps * (min(d, 1024) + 50)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("d", [100, 784, 1025, 30_000, 10**6])
+def test_the_bounds_hold_in_every_dimension(d, dtype):
+    X, counts, sizes = alike(d, [1, d // 100, d // 20, d // 3, d // 2, d - 1], dtype)
+    if d == 10**6:
+        X, counts, sizes = X[::3], counts[::3], sizes[::3]
+    K, copies = relu_ntk(X), relu_ntk(X, X.copy())
+    N, G, A = relu_nngp(X), gate_kernel(X), gate_kernel(X, X.copy())
+    for i, j in np.random.default_rng(d).integers(0, len(X), (60, 2)).tolist():
+        with mpmath.workdps(40):
+            m, n = sorted((abs(counts[i]), abs(counts[j])))
+            # From its sine where the angle is small: sin^2 = 1 - m / n.
+            theta = mpmath.asin(mpmath.sqrt(mpmath.mpf(n - m) / n))
+            theta = theta if counts[i] * counts[j] > 0 else mpmath.pi - theta
+            norms = mpmath.sqrt(m * n) * abs(mpmath.mpf(sizes[i]) * mpmath.mpf(sizes[j]))
+            ntk, nngp, gate = (
+                exact.profile(theta, *terms) / (2 * mpmath.pi)
+                for terms in ((0, 1, 0), (0, 1, 1), (1, 0, 0))
+            )
+            bound = bound_at(float(mpmath.cos(theta)), d, dtype)
+            for found, right, scale in (
+                *((K, ntk, norms), (copies, ntk, norms), (N, nngp, norms)),
+                *((G, gate, 1), (A, gate, 1)),
+            ):
+                value = mpmath.mpf(float(found[i, j])) / scale
+                assert abs(value - right) <= bound, (i, j, float(theta))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ntklib import activations, expectations
 from ntklib.activations import Activation
-from ntklib.expectations import Erf, Exponential, Homogeneous, Quadrature, dual
+from ntklib.expectations import Erf, Exponential, Homogeneous, PiecewiseLinear, Quadrature, dual
 from tests.unit.samples import refused
 
 
@@ -18,6 +18,8 @@ def test_names_and_lookalikes():
     # A stranger's activation is not taken for ours by its name.
     other = Activation("erf", np.tanh, lambda z: 1 - np.tanh(z) ** 2, 1.0, 1.0)
     assert isinstance(dual(other), Quadrature)
+    assert isinstance(dual("hardtanh"), PiecewiseLinear)
+    assert isinstance(dual(activations.piecewise_linear([0], [1])), PiecewiseLinear)
     law = Homogeneous(1, 1, 0)
     assert dual(law) is law
 

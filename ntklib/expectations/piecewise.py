@@ -1,0 +1,268 @@
+"""Duals of functions made of straight pieces: hardtanh, ReLU6, any with kinks that are known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ntklib._engine.angular import fold, real
+from ntklib._engine.layers import nonnegative_part
+from ntklib._engine.portable import namespace, traced
+from ntklib._validate import Array, real_array
+from ntklib.expectations.base import SMALLEST, Dual, Layer, Rows, clipped
+from ntklib.expectations.quadrature import PROMISE, QuadratureError
+
+# No Gaussian number is beyond, and its square is a number in float32.
+_FAR = 1e15
+
+
+def _rule(nodes: int) -> list[tuple[float, float]]:
+    """Gauss's rule on [0, 1], pairs of node and weight."""
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    return list(zip(((x + 1) / 2).tolist(), (w / 2).tolist(), strict=True))
+
+
+# Of a stretch of the angle; of a piece that is narrow, here the Gaussian is nearly a polynomial.
+_MANY, _FEW = _rule(20), _rule(10)
+_NARROW = 0.5
+# At the gap of two kinks over this the density is exp(-40).
+_CUT = 9.0
+# Stretches of an angle, each a quarter of the one before, down to exp(-26) of it.
+_MOST = 26
+
+
+class _Pieces(NamedTuple):
+    """Kinks t_1 < ... < t_J, and c_i + s_i z on the J + 1 pieces between them."""
+
+    kinks: tuple[float, ...]
+    c: tuple[float, ...]
+    s: tuple[float, ...]
+
+    def mirrored(self) -> _Pieces:
+        """Of -f(-z)."""
+        kinks = tuple(-t for t in self.kinks[::-1])
+        return _Pieces(kinks, tuple(-c for c in self.c[::-1]), self.s[::-1])
+
+
+class _Ends(NamedTuple):
+    """Standard deviation, root mean square, and of each kink its place, tail and head."""
+
+    std: Any
+    size: Any
+    place: list[Any]
+    tail: list[Any]
+    head: list[Any]
+
+    def mirrored(self) -> _Ends:
+        place = [-p for p in self.place[::-1]]
+        return _Ends(self.std, self.size, place, self.head[::-1], self.tail[::-1])
+
+
+class PiecewiseLinear(Dual):
+    r"""Dual of a continuous function of straight pieces, exact for every standard deviation.
+
+    With kinks :math:`t_j`, jumps :math:`w_j` of the slope there and :math:`\rho=\cos\theta`,
+
+    .. math::
+        \frac{d}{d\theta}\mathbb E[\sigma'(u)\sigma'(v)] = -\frac1{2\pi}\sum_{i,j}w_iw_j
+        \exp\Bigl(-\frac{(h_i-k_j)^2}{2\sin^2\theta}-\frac{h_ik_j}{1+\cos\theta}\Bigr),
+        \qquad h_i=\frac{t_i}a,\quad k_j=\frac{t_j}b,
+
+    because a jump in each argument contributes the Gaussian density at :math:`(t_i,t_j)`. At
+    :math:`\theta=0` both expectations are sums over the pieces. What is left is an integral over
+    the angle from zero, or from :math:`\pi` where that is nearer (for :math:`-\sigma(-z)` in the
+    second argument), by Gauss's rule on stretches that shrink towards the end.
+
+    Parameters
+    ----------
+    kinks : array_like, shape (J,)
+        :math:`t_1<\dots<t_J`.
+    values : array_like, shape (J,)
+        :math:`\sigma(t_j)`.
+    left, right : float
+        Slopes below the first and above the last kink.
+
+    Raises
+    ------
+    ValueError
+        Kinks not increasing, other shapes, a function that is zero everywhere.
+
+    Notes
+    -----
+    A function that is zero but for a far tail has a mean square that is not known to ten digits;
+    that raises :class:`ntklib.expectations.QuadratureError`.
+    """
+
+    def __init__(
+        self, kinks: object, values: object, left: float = 0.0, right: float = 0.0
+    ) -> None:
+        t = real_array("kinks", kinks, ndim=1).astype(np.float64)
+        y = real_array("values", values, ndim=1).astype(np.float64)
+        if y.shape != t.shape:
+            raise ValueError(f"values must have the shape {t.shape} of kinks, got {y.shape}")
+        if (np.diff(t) <= 0).any():
+            raise ValueError(f"kinks must increase, got {t.tolist()}")
+        ends = [float(real_array(n, v, ndim=0)) for n, v in (("left", left), ("right", right))]
+        slopes = np.concatenate([ends[:1], np.diff(y) / np.diff(t), ends[1:]])
+        anchor = np.concatenate([[0], np.arange(len(t))])
+        offsets = y[anchor] - slopes * t[anchor]
+        if not (slopes.any() or offsets.any()):
+            raise ValueError("values, left and right must not all be zero")
+        self._pieces = _Pieces(tuple(t.tolist()), tuple(offsets.tolist()), tuple(slopes.tolist()))
+        self._at_zero = float(self(np.zeros(1))[0])
+
+    def __call__(self, z: Array) -> Array:
+        """The function itself."""
+        index = np.searchsorted(np.array(self._pieces.kinks), z)
+        return np.asarray(np.array(self._pieces.c)[index] + np.array(self._pieces.s)[index] * z)
+
+    def rows(self, std: Array) -> Rows:
+        from scipy.special import ndtr  # costs more to import than the rest of the package
+
+        a = clipped(std)
+        places = [t / a for t in self._pieces.kinks]
+        tails, heads = [ndtr(-p) for p in places], [ndtr(p) for p in places]
+        ends = _Ends(a, np.ones_like(a), places, tails, heads)
+        total, terms = np.zeros_like(a), np.zeros(a.shape)
+        for k, (c, s) in enumerate(zip(self._pieces.c, self._pieces.s, strict=True)):
+            low, high = _end(ends, k - 1), _end(ends, k)
+            _, square, size = _piece(np, c, s * a, low, high)
+            total, terms = total + square, terms + real(size)
+        lost = 8 * np.finfo(float).eps * terms / np.maximum(total.real, np.finfo(float).tiny)
+        if lost.size and lost.max() > PROMISE:
+            worst = np.unravel_index(lost.argmax(), lost.shape)
+            raise QuadratureError(
+                f"no digits are left at standard deviation {a[worst].real:.3g}: all of "
+                f"its mean square is far from zero; scale the inputs or move the kinks"
+            )
+        size = np.sqrt(total)
+        shown = (
+            np.where(std.real < SMALLEST, size * (std / a), size) if self._at_zero == 0 else size
+        )
+        return Rows(std, shown, (a, size, *places, *tails, *heads))
+
+    def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        xp, far_side = namespace(minus), self._pieces.mirrored()
+        far, small, theta = fold(minus, plus)
+        x, z = self._ends(left), self._ends(right)
+        value, slope = _near(xp, self._pieces, self._pieces, x, z, small, theta)
+        value = nonnegative_part(value)
+        less, more = value, 2 - value
+        if traced(far) or bool(xp.any(far)):
+            value, turned = _near(xp, self._pieces, far_side, x, z.mirrored(), small, theta)
+            value = nonnegative_part(value)
+            less, more = xp.where(far, 2 - value, less), xp.where(far, value, more)
+            slope = xp.where(far, turned, slope)
+        return Layer(less, more, slope)
+
+    def _ends(self, rows: Rows) -> _Ends:
+        n, (std, size, *rest) = len(self._pieces.kinks), rows.terms
+        return _Ends(std, size, rest[:n], rest[n : 2 * n], rest[2 * n :])
+
+
+def _end(side: _Ends, j: int) -> tuple[Any, Any, Any]:
+    """Place, tail and head of a kink, or of minus or plus infinity."""
+    if j < 0:
+        return -_FAR + 0 * side.std, 1.0 + 0 * side.std, 0 * side.std
+    if j >= len(side.place):
+        return _FAR + 0 * side.std, 0 * side.std, 1.0 + 0 * side.std
+    return side.place[j], side.tail[j], side.head[j]
+
+
+def _piece(xp: Any, c: Any, m: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
+    """Of a piece, 0 if its ends are in the wrong order: its mass, E (c + m xi)^2 over it, and that
+    with all terms positive.
+
+    A narrow piece goes by Gauss's rule: its closed form is a small difference of large terms.
+    """
+    (p, tail_p, head_p), (q, tail_q, head_q) = low, high
+    there, narrow = real(q) > real(p), real(q) - real(p) < _NARROW
+    mass = xp.where(real(p) > 0, tail_p - tail_q, head_q - head_p)
+    root = math.sqrt(2 * math.pi)
+    at_p, at_q = xp.exp(-p * p / 2) / root, xp.exp(-q * q / 2) / root
+    first, second = at_p - at_q, p * at_p - q * at_q
+    square = (c * c + m * m) * mass + 2 * c * m * first + m * m * second
+    whole = abs((c * c + m * m) * mass) + 2 * abs(c * m) * (at_p + at_q) + abs(m * m * second)
+    width, begin = xp.where(there & narrow, q - p, 0.0), xp.where(narrow, p, 0.0)
+    short, short_square = 0 * width, 0 * width * (c + m)
+    for node, weight in _FEW:
+        z = begin + width * node
+        density = weight * width * xp.exp(-z * z / 2) / root
+        short, short_square = short + density, short_square + density * (c + m * z) ** 2
+
+    def choose(by_rule: Any, closed: Any) -> Any:
+        return xp.where(there, xp.where(narrow, by_rule, closed), 0.0)
+
+    return choose(short, mass), choose(short_square, square), choose(short_square, whole)
+
+
+def _near(
+    xp: Any, f: _Pieces, g: _Pieces, x: _Ends, z: _Ends, small: Any, theta: Any
+) -> tuple[Any, Any]:
+    """1 - r and the slope of r for f(u), g(v), from 1 - cos and the angle up to a right one."""
+    ratio = (x.std / x.size) * (z.std / z.size)
+    base, start = 0 * small * ratio, 0 * small * ratio
+    for i in range(len(f.s)):
+        for j in range(len(g.s)):
+            low = _pick(xp, _end(x, i - 1), _end(z, j - 1), True)
+            high = _pick(xp, _end(x, i), _end(z, j), False)
+            c = f.c[i] / x.size - g.c[j] / z.size
+            m = f.s[i] * (x.std / x.size) - g.s[j] * (z.std / z.size)
+            mass, square, _ = _piece(xp, c, m, low, high)
+            start, base = start + f.s[i] * g.s[j] * mass, base + square / 2
+    # The density as one and the rest: for large deviations the rest is small, and where both outer
+    # slopes are equal the ones cancel before they are rounded.
+    both = (f.s[-1] - f.s[0]) * (g.s[-1] - g.s[0])
+    sin, cos = xp.sin(theta), xp.cos(theta)
+    lost, lifted = both * theta + 0 * start, both * (sin - theta * cos) + 0 * start
+    for i, h in enumerate(x.place):
+        for j, k in enumerate(z.place):
+            weight = (f.s[i + 1] - f.s[i]) * (g.s[j + 1] - g.s[j])
+            if weight:
+                zeroth, first = _arc_integrals(xp, h, k, theta)
+                lost, lifted = lost + weight * zeroth, lifted + weight * first
+    slope = ratio * (start - lost / (2 * math.pi))
+    return base + ratio * (start * small - lifted / (2 * math.pi)), slope
+
+
+def _pick(xp: Any, one: Any, other: Any, larger: bool) -> tuple[Any, ...]:
+    first = (real(one[0]) > real(other[0])) == larger
+    return tuple(xp.where(first, p, q) for p, q in zip(one, other, strict=True))
+
+
+def _arc_integrals(xp: Any, h: Any, k: Any, theta: Any) -> tuple[Any, Any]:
+    """Integrals over phi from 0 to theta of the density less 1, and that times cos phi - cos theta.
+
+    The density is the exponential of the formula above.
+    """
+    gap = h - k
+    width = xp.abs(real(gap)) + 0 * real(theta)
+    # Down to where the density is nothing, or what is below hardly counts.
+    depth = xp.log(
+        xp.where(
+            width > 0,
+            xp.maximum(_CUT * real(theta) / xp.where(width > 0, width, 1.0), 1.0 + 0 * width),
+            1.0,
+        )
+    )
+    smooth = width == 0
+    depth = xp.where(smooth, 0.0, xp.minimum(depth, _MOST + 0 * depth))
+    deepest = _MOST if traced(depth) else float(xp.max(depth))
+    count = math.ceil(deepest / math.log(4))
+    ratio = xp.exp(-depth / max(1, count))
+    zeroth, first = 0 * (theta * gap), 0 * (theta * gap)
+    top = theta + 0 * gap
+    for part in range(count + 1):
+        # The last stretch begins at zero; without a gap the first does, and the others are empty.
+        bottom = xp.where(smooth, 0 * top, top * (ratio if part < count else 0.0))
+        for node, w in _MANY:
+            phi = bottom + (top - bottom) * node
+            sin = xp.where(real(phi) > 0, xp.sin(phi), 1.0)
+            exponent = -(gap * gap) / (2 * sin * sin) - h * k / (1 + xp.cos(phi))
+            g = w * (top - bottom) * xp.expm1(exponent)
+            zeroth = zeroth + g
+            first = first + g * (2 * xp.sin((theta + phi) / 2) * xp.sin((theta - phi) / 2))
+        top = bottom
+    return zeroth, first
