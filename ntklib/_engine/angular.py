@@ -25,7 +25,7 @@ import numpy as np
 
 from ntklib._engine.blocks import Scratch
 from ntklib._engine.points import Index, Points, Scaled
-from ntklib._engine.portable import namespace, root
+from ntklib._engine.portable import namespace, root_of_defect
 from ntklib._validate import Array
 
 Fused = Callable[[Array, slice, slice], None]
@@ -66,7 +66,7 @@ def fold(minus: Any, plus: Any) -> tuple[Any, Any, Any]:
     xp = namespace(minus)
     far = real(minus) > real(plus)
     small = xp.where(far, plus, minus)
-    return far, small, 2 * xp.asin(root(small / 2))
+    return far, small, 2 * xp.asin(root_of_defect(small / 2, 0.5))
 
 
 def supplement(minus: Any, plus: Any) -> Any:
@@ -142,7 +142,7 @@ class Profile(NamedTuple):
             self.shift + self.slope * cosine(minus, plus) if self.slope else self.shift
         )
         if self.height:
-            value = value + self.height * root(minus * plus)
+            value = value + self.height * root_of_defect(minus * plus, 2.0)
         return value
 
 

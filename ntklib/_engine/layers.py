@@ -21,7 +21,7 @@ import numpy as np
 
 from ntklib._engine.angular import Fused, arc, compiled, fold, real, sine
 from ntklib._engine.blocks import Scratch
-from ntklib._engine.portable import constant, is_foreign, namespace, root
+from ntklib._engine.portable import constant, is_foreign, namespace, root_of_defect
 from ntklib._validate import Array
 
 # Depths up to which the error of an entry below `NEAR`, relative to the kernel's scale, stays below
@@ -173,7 +173,7 @@ def power_layer(law: Power, minus: Any, plus: Any) -> tuple[Any, Any, Any]:
     p, xp = law.degree, namespace(minus)
     far, small, angle = fold(minus, plus)  # beyond a right angle: work with the supplement
     cos, square = 1 - small, small * (2 - small)
-    sin = root(square)
+    sin = root_of_defect(square, 2.0)
     # below is H_{p-1}, top is H_p.
     below, top = angle, _sine_defect(angle, cos, sin)
     for q in range(2, p + 1):

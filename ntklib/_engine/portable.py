@@ -64,8 +64,25 @@ def root(x: Any) -> Any:
     """The square root; its derivative at zero is taken as zero."""
     if isinstance(x, np.ndarray | np.generic):
         return np.sqrt(x)
-    xp, positive = namespace(x), x > 0
-    return xp.where(positive, xp.sqrt(xp.where(positive, x, 1.0)), 0.0)
+    return _root(x, x > 0, 0.0)
+
+
+def root_of_defect(x: Any, factor: float) -> Any:
+    """The square root of x, about `factor` times 1 - cos; derivatives within rounding of zero are zero.
+
+    Equal rows that a compiler normalizes in two ways differ by an ulp, and the derivative of an
+    angle of one ulp is that of the kink, times the rounding of its own numerator.
+    """
+    if isinstance(x, np.ndarray | np.generic):
+        return np.sqrt(x)
+    xp = namespace(x)
+    small = constant(xp.sqrt(xp.where(x > 0, x, 0.0)))
+    return _root(x, x > factor * (8 * float(xp.finfo(x.dtype).eps)) ** 2, small)
+
+
+def _root(x: Any, inside: Any, otherwise: Any) -> Any:
+    xp = namespace(x)
+    return xp.where(inside, xp.sqrt(xp.where(inside, x, 1.0)), otherwise)
 
 
 def namespace(array: Any) -> Any:

@@ -84,17 +84,15 @@ def test_in_the_scales(law):
 @pytest.mark.torch
 def test_one_layer_is_the_shallow_kernel():
     """Everywhere, also at equal, opposite and zero points, where both have corners."""
-    library = Torch()
+    torch = Torch()
     X, Z = np.stack([x, 2 * x, -x, 0 * x, z]), np.stack([x, z, 0 * x])
-    weights = library.array(np.random.default_rng(1).standard_normal((5, 3)))
+    weights = torch.array(np.random.default_rng(1).standard_normal((5, 3)))
     for shallow, deep, scales in (
         (relu_ntk, lambda A, B: ntk(A, B, depth=1, W_std=(1, 0.7), trained="inner"), 0.7),
         (relu_nngp, lambda A, B: nngp(A, B, depth=1, W_std=(1, 0.7)), 0.7),
     ):
-        found = library.grad(lambda A, B, k=deep: (k(A, B) * weights).sum(), X, Z)
-        right = library.grad(
-            lambda A, B, k=shallow, e=scales: (k(A, B, eps=e) * weights).sum(), X, Z
-        )
+        found = torch.grad(lambda A, B, k=deep: (k(A, B) * weights).sum(), X, Z)
+        right = torch.grad(lambda A, B, k=shallow, e=scales: (k(A, B, eps=e) * weights).sum(), X, Z)
         for one, other in zip(found, right, strict=True):
             assert np.abs(one - other).max() <= 1e-13 * np.abs(other).max()
 
