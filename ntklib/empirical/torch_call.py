@@ -14,7 +14,7 @@ import torch
 
 from ntklib.empirical.request import Outputs, within
 
-Tensor = torch.Tensor
+Tensor = Any  # of torch, which need not be there when types are checked
 PRECISIONS = (torch.float32, torch.float64)
 
 
@@ -96,7 +96,9 @@ class Problem:
         args, kwargs = ((), X) if isinstance(X, dict) else (X if type(X) is tuple else (X,), {})
         if parameters is None:
             return self.module(*args, **kwargs)
-        return torch.func.functional_call(self.module, parameters, args, kwargs)
+        # Buffers may be written to, which under a transformation is allowed to what was made in it.
+        buffers = {name: b.clone() for name, b in self.module.named_buffers()}
+        return torch.func.functional_call(self.module, buffers | parameters, args, kwargs)
 
     def _picked(self, y: Any, n: int) -> Any:
         function = self.outputs.function

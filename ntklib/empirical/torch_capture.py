@@ -27,6 +27,8 @@ DROPOUT = {
     *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
     *(torch.dropout, F.rrelu),
 }
+# Those of them that are active unless they are told otherwise.
+ALWAYS = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d}
 # The order of their arguments, for those that are called by position.
 _CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _EMBEDDING = ("input", "weight", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq")
@@ -116,6 +118,9 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
         stops = [get_gradient_edge(t).node for t in inputs if id(t) not in self.wanted]
         out = func(*args, **kwargs)
         if match and isinstance(out, T) and out.requires_grad and out.dim():
+            if out._is_view():
+                # What changes a view in place rewrites its past, and the edge would be off the way.
+                out = out.clone()
             self.keep(match, out, stops)
         return out
 
@@ -213,6 +218,7 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
         return Match("lookup", w, None, at["input"], (skipped, len(w)))
 
     def norm(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Match | None:
+        names: dict[Any, tuple[str, ...]]
         names = {F.layer_norm: _LAYER_NORM, F.rms_norm: _RMS_NORM, F.group_norm: _GROUP_NORM}
         at = named(names.get(func, _BATCH_NORM), args, kwargs)
         known, x = self.parameters(at), at["input"]
@@ -241,10 +247,10 @@ def refuse(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             "Jacobian of its own. model.eval() uses the running ones"
         )
     if func in DROPOUT:
-        rrelu = func is F.rrelu
-        names = ("input", "lower", "upper", "training") if rrelu else ("input", "p", "training")
-        at = named(names, args, kwargs)
-        if at.get("training", not rrelu) and (rrelu or at.get("p", 0.5) > 0):
+        share = ("lower", "upper") if func is F.rrelu else ("p",)
+        flag = "train" if func is torch.dropout else "training"
+        at = named(("input", *share, flag), args, kwargs)
+        if at.get(flag, func in ALWAYS) and at.get("p", 0.5) > 0:
             raise RefusedError(f"{func.__name__} is active: model.eval() turns it off")
     if func is F.scaled_dot_product_attention:
         names = ("query", "key", "value", "attn_mask", "dropout_p")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from ntklib.empirical.torch_call import Problem, mapped, take, tensors
 from ntklib.empirical.torch_capture import RefusedError
 from ntklib.empirical.torch_routes import add_rows, block
 
-Tensor = torch.Tensor
+Tensor = Any  # of torch, which need not be there when types are checked
 Rows = dict[str, Tensor]
 
 
@@ -49,7 +50,8 @@ def _mapped(problem: Problem, X: Any) -> Rows:
         found: Rows = vmap(pull)(torch.eye(len(y), dtype=y.dtype, device=y.device))[0]
         return found
 
-    found: Rows = vmap(one)(*tensors(X))
+    with sdpa_kernel(SDPBackend.MATH):  # the others have no rule for being mapped
+        found: Rows = vmap(one)(*tensors(X))
     return {name: J.detach() for name, J in found.items()}
 
 
@@ -181,19 +183,22 @@ def products(
             above = min(j + few, n) if Z is None else n
             for i in range(0, above, step):
                 rows = slice(i, min(i + step, above))
-                part = take(X, rows)
-
-                def one(d: dict[str, Tensor], part: Any = part) -> Tensor:
-                    return moved(part, d)
-
-                found = _forward(lambda d, one=one: vmap(vmap(one))(d), D)
+                found = _forward(mapped_twice(partial(moved, take(X, rows))), D)
                 for k in range(found.shape[0]):
                     store(K, found[k], rows, j + k, o, mode)
 
 
+def mapped_twice(function: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
+    """Over examples and their outputs; numbers that a model draws without using them are the same."""
+    inner = vmap(function, randomness="same")
+    outer: Callable[[Any], Tensor] = vmap(inner, randomness="same")
+    return outer
+
+
 def _forward(function: Callable[[Any], Tensor], D: Any) -> Tensor:
     try:
-        return function(D).detach()
+        found: Tensor = function(D).detach()
+        return found
     except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
         raise ForwardError(
             "method='products' needs forward derivatives, mapped over directions, of all that the "

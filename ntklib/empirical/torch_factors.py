@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 from ntklib.empirical.torch_capture import Call
 
-Tensor = torch.Tensor
+Tensor = Any  # of torch, which need not be there when types are checked
 
 
 def layouts(shape: tuple[int, ...], n: int) -> list[Any]:

@@ -15,9 +15,9 @@ from ntklib.empirical.torch_call import Problem, count, own, selected, take, ten
 from ntklib.empirical.torch_capture import Capture
 from ntklib.empirical.torch_checks import check_examples, check_unseen, refuse_modes, uses
 from ntklib.empirical.torch_plan import Part, UnexplainedError, route, survey
-from ntklib.empirical.torch_routes import finished, mirrored, zeros
+from ntklib.empirical.torch_routes import BYTE, FORMED, finished, mirrored, zeros
 
-Tensor = torch.Tensor
+Tensor = Any  # of torch, which need not be there when types are checked
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,17 @@ def planned(a: Asked, method: Method, batch: int | None) -> tuple[Cost, list[Par
     once += sum(numbers[name] for name in left)
     P = sum(numbers.values())
     rest = sum(numbers[name] for name in left)
+    moved = BYTE * width
+
+    def by_rows(size: int) -> float:
+        """Jacobians of so many parameters, written and read, and their products."""
+        formed = sides * a.o * (2 * once / FORMED + 3 * moved * size)
+        return float(formed + pairs * square * (size + 3 * moved))
+
     work = {
-        "contract": sides * a.o * (2 * once + P) + pairs * square * P,
+        "contract": by_rows(P),
         # Forward derivatives, mapped over directions, take three passes.
-        "products": m * a.o * (2 * once + P) + 3 * pairs * a.o * once,
+        "products": m * a.o * (2 * once / FORMED + P) + 3 * pairs * a.o * once,
     }
     memory = {"contract": 2 * a.o * P * width, "products": 2 * a.o * P * width}
     layers = [
@@ -96,10 +103,9 @@ def planned(a: Asked, method: Method, batch: int | None) -> tuple[Cost, list[Par
         for part, to in zip(found, routes, strict=True)
     ]
     if found:
-        by_rows = sides * a.o * (2 * once + rest) + pairs * square * rest if left else 0.0
         if left:
-            layers.append(Layer(tuple(sorted(left)), "contract", by_rows))
-        work["structured"] = sum(to.work for to in routes) + 2 * sides * a.o * once + by_rows
+            layers.append(Layer(tuple(sorted(left)), "contract", by_rows(rest)))
+        work["structured"] = 2 * sides * a.o * once + sum(layer.work for layer in layers)
         memory["structured"] = 2 * width * sum(to.held for to in routes)
     if method == "structured" and not found:
         raise ValueError(

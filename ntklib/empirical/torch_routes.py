@@ -21,7 +21,7 @@ import torch
 
 from ntklib.empirical.request import Mode
 
-Tensor = torch.Tensor
+Tensor = Any  # of torch, which need not be there when types are checked
 # Rates relative to a large product of matrices: forming gradients and the products of `mix` are
 # made of many small ones. A byte moved costs as much as so many multiply-adds (two cores: 8).
 FORMED, MIXED, NARROW, BYTE = 0.43, 0.6, 0.25, 8.0
@@ -50,14 +50,14 @@ def work(size: Sizes, mode: Mode, width: int = 4) -> dict[str, float]:
     pairs = n * m * (0.55 if size.symmetric else 1.0)
     sides = n if size.symmetric else n + m
     byte = BYTE * width
-    forming = sides * o * (L * c * d / FORMED + 3 * c * d * byte / 4)
+    forming = sides * o * (L * c * d / FORMED + 3 * c * d * byte)
     square = o * o if mode == "full" else o
     found = {"explicit": forming + pairs * square * c * d}
     if mode != "full":
-        shared = d if mode == "trace" else d + o * byte
-        found["hadamard"] = pairs * L * L * (shared + o * c + byte / 2)
+        tables = 1 if mode == "trace" else o
+        found["hadamard"] = pairs * L * L * (d + o * c + 2 * tables * byte)
     elif L == 1:
-        found["hadamard"] = pairs * (d + square * c + square * byte)
+        found["hadamard"] = pairs * (d + square * c + 3 * square * byte)
     else:
         mixed = L * L * d + L * L * o * c / MIXED + square * L * c / NARROW
         found["mix"] = 1.15 * pairs * mixed
@@ -91,16 +91,16 @@ def explicit(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None
     held = max(n, len(H)) * o * A.shape[2]
     step = max(1, min(c, CHUNK // held))
 
-    def formed(A: Any, G: Any, channels: slice) -> Any:
-        g = G[:, :, channels]
+    def formed(side: tuple[Any, Any], channels: slice) -> Any:
+        A, g = side[0], side[1][:, :, channels]
         if A.shape[1] == 1:
             return (g * A[:, None]).reshape(len(A), o, -1)
         return torch.bmm(g.reshape(len(A), -1, g.shape[3]), A).reshape(len(A), o, -1)
 
     for start in range(0, c, step):
         channels = slice(start, start + step)
-        W = formed(*left, channels)
-        add_rows(K, W, W if symmetric else formed(*right, channels), mode, symmetric)
+        W = formed(left, channels)
+        add_rows(K, W, W if symmetric else formed(right, channels), mode, symmetric)
 
 
 def _table(A: Any, B: Any, dtype: Any) -> Any:

@@ -22,7 +22,7 @@ from ntklib.empirical.torch_factors import gradients, inputs, rows, split, token
 from ntklib.empirical.torch_plan import Key, Part, Route, UnexplainedError, parts, seen
 from ntklib.empirical.torch_routes import ROUTES, add_rows, block
 
-Tensor = torch.Tensor
+Tensor = Any  # of torch, which need not be there when types are checked
 Plan = dict[Key, Route]
 
 
@@ -219,12 +219,11 @@ def contribute(
         return
     function = ROUTES[to.name]
     if left.kind == "lookup":
-        sides = [lookup(part, part.G, k) for part, k in ((left, n), (right, m))]
-        function(K, *sides, mode, symmetric)
+        one = lookup(left, left.G, n)
+        function(K, one, one if right is left else lookup(right, right.G, m), mode, symmetric)
         return
-    A, B = (
-        part.A if part.A is not None else joined(part, k) for part, k in ((left, n), (right, m))
-    )
+    A = joined(left, n) if left.A is None else left.A
+    B = A if right is left else joined(right, m) if right.A is None else right.A
     for group in range(left.sizes.groups):
         first, second = (A[:, group], left.G[:, :, group]), (B[:, group], right.G[:, :, group])
         function(K, first, second, mode, symmetric)

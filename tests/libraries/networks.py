@@ -66,7 +66,9 @@ class Tokens(nn.Module):
 
 
 class Words(nn.Module):
-    def __init__(self, *, tied: bool = False, padding: int | None = None, axis: bool = True) -> None:
+    def __init__(
+        self, *, tied: bool = False, padding: int | None = None, axis: bool = True
+    ) -> None:
         super().__init__()
         self.axis = axis
         self.words, self.place = nn.Embedding(11, 6, padding_idx=padding), nn.Embedding(4, 6)

@@ -14,7 +14,7 @@ import ntklib
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ntklib"
 MODULES = [
-    *("activations", "concentration", "expectations", "gaussian_process", "large"),
+    *("activations", "concentration", "empirical", "expectations", "gaussian_process", "large"),
     *("least_squares", "model", "regression", "systems"),
 ]
 HEAVY = (
