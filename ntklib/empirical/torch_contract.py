@@ -189,7 +189,7 @@ def products(
 
 
 def mapped_twice(function: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
-    """Over examples and their outputs; numbers that a model draws without using them are the same."""
+    """Over examples and outputs; numbers that a model draws but does not use are the same."""
     inner = vmap(function, randomness="same")
     outer: Callable[[Any], Tensor] = vmap(inner, randomness="same")
     return outer

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ntklib import ShallowNetwork, ntk
-from ntklib.empirical import empirical_ntk, torch_plan
+from ntklib.empirical import empirical_ntk, torch_contract, torch_plan
 from tests.libraries.networks import NETWORKS, Several
 
 pytestmark = pytest.mark.torch
@@ -74,6 +74,33 @@ def test_every_layer_agrees_with_explicit_jacobians(name, outputs):
     if outputs == "full":
         K = empirical_ntk(net, X)
         assert torch.equal(K, K.permute(1, 0, 3, 2))
+
+
+def test_what_is_known_goes_without_a_jacobian(monkeypatch):
+    """Of these only what is named goes by Jacobians, also after the checks."""
+    left = {}
+    plain = torch_contract.contract
+
+    def seen(made, problem, *rest):
+        left[name] = set(problem.parameters)
+        return plain(made, problem, *rest)
+
+    monkeypatch.setattr(torch_contract, "contract", seen)
+    for name in NETWORKS:
+        empirical_ntk(*made(name), method="structured", outputs="trace")
+    kv, packed = ("bias_k", "bias_v"), ("in_proj_weight", "in_proj_bias")
+    norm = (f"0.parametrizations.weight.original{k}" for k in (0, 1))
+    lstm = (f"a.{kind}_{side}_l0" for kind in ("weight", "bias") for side in ("ih", "hh"))
+    assert left == {
+        "places without examples": {"place.weight"},
+        "bare parameters": {"u"},
+        "weight norm": set(norm),
+        "attention, time first": {f"attention.{key}" for key in kv},
+        "attention, other keys": {f"attention.{key}" for key in packed},
+        "rare layers": {"a.weight", "a.bias", "b.weight", "b.bias", "d.weight"},
+        "recurrent": set(lstm),
+        "own function": {"a.weight"},
+    }
 
 
 @pytest.mark.parametrize("route", ["explicit", "mix", "hadamard"])
@@ -204,7 +231,7 @@ def test_a_wide_network_is_near_the_limit():
         )
         # Weights of variance one, scaled on the way: gradients are in these weights.
         scaled = [nn.Parameter(torch.randn_like(p)) for p in net.parameters()]
-        widths = (d, m, m)
+        widths = (1, m, m)
         for layer, p, width in zip(net[::2], scaled, widths, strict=True):
             layer.weight = p
             torch.nn.utils.parametrize.register_parametrization(layer, "weight", Scale(width**-0.5))
