@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -46,7 +46,7 @@ def asked(
         if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
             raise TypeError(f"params[{name_of(path)!r}] must be real, got dtype {leaf.dtype}")
         if jnp.issubdtype(leaf.dtype, jnp.floating):
-            if not bool(jnp.isfinite(leaf).all()):
+            if not np.isfinite(np.asarray(leaf)).all():
                 raise ValueError(f"params[{name_of(path)!r}] must be finite")
             name = name_of(path)
             names[k] = name if name not in names.values() else f"{name}.{k}"
@@ -57,9 +57,10 @@ def asked(
     leaves = tuple(leaf for _, leaf in paths)
     problem = Problem(function, outputs, leaves, tree, names, groups)
     X, Z = take(X, slice(None)), None if Z is None else take(Z, slice(None))
-    y = problem.picked(problem.trained, take(X, slice(0, 1)))
+    x = jax.tree_util.tree_map(lambda v: v[:1], X)
+    y = jax.eval_shape(problem.picked, problem.trained, x)
     inner = () if outputs.index is not None else tuple(y.shape[1:])
-    o = problem.call(problem.trained, take(X, slice(0, 1))).shape[1]
+    o = jax.eval_shape(problem.call, problem.trained, x).shape[1]
     if check:
         for name, side in (("X", X), ("Z", Z)):
             if side is not None:
@@ -129,7 +130,8 @@ def contract(a: Asked, step: int, check: bool) -> dict[str, Any]:
             H = J if same else rows(other, j, i == 0 and not symmetric)
             for group in made:
                 made[group][p, q] = multiply(J[group], H[group], a.mode, same)
-    return {group: assembled(blocks, symmetric) for group, blocks in made.items()}
+    join = jax.jit(partial(assembled, symmetric=symmetric))
+    return {group: join(blocks) for group, blocks in made.items()}
 
 
 def assembled(blocks: Blocks, symmetric: bool) -> Any:
@@ -145,18 +147,21 @@ def assembled(blocks: Blocks, symmetric: bool) -> Any:
 
 def check_rows(problem: Problem, X: Any, J: dict[str, Any]) -> None:
     """The Jacobian's rows, with random weights, sum to the gradient of all examples at once."""
-    y, pull = jax.vjp(lambda p: problem.call(p, X), problem.trained)
-    v = jnp.asarray(np.random.default_rng(3).standard_normal(y.shape), y.dtype)
-    gs = pull(v)[0]
+
+    def summed(trained: Any, v: Any) -> Any:
+        return jax.vjp(lambda p: problem.call(p, X), trained)[1](v)[0]
+
+    y = jax.eval_shape(problem.call, problem.trained, X)
+    v = np.random.default_rng(3).standard_normal(y.shape).astype(y.dtype)
+    gs = jax.tree_util.tree_map(np.asarray, jax.jit(summed)(problem.trained, v))
     found: dict[str, list[Any]] = {}
     for name, g in gs.items():
         found.setdefault(problem.labels[name], []).append(g.reshape(-1))
     for group, rows in J.items():
-        flat = rows.reshape(v.size, -1)
-        terms = jnp.linalg.norm(flat, axis=1) @ jnp.abs(v).reshape(-1)
-        exact = jnp.matmul(v.reshape(-1), flat, precision=jax.lax.Precision.HIGHEST)
-        error = jnp.linalg.norm(exact - jnp.concatenate(found[group]))
-        if not bool(error <= 1e3 * jnp.finfo(y.dtype).eps * terms):
+        flat = np.asarray(rows).reshape(v.size, -1)
+        terms = np.linalg.norm(flat, axis=1) @ np.abs(v).reshape(-1)
+        error = np.linalg.norm(v.reshape(-1) @ flat - np.concatenate(found[group]))
+        if not error <= 1e3 * np.finfo(y.dtype).eps * terms:
             raise ValueError(
                 "gradients of all examples at once are not those of each: the model's output for "
                 "an example depends on the others, or its backward pass does"
@@ -172,24 +177,26 @@ def products(a: Asked, step: int, check: bool) -> dict[str, Any]:
     def moved(X: Any, D: Any) -> Any:
         return jax.jvp(lambda p: problem.call(p, X), (trained,), (D,))[1]
 
-    mapped: Callable[[Any, Any], Any] = jax.jit(
-        jax.vmap(jax.vmap(moved, in_axes=(None, 0)), in_axes=(None, 0))
-    )
+    over_examples = jax.vmap(jax.vmap(moved, in_axes=(None, 0)), in_axes=(None, 0))
+
+    def moved_all(X: Any, D: Any) -> Any:
+        found = over_examples(X, D)  # (k, o', n, o)
+        if a.mode == "full":
+            return found.transpose(2, 3, 0, 1).reshape(a.n * a.o, -1)
+        own = jnp.einsum("kbib->bik", found)
+        return own if a.mode == "diagonal" else own.sum(0)
+
+    mapped = jax.jit(moved_all)
     few = min(step, 16)
     made: dict[str, list[Any]] = {group: [] for group in problem.groups()}
     for j in range(0, a.m, few):
         part = take(other, slice(j, j + few))
         J = rows_of(trained, part)
         if check:
-            check_rows(problem, part, problem.grouped(trained, part))
+            check_rows(problem, part, jax.jit(problem.grouped)(trained, part))
         for group, columns in made.items():
             D = {k: g if problem.labels[k] == group else jnp.zeros_like(g) for k, g in J.items()}
-            found = mapped(a.X, D)  # (k, o', n, o)
-            if a.mode == "full":
-                columns.append(found.transpose(2, 3, 0, 1).reshape(a.n * a.o, -1))
-            else:
-                own = jnp.einsum("kbib->bik", found)
-                columns.append(own if a.mode == "diagonal" else own.sum(0))
+            columns.append(mapped(a.X, D))
     kernels = {}
     for group, columns in made.items():
         K = jnp.concatenate(columns, -1)
@@ -226,9 +233,10 @@ def empirical_ntk(
     to = planned(a, method, batch)
     made = (products if to.method == "products" else contract)(a, to.batch, check)
     for K in made.values():
-        if not bool(jnp.isfinite(K).all()):
+        if not np.isfinite(np.asarray(K)).all():
             raise OverflowError(f"the kernel has values beyond the largest {a.dtype}")
-    done = {group: finished(a, K) for group, K in made.items()}
+    shape = jax.jit(partial(finished, a))
+    done = {group: shape(K) for group, K in made.items()}
     return done if by_layer is not False else done[""]
 
 
