@@ -4,10 +4,14 @@
 
 The recipe is the one in torch's documentation: the Jacobian of each example by
 ``vmap(jacrev(...))``, then products over the parameters. Both are asked for the same kernel of the
-same network at the same points, one after the other in each round, after a round that warms up; a
+same network at the same points, one after the other in each round, after a call that warms up; a
 machine under load meets both alike. Ratios are the median of those of the rounds, of seconds by
-the clock and of seconds of processor time; on a busy machine the second says more. Each job says how
-far both are from each other, as a share of the largest value.
+the clock and of seconds of processor time; on a busy machine the second says more. Each job says
+how far both are from each other, as a share of the largest value.
+
+One run with ``--threads 1 --rounds 1`` on a busy machine, ratios by the clock and of processor
+time: MLP full 365 and 333, trace 96 and 100; ResNet full 2.1 and 2.2, trace 1.4 and 1.4;
+transformer full 2.3 and 1.5, trace 1.1 and 0.9, where the checks take what the products save.
 """
 
 import argparse
