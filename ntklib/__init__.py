@@ -13,6 +13,7 @@ from types import ModuleType
 
 from ntklib.convolution import conv_nngp, conv_ntk
 from ntklib.deep import nngp, ntk
+from ntklib.empirical import empirical_ntk
 from ntklib.kernels import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
 from ntklib.linearization import Fit, Linearization
 from ntklib.network import ShallowNetwork
@@ -26,6 +27,7 @@ __all__ = [
     "angles",
     "conv_nngp",
     "conv_ntk",
+    "empirical_ntk",
     "gate_kernel",
     "kappa",
     "lift",
@@ -40,6 +42,7 @@ _MODULES = {
     "activations",
     "concentration",
     "dynamics",
+    "empirical",
     "expectations",
     "gaussian_process",
     "large",

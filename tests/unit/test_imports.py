@@ -15,8 +15,8 @@ import ntklib
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ntklib"
 MODULES = [
-    *("activations", "concentration", "dynamics", "expectations", "gaussian_process"),
-    *("large", "least_squares", "model", "regression", "systems"),
+    *("activations", "concentration", "dynamics", "empirical", "expectations"),
+    *("gaussian_process", "large", "least_squares", "model", "regression", "systems"),
 ]
 HEAVY = (
     *("scipy", "sklearn", "numba", "threadpoolctl", "array_api_compat", "dask", "zarr", "torch"),

@@ -1,0 +1,208 @@
+r"""From factors to the kernel: ways to sum the same products, which differ in work.
+
+With the factors :math:`A_i` (L, d) and :math:`G_{ia}` (c, L) of a layer, its part of the kernel is
+
+.. math:: K_{ij,ab}=\langle G_{ia}A_i,G_{jb}A_j\rangle=\langle G_{ia}A_iA_j^\top,G_{jb}\rangle .
+
+*explicit* forms the gradients :math:`G_{ia}A_i`, some channels at a time; *mix* first multiplies
+the inputs of two examples; *hadamard* multiplies inputs with inputs and gradients with gradients,
+and those two tables entry by entry. `work` counts what each would cost.
+
+Kernels are kept as full (n o, n' o), trace (n, n') or diagonal (o, n, n'). Where they are symmetric
+only blocks on and above the diagonal are summed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ntklib.empirical.request import Mode
+
+Tensor = Any  # of torch, which need not be there when types are checked
+# Rates relative to a large product of matrices: forming gradients and the products of `mix` are
+# made of many small ones. A byte moved costs as much as so many multiply-adds (two cores: 8).
+FORMED, MIXED, NARROW, BYTE = 0.43, 0.6, 0.25, 8.0
+# Numbers held at a time beside the factors, in entries.
+TABLE, CHUNK = 1 << 22, 3 << 23
+ROWS = 256
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of a layer's part: examples on both sides, outputs, positions, channels, inputs, groups."""
+
+    n: int
+    m: int
+    o: int
+    L: int
+    c: int
+    d: int
+    groups: int = 1
+    symmetric: bool = True
+
+
+def work(size: Sizes, mode: Mode, width: int = 4) -> dict[str, float]:
+    """Multiply-adds of each route, those of small products counted by how slow they are."""
+    n, m, o, L, c, d = size.n, size.m, size.o, size.L, size.c, size.d
+    pairs = n * m * (0.55 if size.symmetric else 1.0)
+    sides = n if size.symmetric else n + m
+    byte = BYTE * width
+    forming = sides * o * (L * c * d / FORMED + 3 * c * d * byte)
+    square = o * o if mode == "full" else o
+    found = {"explicit": forming + pairs * square * c * d}
+    if mode != "full":
+        tables = 1 if mode == "trace" else o
+        found["hadamard"] = pairs * L * L * (d + o * c + 2 * tables * byte)
+    elif L == 1:
+        found["hadamard"] = pairs * (d + square * c + 3 * square * byte)
+    else:
+        mixed = L * L * d + L * L * o * c / MIXED + square * L * c / NARROW
+        found["mix"] = 1.15 * pairs * mixed
+    return {route: size.groups * value for route, value in found.items()}
+
+
+def add_rows(K: Any, W: Any, V: Any, mode: Mode, symmetric: bool) -> None:
+    """Add the products of rows of Jacobians, (n, o, p) and (n', o, p)."""
+    if mode == "diagonal":
+        for a in range(W.shape[1]):
+            _product(K[a], W[:, a], V[:, a], symmetric)
+    elif mode == "full":
+        _product(K, W.reshape(-1, W.shape[2]), V.reshape(-1, V.shape[2]), symmetric)
+    else:
+        _product(K, W.reshape(len(W), -1), V.reshape(len(V), -1), symmetric)
+
+
+def _product(K: Any, W: Any, V: Any, symmetric: bool) -> None:
+    if not symmetric:
+        K.addmm_(W, V.T)
+        return
+    for start in range(0, len(W), ROWS):
+        stop = start + ROWS
+        K[start:stop, start:].addmm_(W[start:stop], V[start:].T)
+
+
+def explicit(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None:
+    """Form the gradients of some channels at a time and multiply them."""
+    (A, G), (_, H) = left, right
+    n, o, c, _ = G.shape
+    held = max(n, len(H)) * o * A.shape[2]
+    step = max(1, min(c, CHUNK // held))
+
+    def formed(side: tuple[Any, Any], channels: slice) -> Any:
+        A, g = side[0], side[1][:, :, channels]
+        if A.shape[1] == 1:
+            return (g * A[:, None]).reshape(len(A), o, -1)
+        return torch.bmm(g.reshape(len(A), -1, g.shape[3]), A).reshape(len(A), o, -1)
+
+    for start in range(0, c, step):
+        channels = slice(start, start + step)
+        W = formed(left, channels)
+        add_rows(K, W, W if symmetric else formed(right, channels), mode, symmetric)
+
+
+def _table(A: Any, B: Any, dtype: Any) -> Any:
+    """Inner products of the inputs of all positions; of tokens, whether they are equal."""
+    if A.dim() == 2:
+        return (A.reshape(-1)[:, None] == B.reshape(-1)[None]).to(dtype)
+    return A.reshape(-1, A.shape[-1]) @ B.reshape(-1, B.shape[-1]).T
+
+
+def mix(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None:
+    """All pairs of outputs, many positions: inputs first, one example against a block of them."""
+    (A, G), (B, H) = left, right
+    (n, o, c, L), (m, _, _, M) = G.shape, H.shape
+    first, second = G.reshape(n, o, c * L), H.reshape(m, o * c, M)
+    many = max(1, min(m, TABLE // (2 * o * c * L)))
+    few = max(1, min(n, TABLE // (L * M * m)))
+    held = G.new_empty(many, o * c, L)
+    for start in range(0, n, few):
+        stop = min(n, start + few)
+        at = start if symmetric else 0
+        S = _table(B[at:], A[start:stop], G.dtype).view(m - at, M, stop - start, L)
+        S = S.permute(2, 0, 1, 3).contiguous()
+        for i in range(start, stop):
+            for j in range(i if symmetric else 0, m, many):
+                k = min(m, j + many)
+                T = torch.bmm(second[j:k], S[i - start, j - at : k - at], out=held[: k - j])
+                block = K[i * o : (i + 1) * o, j * o : k * o]
+                block.addmm_(first[i], T.view((k - j) * o, c * L).T)
+
+
+def hadamard(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None:
+    """Inputs with inputs times gradients with gradients, entry by entry."""
+    (A, G), (B, H) = left, right
+    (n, o, c, L), (m, _, _, M) = G.shape, H.shape
+    if mode == "full":
+        _hadamard_full(K, left, right, symmetric)
+        return
+    first = G.permute(1, 0, 3, 2).reshape(o, n * L, c)
+    second = first if symmetric else H.permute(1, 0, 3, 2).reshape(o, m * M, c)
+    if mode == "trace":
+        first = first.transpose(0, 1).reshape(1, n * L, o * c)
+        second = first if symmetric else second.transpose(0, 1).reshape(1, m * M, o * c)
+    few = max(1, min(n, TABLE // (L * M * m)))
+    if symmetric:
+        few = min(few, max(1, n // 8))
+    for start in range(0, n, few):
+        stop, at = min(n, start + few), start if symmetric else 0
+        S = _table(A[start:stop], B[at:], G.dtype)
+        for a in range(len(first)):
+            P = (first[a, start * L : stop * L] @ second[a, at * M :].T).mul_(S)
+            if L * M > 1:
+                P = P.view(stop - start, L, m - at, M).sum((1, 3))
+            (K if mode == "trace" else K[a])[start:stop, at:] += P
+
+
+def _hadamard_full(K: Any, left: Any, right: Any, symmetric: bool) -> None:
+    """All pairs of outputs of a layer with one position."""
+    (A, G), (B, H) = left, right
+    (n, o, c, _), m = G.shape, len(H)
+    first, second = G.reshape(n * o, c), H.reshape(m * o, c)
+    few = max(1, min(n, 2 * TABLE // (o * o * m)))
+    for start in range(0, n, few):
+        stop, at = min(n, start + few), start if symmetric else 0
+        S = _table(A[start:stop], B[at:], G.dtype)
+        P = first[start * o : stop * o] @ second[at * o :].T
+        P.view(stop - start, o, m - at, o).mul_(S[:, None, :, None])
+        K[start * o : stop * o, at * o :] += P
+
+
+ROUTES = {"explicit": explicit, "mix": mix, "hadamard": hadamard}
+
+
+def mirrored(K: Any) -> Any:
+    """The lower half of a symmetric kernel, put in place from the upper one; K (..., N, N)."""
+    for M in K if K.dim() == 3 else [K]:
+        for start in range(0, len(M), ROWS):
+            stop = start + ROWS
+            block = M[start:stop, start:stop]
+            block.copy_(block.triu() + block.triu(1).T)
+            M[stop:, start:stop] = M[start:stop, stop:].T
+    return K
+
+
+def zeros(n: int, m: int, o: int, mode: Mode, like: Any) -> Any:
+    """An empty kernel."""
+    shape = {"full": (n * o, m * o), "trace": (n, m), "diagonal": (o, n, m)}[mode]
+    return torch.zeros(shape, dtype=like.dtype, device=like.device)
+
+
+def block(K: Any, rows: slice, columns: slice, o: int, mode: Mode) -> Any:
+    """The part of a kernel between some examples and others."""
+    if mode == "full":
+        at = [slice(s.start * o, s.stop * o) for s in (rows, columns)]
+        return K[at[0], at[1]]
+    return K[..., rows, columns]
+
+
+def finished(K: Any, n: int, m: int, inner: tuple[int, ...], mode: Mode) -> Any:
+    """The kernel in the shape that is returned; ``inner`` is the shape of one output."""
+    if mode == "trace":
+        return K
+    if mode == "diagonal":
+        return K.movedim(0, 2).reshape(n, m, *inner)
+    o = len(K) // n
+    return K.reshape(n, o, m, o).permute(0, 2, 1, 3).reshape(n, m, *inner, *inner)
