@@ -133,18 +133,24 @@ def run(source: str, names: dict[str, Any]) -> None:
         exec(compile(source, "<cell>", "exec"), names)
 
 
-def checks_of(sources: list[str]) -> dict[Key, int]:
-    """Which checks the chapter runs, in order, and in which cell."""
-    found: dict[Key, int] = {}
+def recording(found: dict[Key, int], here: Callable[[], int]) -> Callable[..., None]:
+    """A check that only notes that it is called, and in which cell."""
 
     def check(label: str, claim: str, **_: Any) -> None:
         if (label, claim) in found:
             raise ValueError(f"two checks of {label} claim: {claim}")
-        found[label, claim] = here
+        found[label, claim] = here()
 
-    ntklib.book.check = check
+    return check
+
+
+def checks_of(sources: list[str]) -> dict[Key, int]:
+    """Which checks the chapter runs, in order, and in which cell."""
+    found: dict[Key, int] = {}
+    at = 0
+    ntklib.book.check = recording(found, lambda: at)
     names: dict[str, Any] = {"__name__": "__main__"}
-    for here, source in enumerate(sources):  # noqa: B007 - read by `check`
+    for at, source in enumerate(sources):  # noqa: B007 - read by the check
         run(source, names)
     return found
 
@@ -195,7 +201,7 @@ def nearest(reds: Callable[[float], bool], factors: tuple[float, ...]) -> float 
     return next((factor for factor in reversed(factors[:2]) if reds(factor)), None)
 
 
-def judge(entry: Entry, found: list[list[float]]) -> dict[str, Any]:
+def judge(entry: Entry, cell: int, found: list[list[float]]) -> dict[str, Any]:
     """The record of a check, or an error: it catches nothing near, and nobody said so."""
     label, claim = entry.key
     caught = [(wrong, factors) for wrong, factors in zip(entry.wrong, found, strict=True)]
@@ -209,7 +215,13 @@ def judge(entry: Entry, found: list[list[float]]) -> dict[str, Any]:
         words = "is a test, not an illustration" if near else "catches nothing near: say why"
         raise ValueError(f"the check of {label!r} ({claim}) {words}")
     said = [{"says": say(one, factors), "factors": factors} for one, factors in caught]
-    return {"label": label, "claim": claim, "wrong": said, "illustration": entry.illustration}
+    return {
+        "label": label,
+        "claim": claim,
+        "cell": cell,
+        "wrong": said,
+        "illustration": entry.illustration,
+    }
 
 
 def say(wrong: Wrong, factors: list[float]) -> str:
@@ -232,9 +244,15 @@ def match(name: str, listed: list[Entry], where: dict[Key, int]) -> None:
 def try_out(
     name: str, record: list[dict[str, Any]] | None = None, only: str = ""
 ) -> list[dict[str, Any]]:
-    """Try every wrong version of a chapter, with a record only the factors in it; the record."""
+    """Try every wrong version of a chapter, with a record only the factors in it; the record.
+
+    With a record the chapter runs once: where its checks stand is taken from there, and compared.
+    """
     sources, listed = cells(name), entries(name)
-    where = in_child(lambda: checks_of(sources))
+    if record is None:
+        where = in_child(lambda: checks_of(sources))
+    else:
+        where = {(one["label"], one["claim"]): one["cell"] for one in record}
     if only:
         listed = [entry for entry in listed if entry.key[0] == only]
     else:
@@ -245,6 +263,9 @@ def try_out(
     found = [[list[float]() for _ in entry.wrong] for entry in listed]
     names: dict[str, Any] = {"__name__": "__main__"}
     errors = []
+    seen: dict[Key, int] = {}
+    here = 0
+    ntklib.book.check = recording(seen, lambda: here)
     last = max((at for row in places for at in row), default=0)
     for here, source in enumerate(sources):
         for i, j in [
@@ -260,13 +281,15 @@ def try_out(
                 found[i][j] = tried(wrong, red, known)
             except (ValueError, RuntimeError) as error:
                 errors.append(f"{key}, {wrong.says}: {error}")
-        if here == last:
+        if here == last and record is None:
             break
         run(source, names)
+    if record is not None and list(seen.items()) != list(where.items()):
+        errors.insert(0, "the checks stand elsewhere than on record: run without --check")
     judged = []
     for entry, factors in zip(listed, found, strict=True):
         try:
-            judged.append(judge(entry, factors))
+            judged.append(judge(entry, where[entry.key], factors))
         except ValueError as error:
             errors.append(str(error))
     if errors:

@@ -111,3 +111,12 @@ def test_a_record_is_compared(disc):
     changed[1]["wrong"][0]["factors"] = [1.2]
     with pytest.raises(ValueError, match="stays green"):
         disc(entries, record=changed)
+
+
+def test_a_check_that_moved_is_noticed(disc):
+    entries = DISC + LOOSE.replace('illustration = "a square is larger"\n', "")
+    record = disc(entries)
+    assert [one["cell"] for one in record] == [2, 2]
+    record[1]["cell"] = 1
+    with pytest.raises(ValueError, match="stand elsewhere than on record"):
+        disc(entries, record=record)
