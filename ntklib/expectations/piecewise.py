@@ -29,8 +29,9 @@ _MANY, _FEW = _rule(20), _rule(10)
 _NARROW = 0.5
 # At the gap of two kinks over this the density is exp(-40).
 _CUT = 9.0
-# Stretches of an angle, each a quarter of the one before, down to exp(-26) of it.
-_MOST = 26
+# Stretches of an angle, each a quarter of the one before, down to exp(-30) of it.
+_MOST = 30
+_TINY = 1e-12
 
 
 class _Pieces(NamedTuple):
@@ -150,7 +151,9 @@ class PiecewiseLinear(Dual):
         value, slope = _near(xp, self._pieces, self._pieces, x, z, small, theta)
         value = nonnegative_part(value)
         less, more = value, 2 - value
-        if traced(far) or bool(xp.any(far)):
+        if far_side == self._pieces:  # an odd function
+            less, more = xp.where(far, more, less), xp.where(far, less, more)
+        elif traced(far) or bool(xp.any(far)):
             value, turned = _near(xp, self._pieces, far_side, x, z.mirrored(), small, theta)
             value = nonnegative_part(value)
             less, more = xp.where(far, 2 - value, less), xp.where(far, value, more)
@@ -247,22 +250,24 @@ def _arc_integrals(xp: Any, h: Any, k: Any, theta: Any) -> tuple[Any, Any]:
             1.0,
         )
     )
-    smooth = width == 0
+    # A gap so small against the angle moves the integrals by no more than that.
+    smooth = width <= _TINY * real(theta)
     depth = xp.where(smooth, 0.0, xp.minimum(depth, _MOST + 0 * depth))
     deepest = _MOST if traced(depth) else float(xp.max(depth))
     count = math.ceil(deepest / math.log(4))
     ratio = xp.exp(-depth / max(1, count))
     zeroth, first = 0 * (theta * gap), 0 * (theta * gap)
-    top = theta + 0 * gap
+    top, end = theta + 0 * gap, xp.sin(theta / 2)
     for part in range(count + 1):
         # The last stretch begins at zero; without a gap the first does, and the others are empty.
         bottom = xp.where(smooth, 0 * top, top * (ratio if part < count else 0.0))
         for node, w in _MANY:
-            phi = bottom + (top - bottom) * node
-            sin = xp.where(real(phi) > 0, xp.sin(phi), 1.0)
-            exponent = -(gap * gap) / (2 * sin * sin) - h * k / (1 + xp.cos(phi))
+            half = xp.sin((bottom + (top - bottom) * node) / 2)
+            square, rest = half * half, 1 - half * half
+            flat = 8 * square * rest
+            exponent = -(gap * gap) / xp.where(real(flat) > 0, flat, 1.0) - h * k / (2 * rest)
             g = w * (top - bottom) * xp.expm1(exponent)
             zeroth = zeroth + g
-            first = first + g * (2 * xp.sin((theta + phi) / 2) * xp.sin((theta - phi) / 2))
+            first = first + g * (2 * (end - half) * (end + half))
         top = bottom
     return zeroth, first
