@@ -68,7 +68,7 @@ def root(x: Any) -> Any:
 
 
 def root_of_defect(x: Any, factor: float) -> Any:
-    """Root of x, about `factor` times 1 - cos; derivatives within rounding of zero are zero.
+    """The square root of x, `factor` times 1 - cos; within rounding of zero its derivative is zero.
 
     Equal rows that a compiler normalizes in two ways differ by an ulp, and the derivative of an
     angle of one ulp is that of the kink, times the rounding of its own numerator.

@@ -81,7 +81,7 @@ def hypot(x: Any, y: Any) -> Any:
     return xp.hypot(x, y if is_foreign(y) or xp is np else xp.full_like(x, y))
 
 
-def clipped(std: Array) -> Array:
+def clipped(std: Any) -> Any:
     if is_foreign(std):
         xp = namespace(std)
         # Twice the square is representable in float32.
