@@ -75,6 +75,13 @@ def own(X: Any) -> Any:
     return mapped(X, lambda x: x.detach().clone() if x.is_inference() else x.detach())
 
 
+def places(module: Any) -> Iterator[tuple[str, Any]]:
+    """Every place of a parameter, by its name; a shared one has several, a shared module's one."""
+    for prefix, m in module.named_modules():
+        for key, p in m._parameters.items():
+            yield (f"{prefix}.{key}" if prefix else key), p
+
+
 @dataclass(frozen=True)
 class Problem:
     """A module, what of its output is asked for, and the parameters that count, by name."""
@@ -98,7 +105,11 @@ class Problem:
             return self.module(*args, **kwargs)
         # Buffers may be written to, which under a transformation is allowed to what was made in it.
         buffers = {name: b.clone() for name, b in self.module.named_buffers()}
-        return torch.func.functional_call(self.module, buffers | parameters, args, kwargs)
+        # Each place once: torch's own way with ties leaves a module of two names changed.
+        own = {id(self.parameters[name]): value for name, value in parameters.items()}
+        placed = {name: own[id(p)] for name, p in places(self.module) if id(p) in own}
+        run = torch.func.functional_call
+        return run(self.module, buffers | placed, args, kwargs, tie_weights=False)
 
     def _picked(self, y: Any, n: int) -> Any:
         function = self.outputs.function

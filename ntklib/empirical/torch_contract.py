@@ -23,13 +23,25 @@ class ForwardError(RefusedError):
     """A model without forward derivatives."""
 
 
-def jacobian(problem: Problem, X: Any) -> Rows:
-    """The Jacobian by parameter, shape (n, o, ...): mapped, or one example after another."""
+def jacobian(problem: Problem, X: Any, check: bool) -> Rows:
+    """The Jacobian by parameter, shape (n, o, ...): mapped, or one example after another.
+
+    The rule by which torch maps a function may be wrong (PReLU with a slope for each channel has
+    one that is), so the check decides here too.
+    """
     try:
-        return _mapped(problem, X)
+        found = _mapped(problem, X)
+        if not check or sound(problem, X, found):
+            return found
     except (RuntimeError, NotImplementedError, TypeError, ValueError):
-        # What cannot be mapped: values taken out of tensors, functions with no rule for it.
-        return _one_by_one(problem, X)
+        pass  # what cannot be mapped: values taken out of tensors, functions with no rule for it
+    found = _one_by_one(problem, X)
+    if check and not sound(problem, X, found):
+        raise RefusedError(
+            "gradients of all examples at once are not those of each: the model's output for an "
+            "example depends on the others, or its backward pass does"
+        )
+    return found
 
 
 def grouped(problem: Problem, J: Rows) -> Rows:
@@ -77,29 +89,32 @@ def _one_by_one(problem: Problem, X: Any) -> Rows:
     }
 
 
-def check_jacobian(problem: Problem, X: Any, J: Rows) -> None:
-    """The Jacobian's rows, with random weights, sum to the gradient of all examples at once."""
+def gradient(problem: Problem, X: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    """Random weights of all outputs, (n, o), and the gradient of the weighted sum."""
     y = problem.call(X)
-    if y.grad_fn is None:
-        return
     made = torch.Generator().manual_seed(3)
     v = torch.randn(y.shape, generator=made, dtype=y.dtype).to(y.device)
     leaves = list(problem.parameters.values())
-    gs = torch.autograd.grad(y, leaves, v, allow_unused=True)
-    groups: dict[str, list[Tensor]] = {}
-    for (name, p), g in zip(problem.parameters.items(), gs, strict=True):
-        flat = torch.zeros_like(p) if g is None else g
-        groups.setdefault(problem.labels[name], []).append(flat.reshape(-1))
-    share = 1e3 * torch.finfo(y.dtype).eps
-    for group, rows in J.items():
+    gs = [None] * len(leaves)
+    if y.grad_fn is not None:
+        gs = torch.autograd.grad(y, leaves, v, allow_unused=True)
+    zeros = [torch.zeros_like(p) if g is None else g for p, g in zip(leaves, gs, strict=True)]
+    return v, dict(zip(problem.parameters, zeros, strict=True))
+
+
+def sound(problem: Problem, X: Any, J: Rows) -> bool:
+    """Whether the rows, with random weights, sum to the gradient of all examples at once."""
+    v, g = gradient(problem, X)
+    share = 1e3 * torch.finfo(v.dtype).eps
+    for name, rows in J.items():
+        if rows.shape != (*v.shape, *g[name].shape):
+            return False
         flat = rows.reshape(v.numel(), -1)
-        terms = torch.linalg.vector_norm(flat, dim=1).dot(v.abs().reshape(-1))
-        error = float((v.reshape(-1) @ flat - torch.cat(groups[group])).norm())
-        if not error <= share * float(terms):
-            raise RefusedError(
-                "gradients of all examples at once are not those of each: the model's output for "
-                "an example depends on the others, or its backward pass does"
-            )
+        terms = torch.linalg.vector_norm(flat, dim=1).dot(v.abs().reshape(-1).to(flat.dtype))
+        error = (v.reshape(-1).to(flat.dtype) @ flat - g[name].reshape(-1)).norm()
+        if not float(error) <= share * float(terms):
+            return False
+    return True
 
 
 def size(problem: Problem) -> int:
@@ -123,19 +138,15 @@ def contract(
     first = next(iter(problem.parameters.values()))
     step = batch or max(1, HELD // (4 * o * size(problem) * first.element_size()))
 
-    def rows_of(side: Any, start: int, length: int, checked: bool) -> tuple[slice, Rows]:
+    def rows_of(side: Any, start: int, length: int) -> tuple[slice, Rows]:
         at = slice(start, min(start + step, length))
-        x = take(side, at)
-        J = grouped(problem, jacobian(problem, x))
-        if check and checked:
-            check_jacobian(problem, x, J)
-        return at, J
+        return at, grouped(problem, jacobian(problem, take(side, at), check))
 
     for i in range(0, n, step):
-        rows, J = rows_of(X, i, n, True)
+        rows, J = rows_of(X, i, n)
         for j in range(i if symmetric else 0, m, step):
             same = symmetric and j == i
-            columns, H = (rows, J) if same else rows_of(other, j, m, i == 0 and not symmetric)
+            columns, H = (rows, J) if same else rows_of(other, j, m)
             with torch.no_grad():
                 for group, K in kernels.items():
                     if group in J:
@@ -172,9 +183,7 @@ def products(
 
     for j in range(0, m, few):
         x = take(other, slice(j, min(j + few, m)))
-        J = jacobian(problem, x)
-        if check:
-            check_jacobian(problem, x, grouped(problem, J))
+        J = jacobian(problem, x, check)
         for group, K in kernels.items():
             D = {
                 name: g if problem.labels[name] == group else torch.zeros_like(g)
@@ -184,8 +193,25 @@ def products(
             for i in range(0, above, step):
                 rows = slice(i, min(i + step, above))
                 found = _forward(mapped_twice(partial(moved, take(X, rows))), D)
+                if check:
+                    transposed(problem, take(X, rows), D, found)
                 for k in range(found.shape[0]):
                     store(K, found[k], rows, j + k, o, mode)
+
+
+def transposed(problem: Problem, X: Any, D: Rows, found: Tensor) -> None:
+    """Refuse products with J that are not those of the backward pass: v.(J d) = (J'v).d."""
+    v, g = gradient(problem, X)
+    flat = {name: d.reshape(*d.shape[:2], -1) for name, d in D.items()}
+    expected: Any = sum(d @ g[name].reshape(-1) for name, d in flat.items())
+    size: Any = sum(d.norm(dim=2) * g[name].norm() for name, d in flat.items())
+    error = ((found * v).sum((2, 3)) - expected).abs()
+    bar = size + (found.abs() * v.abs()).sum((2, 3))
+    if not bool((error <= 1e3 * torch.finfo(v.dtype).eps * bar).all()):
+        raise ForwardError(
+            "method='products' found forward derivatives that are not those of the backward pass: "
+            "torch has a wrong rule for what the model does; method='contract' needs none"
+        )
 
 
 def mapped_twice(function: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:

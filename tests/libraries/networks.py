@@ -288,6 +288,13 @@ def words() -> torch.Tensor:
     return found
 
 
+def one_layer_twice() -> nn.Module:
+    """One module under two names, with parameters that go by Jacobians."""
+    again = nn.PReLU(4)
+    parts = nn.Conv1d(2, 4, 3), again, nn.Tanh(), again, nn.AdaptiveAvgPool1d(1), nn.Flatten()
+    return nn.Sequential(*parts, nn.Linear(4, 2))
+
+
 S = nn.Sequential
 NETWORKS: dict[str, Any] = {
     "linear": lambda: (nn.Linear(4, 3, bias=False), points(5, 4)),
@@ -341,6 +348,7 @@ NETWORKS: dict[str, Any] = {
     "time first": lambda: (Turned(), points(3, 4, 5)),
     "time first, as many": lambda: (Turned(), points(4, 4, 5)),
     "in turns": lambda: (Flattened(), points(3, 4, 5)),
+    "one layer twice": lambda: (one_layer_twice(), points(4, 2, 7)),
     "rare layers": lambda: (Rare(), points(3, 5)),
     "recurrent": lambda: (Recurrent(), points(3, 4, 5)),
     "checkpoint": lambda: (Checkpointed(), points(3, 5)),

@@ -99,6 +99,7 @@ def test_what_is_known_goes_without_a_jacobian(monkeypatch):
         "weight norm": set(norm),
         "attention, time first": {f"attention.{key}" for key in kv},
         "attention, other keys": {f"attention.{key}" for key in packed},
+        "one layer twice": {"1.weight"},
         "rare layers": {"a.weight", "a.bias", "b.weight", "b.bias", "d.weight"},
         "recurrent": set(lstm),
         "own function": {"a.weight"},
@@ -254,3 +255,42 @@ class Scale(nn.Module):
 
     def forward(self, W):
         return self.factor * W
+
+
+def random_network(rng):
+    """A few layers one after the other on signals of some channels, drawn with their settings."""
+    c, layers = 4, []
+    for _ in range(rng.integers(2, 5)):
+        groups, size = int(rng.choice([1, 2])), int(rng.integers(1, 4))
+        settings = {"padding": size // 2, "dilation": int(rng.integers(1, 3)), "groups": groups}
+        layers.append(
+            [
+                lambda s=settings, k=size: nn.Conv1d(4, 4, k, bias=bool(k % 2), **s),
+                lambda g=groups: nn.GroupNorm(g, 4),
+                lambda: nn.BatchNorm1d(4),
+                lambda: nn.Sequential(Swapped(), nn.LayerNorm(4), nn.Linear(4, 4), Swapped()),
+                lambda: layers[0] if layers else nn.Conv1d(4, 4, 1),  # a layer used again
+                lambda: nn.PReLU(4),
+            ][rng.integers(6)]()
+        )
+        layers.append([nn.Tanh(), nn.GELU(), nn.ReLU(inplace=True)][rng.integers(3)])
+    head = [nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(c, int(rng.integers(1, 4)))]
+    return nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), *layers, *head)
+
+
+class Swapped(nn.Module):
+    def forward(self, x):
+        return x.transpose(1, 2)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_architectures_agree_with_explicit_jacobians(seed):
+    rng = np.random.default_rng(seed)
+    net = random_network(rng).eval()
+    X = torch.randn(int(rng.integers(1, 6)), 2, int(rng.integers(7, 11)))
+    J, own = jacobian(net, X), [id(p) for p in net.parameters()]
+    for outputs in ("full", "trace"):
+        found = empirical_ntk(net, X, outputs=outputs, method="structured", batch=3)
+        assert error(found, reduced(J, J, outputs)) <= EXACT
+    empirical_ntk(net, X, method="contract")
+    assert [id(p) for p in net.parameters()] == own  # also where a module has two names
