@@ -78,7 +78,7 @@ def race_alt(m: int, t: int) -> str:
         return f"Width {m}, time 0: network and linearization are both zero on the whole circle."
     return (
         f"Width {m}, time {t}: the trained network and the trained linearization around the "
-        f"circle, with five data points. They differ by at most {np.abs(full - linear).max():.2f}."
+        f"circle, with five data points. They differ by up to {np.abs(full - linear).max():.2g}."
     )
 
 
