@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntklib.empirical.request import Outputs
+from ntklib.empirical.request import Outputs, labels
 
 ALONE = 8
 
@@ -105,6 +105,28 @@ class Problem:
         for name, J in self.jacobian(trained, X).items():
             found.setdefault(self.labels[name], []).append(J.reshape(*J.shape[:2], -1))
         return {group: jnp.concatenate(parts, 2) for group, parts in found.items()}
+
+
+def posed(function: Any, params: Any, outputs: Outputs, by_layer: object) -> Problem:
+    """The problem of a function at these parameters, of which floating leaves are trained."""
+    paths, tree = jax.tree_util.tree_flatten_with_path(params)
+    names: dict[int, str] = {}
+    for k, (path, leaf) in enumerate(paths):
+        if not hasattr(leaf, "dtype"):
+            continue
+        if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
+            raise TypeError(f"params[{name_of(path)!r}] must be real, got dtype {leaf.dtype}")
+        if jnp.issubdtype(leaf.dtype, jnp.floating):
+            if not np.isfinite(np.asarray(leaf)).all():
+                raise ValueError(f"params[{name_of(path)!r}] must be finite")
+            name = name_of(path)
+            names[k] = name if name not in names.values() else f"{name}.{k}"
+    if not names:
+        raise ValueError("params must have leaves that are arrays of floating numbers, got none")
+    groups = labels(names.values(), by_layer)
+    names = {k: name for k, name in names.items() if name in groups}
+    leaves = tuple(leaf for _, leaf in paths)
+    return Problem(function, outputs, leaves, tree, names, groups)
 
 
 def check_examples(problem: Problem, name: str, X: Any) -> None:

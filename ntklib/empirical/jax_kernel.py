@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntklib.empirical.cost import Cost, picked
-from ntklib.empirical.jax_call import Problem, check_examples, count, name_of, take
-from ntklib.empirical.request import HELD, Method, Mode, Outputs, labels
+from ntklib.empirical.jax_call import Problem, check_examples, count, posed, take
+from ntklib.empirical.request import HELD, Method, Mode, Outputs
 
 Blocks = dict[tuple[int, int], Any]
 
@@ -32,30 +32,11 @@ class Asked:
     dtype: Any
 
 
-def asked(
-    function: Any, X: Any, Z: Any, params: Any, outputs: Outputs, by_layer: object, check: bool
-) -> Asked:
+def asked(problem: Problem, X: Any, Z: Any, check: bool) -> Asked:
     """Everything that was given, checked."""
+    outputs = problem.outputs
     n = count("X", X)
     m = n if Z is None else count("Z", Z)
-    paths, tree = jax.tree_util.tree_flatten_with_path(params)
-    names: dict[int, str] = {}
-    for k, (path, leaf) in enumerate(paths):
-        if not hasattr(leaf, "dtype"):
-            continue
-        if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
-            raise TypeError(f"params[{name_of(path)!r}] must be real, got dtype {leaf.dtype}")
-        if jnp.issubdtype(leaf.dtype, jnp.floating):
-            if not np.isfinite(np.asarray(leaf)).all():
-                raise ValueError(f"params[{name_of(path)!r}] must be finite")
-            name = name_of(path)
-            names[k] = name if name not in names.values() else f"{name}.{k}"
-    if not names:
-        raise ValueError("params must have leaves that are arrays of floating numbers, got none")
-    groups = labels(names.values(), by_layer)
-    names = {k: name for k, name in names.items() if name in groups}
-    leaves = tuple(leaf for _, leaf in paths)
-    problem = Problem(function, outputs, leaves, tree, names, groups)
     X, Z = take(X, slice(None)), None if Z is None else take(Z, slice(None))
     x = jax.tree_util.tree_map(lambda v: v[:1], X)
     y = jax.eval_shape(problem.picked, problem.trained, x)
@@ -229,15 +210,20 @@ def empirical_ntk(
     check: bool,
 ) -> Any:
     """The kernel, or a dict of them, as `ntklib.empirical_ntk` says."""
-    a = asked(function, X, Z, params, outputs, by_layer, check)
+    a = asked(posed(function, params, outputs, by_layer), X, Z, check)
+    found = kernels(a, method, batch, check)
+    return found if by_layer is not False else found[""]
+
+
+def kernels(a: Asked, method: Method, batch: int | None, check: bool) -> dict[str, Any]:
+    """The kernel of each group, in the shape that is returned."""
     to = planned(a, method, batch)
     made = (products if to.method == "products" else contract)(a, to.batch, check)
     for K in made.values():
         if not np.isfinite(np.asarray(K)).all():
             raise OverflowError(f"the kernel has values beyond the largest {a.dtype}")
     shape = jax.jit(partial(finished, a))
-    done = {group: shape(K) for group, K in made.items()}
-    return done if by_layer is not False else done[""]
+    return {group: shape(K) for group, K in made.items()}
 
 
 def cost(
@@ -251,4 +237,4 @@ def cost(
     method: Method,
 ) -> Cost:
     """What each method would do."""
-    return planned(asked(function, X, Z, params, outputs, False, False), method, batch)
+    return planned(asked(posed(function, params, outputs, False), X, Z, False), method, batch)
