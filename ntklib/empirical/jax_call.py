@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -53,6 +53,14 @@ class Problem:
     tree: Any
     names: dict[int, str]  # of the leaves that are trained, by their number
     labels: dict[str, str]
+    # Its methods as they were compiled, also for the same problem at other values of what is
+    # trained, which they take as arguments.
+    kept: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def compiled(self, method: str) -> Any:
+        if method not in self.kept:
+            self.kept[method] = jax.jit(getattr(self, method))
+        return self.kept[method]
 
     @property
     def trained(self) -> dict[str, Any]:
@@ -99,6 +107,11 @@ class Problem:
         rows: dict[str, Any] = jax.vmap(one)(X)
         return rows
 
+    def summed(self, trained: dict[str, Any], X: Any, v: Any) -> dict[str, Any]:
+        """The gradient of all outputs at once, with weights ``v``, by parameter."""
+        found: dict[str, Any] = jax.vjp(lambda p: self.call(p, X), trained)[1](v)[0]
+        return found
+
     def grouped(self, trained: dict[str, Any], X: Any) -> dict[str, Any]:
         """The same for each group of parameters, shape (n, o, p)."""
         found: dict[str, list[Any]] = {}
@@ -137,7 +150,7 @@ def check_examples(problem: Problem, name: str, X: Any) -> None:
     """
     n, trained = count(name, X), problem.trained
     # What is decided here is decided on the host: JAX compiles each operation for each shape.
-    run, X = jax.jit(problem.call), jax.tree_util.tree_map(np.asarray, X)
+    run, X = problem.compiled("call"), jax.tree_util.tree_map(np.asarray, X)
     y = np.asarray(run(trained, X))
     if not np.isfinite(y).all():
         raise ValueError(f"the model's output at {name} must be finite")

@@ -55,7 +55,7 @@ def planned(a: Asked, method: Method, batch: int | None) -> Cost:
         raise ValueError('method="structured" is for modules of torch: "contract" or "products"')
     trained = a.problem.trained
     P = sum(leaf.size for leaf in trained.values())
-    counted = jax.jit(a.problem.call).lower(trained, take(a.X, slice(0, 1))).cost_analysis()
+    counted = a.problem.compiled("call").lower(trained, take(a.X, slice(0, 1))).cost_analysis()
     once = max(P, int((counted or {}).get("flops", 0)) // 2)
     pairs = a.n * a.m * (0.55 if a.other is None else 1.0)
     sides = a.n if a.other is None else a.n + a.m
@@ -91,7 +91,7 @@ def contract(a: Asked, step: int, check: bool) -> dict[str, Any]:
     """The kernels by Jacobians of blocks of examples; of a symmetric kernel the upper half."""
     problem, trained, symmetric = a.problem, a.problem.trained, a.other is None
     other = a.X if symmetric else a.other
-    rows_of = jax.jit(problem.grouped)
+    rows_of = problem.compiled("grouped")
     multiply = jax.jit(product, static_argnums=(2, 3))
     made: dict[str, Blocks] = {group: {} for group in problem.groups()}
 
@@ -129,12 +129,9 @@ def assembled(blocks: Blocks, symmetric: bool) -> Any:
 def check_rows(problem: Problem, X: Any, J: dict[str, Any]) -> None:
     """The Jacobian's rows, with random weights, sum to the gradient of all examples at once."""
 
-    def summed(trained: Any, v: Any) -> Any:
-        return jax.vjp(lambda p: problem.call(p, X), trained)[1](v)[0]
-
     y = jax.eval_shape(problem.call, problem.trained, X)
     v = np.random.default_rng(3).standard_normal(y.shape).astype(y.dtype)
-    gs = jax.tree_util.tree_map(np.asarray, jax.jit(summed)(problem.trained, v))
+    gs = jax.tree_util.tree_map(np.asarray, problem.compiled("summed")(problem.trained, X, v))
     found: dict[str, list[Any]] = {}
     for name, g in gs.items():
         found.setdefault(problem.labels[name], []).append(g.reshape(-1))
@@ -153,7 +150,7 @@ def products(a: Asked, step: int, check: bool) -> dict[str, Any]:
     """The kernels column by column: a gradient at one example, then its product with J."""
     problem, trained = a.problem, a.problem.trained
     other = a.X if a.other is None else a.other
-    rows_of = jax.jit(problem.jacobian)
+    rows_of = problem.compiled("jacobian")
 
     def moved(X: Any, D: Any) -> Any:
         return jax.jvp(lambda p: problem.call(p, X), (trained,), (D,))[1]
@@ -174,7 +171,7 @@ def products(a: Asked, step: int, check: bool) -> dict[str, Any]:
         part = take(other, slice(j, j + few))
         J = rows_of(trained, part)
         if check:
-            check_rows(problem, part, jax.jit(problem.grouped)(trained, part))
+            check_rows(problem, part, problem.compiled("grouped")(trained, part))
         for group, columns in made.items():
             D = {k: g if problem.labels[k] == group else jnp.zeros_like(g) for k, g in J.items()}
             columns.append(mapped(a.X, D))

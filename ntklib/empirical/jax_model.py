@@ -35,11 +35,9 @@ class JaxNetwork:
                 )
         self.size = sum(leaf.size for leaf in trained.values())
         self.dtype = np.result_type(*(np.dtype(leaf.dtype) for leaf in trained.values()))
-        self.values = jax.jit(self._values)
         self.pull = jax.jit(self._pull)
         self.push = jax.jit(self._push)
         self.push_back = jax.jit(self._push_back)
-        self.rows = jax.jit(self.problem.jacobian)
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), self.given  # what is compiled cannot be sent
@@ -124,7 +122,7 @@ class JaxRun:
     n: int
 
     def values(self, rows: slice) -> Array:
-        return self._array(self.network.values(self.trained, take(self.X, rows)))
+        return self._array(self.problem.compiled("call")(self.trained, take(self.X, rows))[:, 0])
 
     def pull(self, rows: slice, u: Array) -> Array:
         found = self.network.pull(self.trained, take(self.X, rows), jnp.asarray(u))
@@ -140,7 +138,7 @@ class JaxRun:
 
     def jacobian(self, rows: slice) -> Array:
         X = take(self.X, rows)
-        J = self.network.rows(self.trained, X)
+        J = self.problem.compiled("jacobian")(self.trained, X)
         n = len(next(iter(J.values())))
         if self.network.check:
             parts = [np.asarray(g).reshape(n, 1, -1) for g in J.values()]
