@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import vector_to_parameters
 
 from ntklib import Linearization
-from ntklib.empirical import as_model
+from ntklib.empirical import as_model, torch_kernel
 from tests.libraries.models import NET, W, X, Z, refuse_jacobians, same_as_shallow
 from tests.libraries.networks import NETWORKS
 
@@ -137,6 +137,26 @@ class Forward(Once):
         return 3 * ctx.saved_tensors[0] ** 2 * d
 
 
+class Doubled(torch.autograd.Function):
+    """Right values, and a derivative that is twice too large."""
+
+    @staticmethod
+    def forward(ctx, g):
+        return g.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+
+
+class Wrong(Once):
+    """A right backward pass, of which a second one is wrong."""
+
+    @staticmethod
+    def backward(ctx, g):
+        return Doubled.apply(3 * ctx.saved_tensors[0] ** 2 * g)
+
+
 class Around(nn.Module):
     def __init__(self, function):
         super().__init__()
@@ -151,9 +171,10 @@ def test_forward_derivatives_serve_where_the_backward_pass_has_none():
     D = np.random.default_rng(0).standard_normal(W0.shape)
     expected = 3 * (X @ W0[:3] + W0[3]) ** 2 * (X @ D[:3] + D[3])
     assert np.abs(model.jvp(X, W0, D) - expected).max() <= 1e-13 * np.abs(expected).max()
-    neither, W0 = as_model(Around(Once).double())
-    with pytest.raises(ValueError, match="neither by two passes backward nor forward"):
-        neither.jvp(X, W0, W0)
+    for function in (Once, Wrong):
+        neither, W0 = as_model(Around(function).double())
+        with pytest.raises(ValueError, match="neither by two passes backward nor forward"):
+            neither.jvp(X, W0, W0)
 
 
 # A wrong rule for forward derivatives, what cannot be mapped, layers that keep weights elsewhere.
@@ -161,7 +182,7 @@ HARD = ("own function", "rare layers", "recurrent", "one layer twice", "attentio
 
 
 @pytest.mark.parametrize("name", HARD)
-def test_derivatives_of_what_is_hard_for_torch(name):
+def test_derivatives_of_what_is_hard_for_torch(name, monkeypatch):
     torch.manual_seed(0)
     net, X = NETWORKS[name]()
     net, X = net.double().eval(), X.double()
@@ -172,6 +193,10 @@ def test_derivatives_of_what_is_hard_for_torch(name):
     assert np.abs(model(X, w) - y).max() <= 1e-12 * np.abs(y).max()
     assert np.abs(model.jvp(X, w, D) - J @ D).max() <= 1e-12 * np.linalg.norm(J)
     assert np.abs(model.vjp(X, w, y) - y @ J).max() <= 1e-12 * np.linalg.norm(J)
+    assert np.abs(model.empirical_ntk(X, W=w) - J @ J.T).max() <= 1e-12 * np.linalg.norm(J) ** 2
+    # Layer by layer, and by Jacobians what has no form, which auto leaves for larger networks.
+    true = torch_kernel.kernels
+    monkeypatch.setattr(torch_kernel, "kernels", lambda a, _, *rest: true(a, "structured", *rest))
     assert np.abs(model.empirical_ntk(X, W=w) - J @ J.T).max() <= 1e-12 * np.linalg.norm(J) ** 2
 
 
