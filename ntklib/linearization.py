@@ -26,7 +26,8 @@ class Linearization:
     Parameters
     ----------
     model : ShallowNetwork or other Model
-        The network: anything with the methods of :class:`ntklib.model.Model`.
+        The network: anything with the methods of :class:`ntklib.model.Model`, such as
+        :func:`ntklib.empirical.as_model` makes of a module of torch or a function of JAX.
     W0 : array_like
         Weights at which the network is linearized, in the shape that it takes: for a
         :class:`ntklib.ShallowNetwork` ``(m, d)``, as in the shapes below.

@@ -229,6 +229,8 @@ def as_model(
 
     The minimum-norm fit of a network that has no Jacobian of 400 MB or less goes by its kernel,
     which :func:`ntklib.empirical_ntk` computes without one, and a gradient of all examples at once.
+    Of a model in float32 that finds only directions whose singular values are above
+    :math:`\sqrt{n\epsilon}` of the largest, a few thousandths: a fit wants a model in float64.
     """
     asked, size = one_output(outputs), parse_batch(batch)
     library = _library(model, params, "model")
