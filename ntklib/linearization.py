@@ -8,12 +8,13 @@ Implements :prf:ref:`dfn-linearization`, :prf:ref:`prp-affine`, :prf:ref:`dfn-sp
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ntklib._precision import cutoff, epsilon, representable, scaled, unscaled
 from ntklib._validate import Array, real_array, targets
-from ntklib.model import Model
+from ntklib.model import Model, OwnPoints
 
 # A Jacobian with more entries than this (400 MB) is not formed; the Gram matrix is used instead.
 _LARGE = 50_000_000
@@ -25,7 +26,8 @@ class Linearization:
     Parameters
     ----------
     model : ShallowNetwork or other Model
-        The network: anything with the methods of :class:`ntklib.model.Model`.
+        The network: anything with the methods of :class:`ntklib.model.Model`, such as
+        :func:`ntklib.empirical.as_model` makes of a module of torch or a function of JAX.
     W0 : array_like
         Weights at which the network is linearized, in the shape that it takes: for a
         :class:`ntklib.ShallowNetwork` ``(m, d)``, as in the shapes below.
@@ -79,7 +81,7 @@ class Linearization:
         return self.model.empirical_ntk(X, Z, W=self.W0)
 
     def project(self, X: object, W: object) -> Array:
-        """The weights :math:`W_0+P_S(W-W_0)`, shape ``(m, d)``.
+        r"""The weights :math:`W_0+P_S(W-W_0)`, shape ``(m, d)``.
 
         Here :math:`S` is the span of the gradients at the rows of ``X``, and :math:`P_S` the
         orthogonal projector on it.
@@ -87,13 +89,21 @@ class Linearization:
         Notes
         -----
         Statements: :prf:ref:`dfn-span`, :prf:ref:`prp-span`. :math:`P_S` comes from the singular
-        value decomposition of :math:`J`.
+        value decomposition of :math:`J`. Where that is too large (see :meth:`fit`) it is
+        :math:`J^\top K^{+}J` by products, and what that leaves of the change is projected once
+        more, which squares the relative error.
         """
         change, power = scaled(self._change(W))
-        J = self.jacobian(X)
-        _, s, vt = np.linalg.svd(scaled(J)[0], full_matrices=False)
-        basis = vt[s > cutoff(J.shape, epsilon(J), None) * s[0]]
-        projected = (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
+        X, n = self._points(X)
+        if n * self.W0.size <= _LARGE:
+            J = self.jacobian(X)
+            _, s, vt = np.linalg.svd(scaled(J)[0], full_matrices=False)
+            basis = vt[s > cutoff(J.shape, epsilon(J), None) * s[0]]
+            projected = (basis.T @ (basis @ change.ravel())).reshape(self.W0.shape)
+        else:
+            found = self._gram(X, None)
+            projected = self._spanned(X, found, change)
+            projected = projected + self._spanned(X, found, change - projected)
         return self.W0 + unscaled("the projected change has entries", projected, power)
 
     def fit(self, X: object, y: object, rcond: float | None = None) -> Fit:
@@ -130,29 +140,38 @@ class Linearization:
         eigenvalues, and is at least :math:`\sqrt{n\epsilon}` with the machine epsilon
         :math:`\epsilon` of the precision of :math:`K`.
         """
-        X = np.array(real_array("X", X))
+        X, n = self._points(X)
         start = self.model(X, self.W0)
-        y = targets("y", y, len(X))
+        y = targets("y", y, n)
         with np.errstate(over="ignore"):
             residual = y - (start if y.ndim == 1 else start[:, None])
         r, up = scaled(representable("y - F(X; w_0) has entries", residual))
-        if len(X) * self.W0.size <= _LARGE:
+        if n * self.W0.size <= _LARGE:
             J = self.jacobian(X)
             scaled_J, down = scaled(J)
             u, s, _ = np.linalg.svd(scaled_J, full_matrices=False)
-            negligible, down = cutoff(J.shape, epsilon(J), rcond), 2 * down
+            found = _kept(u, s, cutoff(J.shape, epsilon(J), rcond), 2 * down)
         else:
-            K, down = scaled(self.kernel(X))
-            values, u = np.linalg.eigh(K)
-            s = np.sqrt(np.maximum(values, 0))
-            shortest = cutoff(K.shape, epsilon(K), None) ** 0.5
-            negligible = max(cutoff(K.shape, epsilon(K), rcond), shortest)
-        kept = s > negligible * s.max()
-        u, s = u[:, kept], s[kept]
-        with np.errstate(over="ignore", invalid="ignore"):  # reported just below
-            alpha = u @ ((u.T @ r).T / s**2).T
-        alpha = unscaled("the dual coefficients are", alpha, up - down)
-        return Fit(self, X, residual, alpha, int(kept.sum()))
+            found = self._gram(X, rcond)
+        return Fit(self, X, residual, _dual(found, r, up), len(found.s))
+
+    def _points(self, X: object) -> tuple[Any, int]:
+        """A copy of the points, and their number."""
+        if isinstance(self.model, OwnPoints):
+            return self.model.points(X)
+        array = np.array(real_array("X", X))
+        return array, len(array)
+
+    def _gram(self, X: Any, rcond: float | None) -> _Spectrum:
+        K, down = scaled(self.kernel(X))
+        values, u = np.linalg.eigh(K)
+        shortest = cutoff(K.shape, epsilon(K), None) ** 0.5
+        negligible = max(cutoff(K.shape, epsilon(K), rcond), shortest)
+        return _kept(u, np.sqrt(np.maximum(values, 0)), negligible, down)
+
+    def _spanned(self, X: Any, found: _Spectrum, change: Array) -> Array:
+        along, up = scaled(self.model.jvp(X, self.W0, change))
+        return self.model.vjp(X, self.W0, _dual(found, along, up))
 
     def _change(self, W: object) -> Array:
         array = real_array("W", W)
@@ -160,6 +179,30 @@ class Linearization:
             raise ValueError(f"W must have shape {self.W0.shape}, got {array.shape}")
         with np.errstate(over="ignore"):
             return np.asarray(representable("W - W0 has entries", array - self.W0))
+
+
+class _Spectrum(NamedTuple):
+    """Of :math:`J` the left singular vectors and values above rounding.
+
+    2^down times the squares are eigenvalues of :math:`K`.
+    """
+
+    u: Array
+    s: Array
+    down: int
+
+
+def _kept(u: Array, s: Array, negligible: float, down: int) -> _Spectrum:
+    kept = s > negligible * s.max()
+    return _Spectrum(u[:, kept], s[kept], down)
+
+
+def _dual(found: _Spectrum, r: Array, up: int) -> Array:
+    """Dual coefficients of 2^up times ``r``."""
+    u, s, down = found
+    with np.errstate(over="ignore", invalid="ignore"):  # reported just below
+        alpha = u @ ((u.T @ r).T / s**2).T
+    return unscaled("the dual coefficients are", alpha, up - down)
 
 
 @dataclass(frozen=True)
@@ -171,7 +214,7 @@ class Fit:
     linearization : :class:`ntklib.Linearization`
         The linearized network.
     X : ndarray, shape (n, d)
-        The points.
+        The points; of a model with points of its own, what those are.
     residual : ndarray, shape (n,) or (n, k)
         What it was fitted to, :math:`r=y-F(X;w_0)`.
     alpha : ndarray, shape (n,) or (n, k)
@@ -186,7 +229,7 @@ class Fit:
     """
 
     linearization: Linearization
-    X: Array
+    X: Any
     residual: Array
     alpha: Array
     rank: int

@@ -1,9 +1,9 @@
 r"""What is asked of a network and of a kernel: two protocols, met by having the methods.
 
 A *model* is a function :math:`F(x;w)` of points and weights with its first derivatives in the
-weights. :class:`ntklib.ShallowNetwork` is one; any other network becomes one by a class of a few
-lines with these methods, which take and return NumPy arrays. :class:`ntklib.Linearization` takes
-any model.
+weights. :class:`ntklib.ShallowNetwork` is one, :func:`ntklib.empirical.as_model` makes one of a
+module of torch or a function of JAX, and any other network becomes one by a class of a few lines
+with these methods, which return NumPy arrays. :class:`ntklib.Linearization` takes any model.
 
 A *kernel* takes points to the matrix of its values. Those of this package are, and what takes a
 kernel (:mod:`ntklib.large`, :mod:`ntklib.regression`) takes any.
@@ -11,7 +11,7 @@ kernel (:mod:`ntklib.large`, :mod:`ntklib.regression`) takes any.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ntklib._validate import Array
 
@@ -54,3 +54,14 @@ class Model(Protocol):
 
         ``Z`` is ``X`` itself when left out or None.
         """
+
+
+@runtime_checkable
+class OwnPoints(Protocol):
+    """What a :class:`Model` may have beside: points that are no array of real numbers.
+
+    Without it, :class:`ntklib.Linearization` takes the points to such an array.
+    """
+
+    def points(self, X: Any) -> tuple[Any, int]:
+        """A copy of ``X``, which later changes do not reach, and the number of points."""

@@ -6,19 +6,22 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from ntklib._validate import Array
 from ntklib.empirical import shallow
+from ntklib.empirical.adapted import AdaptedModel, one_output
 from ntklib.empirical.cost import Cost
 from ntklib.empirical.request import parse_batch, parse_method, parse_outputs
+from ntklib.model import Model
 
 
-def _library(model: object, params: object) -> Any:
+def _library(model: object, params: object, part: str) -> Any:
     """The module that serves this model; None for a model of this package's protocol.
 
     torch and JAX are loaded only for what cannot be without them.
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
-        return import_module("ntklib.empirical.torch_kernel")
+        return import_module(f"ntklib.empirical.torch_{part}")
     if hasattr(model, "empirical_ntk") and hasattr(model, "jacobian"):
         return None
     if not callable(model):
@@ -32,7 +35,7 @@ def _library(model: object, params: object) -> Any:
         import_module("jax")
     except ImportError as error:
         raise ImportError("a function f(params, X) needs JAX: pip install 'ntklib[jax]'") from error
-    return import_module("ntklib.empirical.jax_kernel")
+    return import_module(f"ntklib.empirical.jax_{part}")
 
 
 def empirical_ntk(
@@ -129,7 +132,7 @@ def empirical_ntk(
     statistics, and parameters that are added or multiplied, however often each is used.
     """
     asked, size, to = parse_outputs(outputs), parse_batch(batch), parse_method(method)
-    library = _library(model, params)
+    library = _library(model, params, "kernel")
     options = {"params": params, "outputs": asked, "by_layer": by_layer, "method": to}
     if library is None:
         return shallow.empirical_ntk(model, X, Z, **options)
@@ -165,8 +168,76 @@ def cost(
         As :func:`ntklib.empirical_ntk`.
     """
     asked, size, to = parse_outputs(outputs), parse_batch(batch), parse_method(method)
-    library = _library(model, params)
+    library = _library(model, params, "kernel")
     if library is None:
         raise TypeError("model must be a module of torch or a function of JAX: others have one way")
     found: Cost = library.cost(model, X, Z, params=params, outputs=asked, batch=size, method=to)
     return found
+
+
+def as_model(
+    model: Any,
+    *,
+    params: Any = None,
+    outputs: Any = None,
+    batch: int | None = None,
+    check: bool = True,
+) -> tuple[Model, Array]:
+    r"""A module of torch or a function of JAX as a :class:`ntklib.model.Model`, and its weights.
+
+    With both it is linearized, projected and fitted as the lecture's network is:
+    ``lin = Linearization(*as_model(net))``.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or function of JAX
+        As for :func:`ntklib.empirical_ntk`.
+    params : optional
+        As there: for a module which of its parameters are trained, for a function of JAX the tree
+        of them.
+    outputs : int, function or pair, optional
+        Which number is the output for an example: an integer counts the outputs, a function takes
+        the model's output, whatever it is, to one number for each example; or the pair of a
+        function and an integer. Left out for a model with one output.
+    batch : int, optional
+        Examples that are passed through the model at a time, and whose gradients are held. When
+        left out 64 are passed, and gradients as many as fit in one GB.
+    check : bool
+        Whether each call checks the model as :func:`ntklib.empirical_ntk` does, at the cost of a
+        few passes.
+
+    Returns
+    -------
+    model : :class:`ntklib.model.Model`
+        Its methods take the examples as :func:`ntklib.empirical_ntk` does, and arrays of NumPy in
+        place of tensors.
+    W0 : ndarray, shape (p,)
+        The trained parameters one after another: in the order of ``module.parameters()``, or of
+        the leaves of the tree. In float64 where one of them is, else float32; so are the results.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError, ImportError
+        As :func:`ntklib.empirical_ntk`, and likewise the methods; also several outputs of which
+        none was picked, and weights or examples of NumPy that have more digits than the parameters.
+
+    Notes
+    -----
+    Statements: :prf:ref:`dfn-linearization`, :prf:ref:`thm-minimum-norm`. A module is run at other
+    weights without a change of it: other tensors stand in the places of its parameters. What is not
+    trained, buffers too, is as it is at the time of the call.
+
+    The minimum-norm fit of a network that has no Jacobian of 400 MB or less goes by its kernel,
+    which :func:`ntklib.empirical_ntk` computes without one, and a gradient of all examples at once.
+    Of a model in float32 that finds only directions whose singular values are above
+    :math:`\sqrt{n\epsilon}` of the largest, a few thousandths: a fit wants a model in float64.
+    """
+    asked, size = one_output(outputs), parse_batch(batch)
+    library = _library(model, params, "model")
+    if library is None:
+        raise TypeError(
+            "model must be a module of torch or a function of JAX: one with the methods of "
+            "ntklib.model.Model is a model already"
+        )
+    network = library.NETWORK(model, params, asked, bool(check))
+    return AdaptedModel(network, size), network.start()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntklib.empirical.request import Outputs
+from ntklib.empirical.request import Outputs, labels
 
 ALONE = 8
 
@@ -53,6 +53,14 @@ class Problem:
     tree: Any
     names: dict[int, str]  # of the leaves that are trained, by their number
     labels: dict[str, str]
+    # Its methods as they were compiled, also for the same problem at other values of what is
+    # trained, which they take as arguments.
+    kept: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def compiled(self, method: str) -> Any:
+        if method not in self.kept:
+            self.kept[method] = jax.jit(getattr(self, method))
+        return self.kept[method]
 
     @property
     def trained(self) -> dict[str, Any]:
@@ -99,12 +107,39 @@ class Problem:
         rows: dict[str, Any] = jax.vmap(one)(X)
         return rows
 
+    def summed(self, trained: dict[str, Any], X: Any, v: Any) -> dict[str, Any]:
+        """The gradient of all outputs at once, with weights ``v``, by parameter."""
+        found: dict[str, Any] = jax.vjp(lambda p: self.call(p, X), trained)[1](v)[0]
+        return found
+
     def grouped(self, trained: dict[str, Any], X: Any) -> dict[str, Any]:
         """The same for each group of parameters, shape (n, o, p)."""
         found: dict[str, list[Any]] = {}
         for name, J in self.jacobian(trained, X).items():
             found.setdefault(self.labels[name], []).append(J.reshape(*J.shape[:2], -1))
         return {group: jnp.concatenate(parts, 2) for group, parts in found.items()}
+
+
+def posed(function: Any, params: Any, outputs: Outputs, by_layer: object) -> Problem:
+    """The problem of a function at these parameters, of which floating leaves are trained."""
+    paths, tree = jax.tree_util.tree_flatten_with_path(params)
+    names: dict[int, str] = {}
+    for k, (path, leaf) in enumerate(paths):
+        if not hasattr(leaf, "dtype"):
+            continue
+        if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
+            raise TypeError(f"params[{name_of(path)!r}] must be real, got dtype {leaf.dtype}")
+        if jnp.issubdtype(leaf.dtype, jnp.floating):
+            if not np.isfinite(np.asarray(leaf)).all():
+                raise ValueError(f"params[{name_of(path)!r}] must be finite")
+            name = name_of(path)
+            names[k] = name if name not in names.values() else f"{name}.{k}"
+    if not names:
+        raise ValueError("params must have leaves that are arrays of floating numbers, got none")
+    groups = labels(names.values(), by_layer)
+    names = {k: name for k, name in names.items() if name in groups}
+    leaves = tuple(leaf for _, leaf in paths)
+    return Problem(function, outputs, leaves, tree, names, groups)
 
 
 def check_examples(problem: Problem, name: str, X: Any) -> None:
@@ -115,7 +150,7 @@ def check_examples(problem: Problem, name: str, X: Any) -> None:
     """
     n, trained = count(name, X), problem.trained
     # What is decided here is decided on the host: JAX compiles each operation for each shape.
-    run, X = jax.jit(problem.call), jax.tree_util.tree_map(np.asarray, X)
+    run, X = problem.compiled("call"), jax.tree_util.tree_map(np.asarray, X)
     y = np.asarray(run(trained, X))
     if not np.isfinite(y).all():
         raise ValueError(f"the model's output at {name} must be finite")

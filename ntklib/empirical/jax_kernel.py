@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntklib.empirical.cost import Cost, picked
-from ntklib.empirical.jax_call import Problem, check_examples, count, name_of, take
-from ntklib.empirical.request import HELD, Method, Mode, Outputs, labels
+from ntklib.empirical.jax_call import Problem, check_examples, count, posed, take
+from ntklib.empirical.request import HELD, Method, Mode, Outputs
 
 Blocks = dict[tuple[int, int], Any]
 
@@ -32,30 +32,11 @@ class Asked:
     dtype: Any
 
 
-def asked(
-    function: Any, X: Any, Z: Any, params: Any, outputs: Outputs, by_layer: object, check: bool
-) -> Asked:
+def asked(problem: Problem, X: Any, Z: Any, check: bool) -> Asked:
     """Everything that was given, checked."""
+    outputs = problem.outputs
     n = count("X", X)
     m = n if Z is None else count("Z", Z)
-    paths, tree = jax.tree_util.tree_flatten_with_path(params)
-    names: dict[int, str] = {}
-    for k, (path, leaf) in enumerate(paths):
-        if not hasattr(leaf, "dtype"):
-            continue
-        if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
-            raise TypeError(f"params[{name_of(path)!r}] must be real, got dtype {leaf.dtype}")
-        if jnp.issubdtype(leaf.dtype, jnp.floating):
-            if not np.isfinite(np.asarray(leaf)).all():
-                raise ValueError(f"params[{name_of(path)!r}] must be finite")
-            name = name_of(path)
-            names[k] = name if name not in names.values() else f"{name}.{k}"
-    if not names:
-        raise ValueError("params must have leaves that are arrays of floating numbers, got none")
-    groups = labels(names.values(), by_layer)
-    names = {k: name for k, name in names.items() if name in groups}
-    leaves = tuple(leaf for _, leaf in paths)
-    problem = Problem(function, outputs, leaves, tree, names, groups)
     X, Z = take(X, slice(None)), None if Z is None else take(Z, slice(None))
     x = jax.tree_util.tree_map(lambda v: v[:1], X)
     y = jax.eval_shape(problem.picked, problem.trained, x)
@@ -74,7 +55,7 @@ def planned(a: Asked, method: Method, batch: int | None) -> Cost:
         raise ValueError('method="structured" is for modules of torch: "contract" or "products"')
     trained = a.problem.trained
     P = sum(leaf.size for leaf in trained.values())
-    counted = jax.jit(a.problem.call).lower(trained, take(a.X, slice(0, 1))).cost_analysis()
+    counted = a.problem.compiled("call").lower(trained, take(a.X, slice(0, 1))).cost_analysis()
     once = max(P, int((counted or {}).get("flops", 0)) // 2)
     pairs = a.n * a.m * (0.55 if a.other is None else 1.0)
     sides = a.n if a.other is None else a.n + a.m
@@ -110,7 +91,7 @@ def contract(a: Asked, step: int, check: bool) -> dict[str, Any]:
     """The kernels by Jacobians of blocks of examples; of a symmetric kernel the upper half."""
     problem, trained, symmetric = a.problem, a.problem.trained, a.other is None
     other = a.X if symmetric else a.other
-    rows_of = jax.jit(problem.grouped)
+    rows_of = problem.compiled("grouped")
     multiply = jax.jit(product, static_argnums=(2, 3))
     made: dict[str, Blocks] = {group: {} for group in problem.groups()}
 
@@ -148,12 +129,9 @@ def assembled(blocks: Blocks, symmetric: bool) -> Any:
 def check_rows(problem: Problem, X: Any, J: dict[str, Any]) -> None:
     """The Jacobian's rows, with random weights, sum to the gradient of all examples at once."""
 
-    def summed(trained: Any, v: Any) -> Any:
-        return jax.vjp(lambda p: problem.call(p, X), trained)[1](v)[0]
-
     y = jax.eval_shape(problem.call, problem.trained, X)
     v = np.random.default_rng(3).standard_normal(y.shape).astype(y.dtype)
-    gs = jax.tree_util.tree_map(np.asarray, jax.jit(summed)(problem.trained, v))
+    gs = jax.tree_util.tree_map(np.asarray, problem.compiled("summed")(problem.trained, X, v))
     found: dict[str, list[Any]] = {}
     for name, g in gs.items():
         found.setdefault(problem.labels[name], []).append(g.reshape(-1))
@@ -172,7 +150,7 @@ def products(a: Asked, step: int, check: bool) -> dict[str, Any]:
     """The kernels column by column: a gradient at one example, then its product with J."""
     problem, trained = a.problem, a.problem.trained
     other = a.X if a.other is None else a.other
-    rows_of = jax.jit(problem.jacobian)
+    rows_of = problem.compiled("jacobian")
 
     def moved(X: Any, D: Any) -> Any:
         return jax.jvp(lambda p: problem.call(p, X), (trained,), (D,))[1]
@@ -193,7 +171,7 @@ def products(a: Asked, step: int, check: bool) -> dict[str, Any]:
         part = take(other, slice(j, j + few))
         J = rows_of(trained, part)
         if check:
-            check_rows(problem, part, jax.jit(problem.grouped)(trained, part))
+            check_rows(problem, part, problem.compiled("grouped")(trained, part))
         for group, columns in made.items():
             D = {k: g if problem.labels[k] == group else jnp.zeros_like(g) for k, g in J.items()}
             columns.append(mapped(a.X, D))
@@ -229,15 +207,20 @@ def empirical_ntk(
     check: bool,
 ) -> Any:
     """The kernel, or a dict of them, as `ntklib.empirical_ntk` says."""
-    a = asked(function, X, Z, params, outputs, by_layer, check)
+    a = asked(posed(function, params, outputs, by_layer), X, Z, check)
+    found = kernels(a, method, batch, check)
+    return found if by_layer is not False else found[""]
+
+
+def kernels(a: Asked, method: Method, batch: int | None, check: bool) -> dict[str, Any]:
+    """The kernel of each group, in the shape that is returned."""
     to = planned(a, method, batch)
     made = (products if to.method == "products" else contract)(a, to.batch, check)
     for K in made.values():
         if not np.isfinite(np.asarray(K)).all():
             raise OverflowError(f"the kernel has values beyond the largest {a.dtype}")
     shape = jax.jit(partial(finished, a))
-    done = {group: shape(K) for group, K in made.items()}
-    return done if by_layer is not False else done[""]
+    return {group: shape(K) for group, K in made.items()}
 
 
 def cost(
@@ -251,4 +234,4 @@ def cost(
     method: Method,
 ) -> Cost:
     """What each method would do."""
-    return planned(asked(function, X, Z, params, outputs, False, False), method, batch)
+    return planned(asked(posed(function, params, outputs, False), X, Z, False), method, batch)

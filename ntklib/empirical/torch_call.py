@@ -6,7 +6,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -84,12 +84,16 @@ def places(module: Any) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Problem:
-    """A module, what of its output is asked for, and the parameters that count, by name."""
+    """A module, what of its output is asked for, and the parameters that count, by name.
+
+    They are the module's own, or run in the places of those, which ``placed`` has by their ids.
+    """
 
     module: Any
     outputs: Outputs
     parameters: dict[str, Any]
     labels: dict[str, str]
+    placed: dict[int, Any] = field(default_factory=dict)
 
     def call(self, X: Any, parameters: dict[str, Any] | None = None) -> Any:
         """The outputs, shape (n, o), with some of the parameters replaced."""
@@ -101,12 +105,15 @@ class Problem:
 
     def raw(self, X: Any, parameters: dict[str, Any] | None) -> Any:
         args, kwargs = ((), X) if isinstance(X, dict) else (X if type(X) is tuple else (X,), {})
-        if parameters is None:
+        if parameters is None and not self.placed:
             return self.module(*args, **kwargs)
         # Buffers may be written to, which under a transformation is allowed to what was made in it.
         buffers = {name: b.clone() for name, b in self.module.named_buffers()}
         # Each place once: torch's own way with ties leaves a module of two names changed.
-        own = {id(self.parameters[name]): value for name, value in parameters.items()}
+        homes = {id(value): home for home, value in self.placed.items()}
+        ids = {name: id(p) for name, p in self.parameters.items()}
+        new = {homes.get(ids[name], ids[name]): v for name, v in (parameters or {}).items()}
+        own = self.placed | new
         placed = {name: own[id(p)] for name, p in places(self.module) if id(p) in own}
         run = torch.func.functional_call
         return run(self.module, buffers | placed, args, kwargs, tie_weights=False)
@@ -135,7 +142,7 @@ class Problem:
     def only(self, names: Iterable[str]) -> Problem:
         """The same for some of the parameters."""
         kept = {name: self.parameters[name] for name in names}
-        return Problem(self.module, self.outputs, kept, self.labels)
+        return Problem(self.module, self.outputs, kept, self.labels, self.placed)
 
     def groups(self) -> list[str]:
         """The labels of the kernels, in the order of the parameters."""

@@ -38,25 +38,22 @@ class Asked:
         return n, n if self.other is None else next(tensors(self.other)).shape[0]
 
 
-def asked(
-    module: Any,
-    X: Any,
-    Z: Any,
-    params: Iterable[str] | None,
-    outputs: Outputs,
-    by_layer: object,
-    check: bool,
-) -> Asked:
-    """Everything that was given, checked; the model runs here for the first time."""
-    count("X", X)
-    if Z is not None:
-        count("Z", Z)
+def posed(module: Any, params: Iterable[str] | None, outputs: Outputs, by_layer: object) -> Problem:
+    """The problem of a module with the parameters that it has."""
     parameters = selected(module, params)
     groups = labels(parameters, by_layer)
     parameters = {name: p for name, p in parameters.items() if name in groups}
-    problem = Problem(module, outputs, parameters, groups)
+    return Problem(module, outputs, parameters, groups)
+
+
+def asked(problem: Problem, X: Any, Z: Any, check: bool) -> Asked:
+    """Everything that was given, checked; the model runs here for the first time."""
+    outputs = problem.outputs
+    count("X", X)
+    if Z is not None:
+        count("Z", Z)
     X, Z = own(X), None if Z is None else own(Z)
-    refuse_modes(module)
+    refuse_modes(problem.module)
     x = take(X, slice(0, 1))
     with torch.no_grad(), Capture(()):
         inner = () if outputs.index is not None else problem.inner(x)
@@ -65,7 +62,7 @@ def asked(
         for name, side in (("X", X), ("Z", Z)):
             if side is not None:
                 check_examples(problem, name, side)
-        check_unseen(problem, x, uses(problem.call(x), parameters.values())[0])
+        check_unseen(problem, x, uses(problem.call(x), problem.parameters.values())[0])
     return Asked(problem, X, Z, inner, y.shape[1], outputs.mode, y.detach())
 
 
@@ -194,7 +191,7 @@ def empirical_ntk(
 ) -> Any:
     """The kernel, or a dict of them, as `ntklib.empirical.empirical_ntk` says."""
     with untouched(module):
-        a = asked(module, X, Z, params, outputs, by_layer, check)
+        a = asked(posed(module, params, outputs, by_layer), X, Z, check)
         found = kernels(a, method, batch, check)
     return found if by_layer is not False else found[""]
 
@@ -211,5 +208,5 @@ def cost(
 ) -> Cost:
     """What each method would do."""
     with untouched(module):
-        a = asked(module, X, Z, params, outputs, False, False)
+        a = asked(posed(module, params, outputs, False), X, Z, False)
         return planned(a, method, batch)[0]

@@ -3,7 +3,10 @@
 import os
 
 collect_ignore = (
-    ["networks.py", "test_empirical_torch.py", "test_empirical_refuses.py"]
+    [
+        *("networks.py", "test_empirical_torch.py", "test_empirical_refuses.py"),
+        "test_model_torch.py",
+    ]
     if os.environ.get("WITHOUT") == "torch"
     else []
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ntklib import ShallowNetwork, empirical_ntk
-from ntklib.empirical import cost
+from ntklib.empirical import as_model, cost
 from ntklib.empirical.request import Outputs, labels, parse_outputs
 
 NET, W = ShallowNetwork.random(3, 20, rng=np.random.default_rng(0), activation="tanh")
@@ -49,6 +49,10 @@ def test_types_are_refused():
         empirical_ntk(NET, X, params=W, by_layer={"a": "W"})
     with pytest.raises(TypeError, match="others have one way"):
         cost(NET, X, params=W)
+    with pytest.raises(TypeError, match="is a model already"):
+        as_model(NET, params=W)
+    with pytest.raises(ValueError, match="outputs must be an integer, a function of the model"):
+        as_model(NET, params=W, outputs="full")
 
 
 def test_a_function_says_what_it_needs(monkeypatch):

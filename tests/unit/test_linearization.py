@@ -99,6 +99,22 @@ def test_gram_route_agrees(rng, monkeypatch):
     assert np.abs(gram.W - direct.W).max() <= 1e-8  # the condition number is squared
 
 
+@pytest.mark.parametrize("close", [1.0, 1e-5])
+def test_projection_of_a_large_network_loses_the_condition_number_once(rng, close, monkeypatch):
+    """By the Gram matrix, whose condition number is the square: at 1e-5 up to 1e10, and 1e-6."""
+    net, W0, lin = linearized(rng, m=50, activation="tanh")
+    X, W = rng.standard_normal((6, 3)), rng.standard_normal((50, 3))
+    X[1] = X[0] + close * (X[1] - X[0])
+    J, change = net.jacobian(X, W0), (W - W0).ravel()
+    right = J.T @ np.linalg.lstsq(J.T, change, rcond=None)[0]
+    monkeypatch.setattr("ntklib.linearization._LARGE", 0)
+    monkeypatch.setattr(ShallowNetwork, "jacobian", None)
+    found = (lin.project(X, W) - W0).ravel()
+    share = 100 * np.finfo(float).eps * np.linalg.cond(J)
+    assert share <= 1e-7
+    assert np.linalg.norm(found - right) <= share * np.linalg.norm(change)
+
+
 def test_linearization_keeps_its_own_weights(rng):
     net, W0, lin = linearized(rng)
     X = rng.standard_normal((3, 3))
