@@ -36,6 +36,7 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-resolved | latex | words.tie | resolved references | no-break spaces | Sphinx: none |
 | doctree-resolved | latex | tables.shape | number columns named | widths of columns | tabulary: no numbers, no floor |
 | doctree-resolved | latex | parts.arrange | all of the above | preface, parts | Sphinx: parts without a preface |
+| html-page-context | html | ledger.drop_records | records in the markup | drops them | Sphinx: none |
 | html-page-context | html | links.offer | notebooks, repository_url | links of a chapter's page | theme's launch buttons: raw MyST |
 | html-page-context | html | formulas.hold | the page's markup, the macros | room for formulas | MathJax, theme: none |
 | html-page-context | html | lines.tie | formulas in place | no-break spans | Sphinx: none |
@@ -111,6 +112,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("doctree-resolved", "latex", 600, words.tie),
     ("doctree-resolved", "latex", 600, columns.shape),
     ("doctree-resolved", "latex", 600, parts.arrange),
+    ("html-page-context", "html", 500, ledger.drop_records),
     ("html-page-context", "html", 500, links.offer),
     ("html-page-context", "html", 950, formulas.hold),
     ("html-page-context", "html", 950, lines.tie),

@@ -118,6 +118,14 @@ def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
             logger.warning("statement %r has a check and a reason", label, location=docname)
 
 
+def drop_records(
+    app: Sphinx, pagename: str, template: str, context: dict[str, Any], page: nodes.document | None
+) -> None:
+    """The records leave the markup of a page: they are read from its tree."""
+    if "body" in context:
+        context["body"] = RECORD.sub('class="ntk-check"', context["body"])
+
+
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace `{ledger}` by one table a chapter."""
     for placeholder in list(doctree.findall(ledger_node)):

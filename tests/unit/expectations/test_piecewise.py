@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from ntklib import activations, expectations, ntk
+from ntklib._slopes import scale_slope
 from ntklib.activations import piecewise_linear
 from ntklib.architecture import architecture
-from ntklib.deep import kernel_slope
 from ntklib.expectations import PiecewiseLinear, Quadrature, QuadratureError, dual
 from tests.unit.samples import refused, stored
 
@@ -90,7 +90,7 @@ def test_the_derivative_in_the_scales():
         ntk(X, depth=2, activation="hardtanh", W_std=1.3 * math.exp(t), b_std=0.2) for t in (h, -h)
     ]
     net = architecture(2, "hardtanh", 1.3, 0.2, "all")
-    found = kernel_slope(net, X, True, "weights")
+    found = scale_slope(net, X, True, "weights")
     assert np.abs(found - (kernels[0] - kernels[1]) / (2 * h)).max() <= 1e-8 * np.abs(found).max()
 
 
