@@ -328,9 +328,9 @@ def predictors_alt() -> str:
         "Two panels, predictions of twenty networks of 2000 neurons against the position on the "
         "circle, all through the same five labels. Above, plain networks: between the labels the "
         f"curves fan out, with a standard deviation up to {plain:.2f}, mostly within the shaded "
-        f"band of two limiting deviations, of which the largest is {spread.max():.2f}. Below, doubled "
-        "networks: the curves lie close together along the limit, with a standard deviation up to "
-        f"{doubled:.2f}."
+        f"band of two limiting deviations, of which the largest is {spread.max():.2f}. Below, "
+        "doubled networks: the curves lie close together along the limit, with a standard "
+        f"deviation up to {doubled:.2f}."
     )
 
 
