@@ -9,7 +9,7 @@ from website.printed.raw import LINE, raw
 # Rows that certainly fit on a page.
 _ROWS = 8
 # Widths of the ledger's columns, in parts of the line.
-_LEDGER = (30, 36, 27, 32, 31)
+_LEDGER = (27, 33, 26, 40, 30)
 
 
 def shape(app: Sphinx, doctree: nodes.document, docname: str) -> None:
