@@ -111,14 +111,15 @@ def wedge_alt(degrees: int) -> str:
     value = _decimals(share * math.cos(math.radians(degrees)))
     where = {
         0: "The two half-planes are the same",
-        180: "The two half-planes meet only in their common border",
+        180: "The two half-planes meet only in their common border, where no arc is left",
     }.get(degrees, f"The half-planes overlap in a wedge of {180 - degrees} degrees")
+    if degrees < 180:
+        where += f", {share:.3f} of the circle, marked by a thick arc"
     return (
         f"Above: a circle and two half-planes whose normals x and x' make an angle of {degrees} "
-        f"degrees. {where}, {share:.3f} of the circle, marked by a thick arc; {inside} of {DRAWS} "
-        "random directions fall on it and are filled dots, the others are open. Below: the curve "
-        f"kappa against t = cos theta, with a diamond at this angle, height {value}, and the "
-        "estimate from the dots beside it."
+        f"degrees. {where}; {inside} of {DRAWS} random directions fall on it and are filled dots, "
+        "the others are open. Below: the curve kappa against t = cos theta, with a diamond at this "
+        f"angle, height {value}, and the estimate from the dots beside it."
     )
 
 
@@ -173,8 +174,8 @@ def naive_angles(x: Array, Z: Array) -> Array:
 
 
 def _angles_bound(d: int) -> float:
-    """Of the error of `angles` in dimension d, to first order."""
-    return 15 * (d + 3) * UNIT_ROUNDOFF
+    """Of the error of `angles` for d up to 1024, as the text below prp-angle derives it."""
+    return 8 * (d + math.ceil(math.log2(d)) + 7) * UNIT_ROUNDOFF
 
 
 def angle_errors() -> Figure:
