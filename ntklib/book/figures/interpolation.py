@@ -49,7 +49,7 @@ def erase_alt(eps: float) -> str:
     _, _, distance, size = _erase(eps)
     return (
         f"Scale {eps:g}. Above: the output of a random network on the circle, and the linearized "
-        "network after fitting zero at five points: it passes through zero there and not in "
+        "network after fitting zero at five points: it is zero there and in general not in "
         f"between. Below, two bars: the norm of the initial output at the data is {size:.2f}; the "
         f"distance that the weights travel is {distance:.2f}, the same at every scale."
     )

@@ -49,6 +49,6 @@ def story_alt(m: int) -> str:
     return (
         f"Width {m}. Above: the kernels of {DRAWS} random networks against the angle, with the "
         f"limit curve; the first network is off by at most {gap:.2f}. Below: the fits of the same "
-        "networks to five points on the circle, with the fit of the limiting kernel; the wider "
-        "the network, the closer the thin lines lie to the thick one."
+        "networks to five points on the circle, with the fit of the limiting kernel. On the whole, "
+        "the wider the network, the closer the thin lines lie to the thick ones."
     )
