@@ -409,9 +409,9 @@ def laziness_alt(*_: object) -> str:
     """What `laziness` shows, in words."""
     return (
         "Two log-log panels of the largest gap between the network and its linearization against "
-        "the width. Above, at the fit: four falling lines, doubled tanh the lowest and steepest, "
-        "with slope about minus one, the others above it with slopes between minus 0.7 and minus "
-        "one. Below, the ReLU at the worst weights in a ball of radius one: dots along the solid "
-        "line of their limit, of slope minus one sixth, and the dashed bound above them, three to "
-        "four times as high."
+        "the width. Above, at the fit: four falling lines, doubled tanh the steepest, with slope "
+        "about minus one, and the lowest at widths 1024 and 4096; the others have slopes between "
+        "minus 0.7 and minus one. Below, the ReLU at the worst weights in a ball of radius one: "
+        "dots along the solid line of their limit, of slope minus one sixth, and the dashed bound "
+        "above them, three to four times as high."
     )
