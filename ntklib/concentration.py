@@ -367,7 +367,7 @@ def _chernoff_exponent(X: object) -> tuple[int, float]:
     if smallest <= len(X) * np.finfo(np.float64).eps * s:
         raise ValueError(
             "X must have an invertible limiting Gram matrix, but its smallest eigenvalue is "
-            f"{smallest:.2g}: repeated, zero or linearly dependent antipodal points do that"
+            f"{smallest:.2g}: points on one ray, zero, or linearly dependent opposite pairs do that"
         )
     return len(X), (1 - math.log(2)) * smallest / (2 * s)
 
