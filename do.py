@@ -7,6 +7,7 @@ requirements.lock first, with plain pip. `make book` is `python do.py book`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -15,7 +16,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -81,6 +83,27 @@ def call(*program: str | Path, folder: Path = ROOT, quiet: bool = False) -> int:
 def run(*program: str | Path) -> None:
     """Run a program; where it fails, so does this one, with its status."""
     if status := call(*program):
+        raise SystemExit(status)
+
+
+@contextlib.contextmanager
+def beside(*program: str | Path) -> Iterator[None]:
+    """Run a program while something else is done; then show what it said, and fail where it did."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        process = subprocess.Popen(
+            list(map(str, program)),
+            cwd=ROOT,
+            env=DEFAULTS | dict(os.environ) | SETTINGS,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield
+        finally:  # it is not left running where the other thing failed
+            status = process.wait()
+            said.seek(0)
+            print(said.read(), end="", flush=True)
+    if status:
         raise SystemExit(status)
 
 
@@ -243,12 +266,12 @@ def tex_packages() -> None:
 def test() -> None:
     """Do everything CI does: lint, types, unit tests, notebooks, the site in a browser."""
     lint()
-    run(sys.executable, "do.py", "libraries")
     say("A browser")
     browser = call(tool("python"), "tools/browser.py") == 0
-    say("A full build from nothing")
+    say("A full build from nothing; beside it, the environment of torch and JAX and its tests")
     remove("_build")
-    book()
+    with beside(sys.executable, "do.py", "libraries"):
+        book()
     say("Unit tests, notebooks, ledger, faults, and the site in a browser")
     side_by_side = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
     compared = ("--nbval", "--nbval-current-env")

@@ -74,6 +74,21 @@ def rounding(diagonal: Array, eps: float) -> float:
     return 4 * eps * top * math.sqrt(share)
 
 
+def refuse_negative(least: float, diagonal: Array, eps: float, share: float = 0.0) -> None:
+    """Refuse a matrix that is not positive semidefinite, by the limits of `ntklib.systems`.
+
+    With a share, an eigenvalue up to that part of the largest diagonal entry may be rounding of
+    whoever made the matrix.
+    """
+    n, top = len(diagonal), float(np.abs(diagonal).max())
+    noise = rounding(np.abs(diagonal), eps) if eps > EPS else 0.0
+    if least < -max(n * max(n * EPS * top, noise), share * top):
+        raise ValueError(
+            f"K must be positive semidefinite: an eigenvalue is {least:.3g}, the largest diagonal "
+            f"entry {top:.3g}"
+        )
+
+
 def scaled(A: Array) -> tuple[Array, int]:
     """``A`` divided by a power of two, exactly, and its exponent: 0 where squares are safe."""
     exponent = math.frexp(largest(A))[1]  # 0 for zeros

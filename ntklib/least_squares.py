@@ -13,7 +13,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ntklib._precision import cutoff, epsilon, gram_cutoff, scaled, symmetric, unscaled
+from ntklib._precision import (
+    cutoff,
+    epsilon,
+    gram_cutoff,
+    refuse_negative,
+    scaled,
+    symmetric,
+    unscaled,
+)
 from ntklib._validate import Array, matrix, targets
 
 # A matrix of more numbers than this (8 GiB) is not formed where a smaller one will do.
@@ -126,7 +134,7 @@ def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple
     r : array_like, shape (n,) or (n, k)
         Right-hand sides.
     rcond : float, optional
-        Eigenvalues up to ``rcond`` times the largest count as zero.
+        Eigenvalues up to ``rcond`` times the largest count as zero; by default n ulps.
 
     Returns
     -------
@@ -134,6 +142,12 @@ def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple
         The dual coefficients :math:`\alpha`.
     rank : int
         The numerical rank of :math:`K`.
+
+    Raises
+    ------
+    ValueError
+        ``K`` is not square or not symmetric, or has an eigenvalue that is negative beyond what
+        rounding may have done (1e-8, ``rcond`` or some ulps, of its largest diagonal entry).
 
     Notes
     -----
@@ -148,6 +162,8 @@ def dual_coefficients(K: object, r: object, rcond: float | None = None) -> tuple
         raise ValueError("K must be symmetric")
     r, up = scaled(targets("r", r, len(K)))
     values, vectors = np.linalg.eigh(K)
+    # A product J J^T of long rows may be rounded by more than n ulps: as much as may be asymmetry.
+    refuse_negative(float(values[0]), K.diagonal(), eps, share=max(1e-8, negligible))
     kept = values > negligible * values[-1]
     if values[-1] <= 0:
         kept[:] = False

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ntklib._precision import epsilon, representable, scaled, unscaled
+from ntklib._precision import epsilon, refuse_negative, representable, scaled, unscaled
 from ntklib._validate import Array, matrix, positive, positive_int, real_array, targets
 from ntklib.dynamics.filters import Rule, rule, times
 from ntklib.dynamics.krylov import Report, Space, lanczos
-from ntklib.dynamics.spectrum import gram, refuse_negative, spectrum
+from ntklib.dynamics.spectrum import gram, spectrum
 from ntklib.large.conjugate_gradients import ConvergenceWarning
 from ntklib.large.extra import extra
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._precision import EPS, cutoff, epsilon, rounding, symmetric
+from ntklib._precision import EPS, cutoff, epsilon, refuse_negative, rounding, symmetric
 from ntklib._validate import Array, matrix
 from ntklib.dynamics.filters import Rule, check_step, coefficient
 
@@ -97,14 +97,3 @@ def gram(K: object, rcond: float | None = None) -> tuple[Array, float]:
     if not symmetric(A, eps):
         raise ValueError("K must be symmetric")
     return A.astype(np.float64, copy=False), share
-
-
-def refuse_negative(least: float, diagonal: Array, eps: float) -> None:
-    """Refuse a matrix that is not positive semidefinite, by the limits of `ntklib.systems`."""
-    n, top = len(diagonal), float(np.abs(diagonal).max())
-    noise = rounding(np.abs(diagonal), eps) if eps > EPS else 0.0
-    if least < -n * max(n * EPS * top, noise):
-        raise ValueError(
-            f"K must be positive semidefinite: an eigenvalue is {least:.3g}, the largest diagonal "
-            f"entry {top:.3g}"
-        )

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,21 @@ def test_a_stamp_is_good_until_a_source_is_newer(tmp_path):
         os.utime(stamp, (20, 20))
         os.utime(source, (moment, moment))
         assert do.up_to_date(stamp, source) is good
+
+
+def test_what_runs_beside_is_shown_at_its_end_and_fails_the_rest(capfd):
+    with pytest.raises(SystemExit) as ended:  # noqa: SIM117 - the outer one sees how it ends
+        with do.beside(sys.executable, "-c", "import sys; print('beside'); sys.exit(3)"):
+            print("first", flush=True)
+    assert ended.value.code == 3
+    assert capfd.readouterr().out.split() == ["first", "beside"]
+
+
+def test_what_runs_beside_a_failure_is_not_left_running(tmp_path):
+    late = "import pathlib, time; time.sleep(0.3); pathlib.Path(r'{}').touch()"
+    with pytest.raises(KeyError), do.beside(sys.executable, "-c", late.format(tmp_path / "done")):
+        raise KeyError
+    assert (tmp_path / "done").exists()
 
 
 @pytest.fixture
@@ -207,16 +223,18 @@ def test_a_readers_copies_stay(tmp_path):
 
 @pytest.mark.parametrize("browser", [0, 1])
 def test_without_a_browser_the_rest_runs_and_the_end_says_so(browser, monkeypatch):
-    ran = []
+    ran, besides = [], []
 
     def call(*program, **options):
         ran.append(program)
         return browser if "tools/browser.py" in program else 0
 
     monkeypatch.setattr(do, "call", call)
+    monkeypatch.setattr(do, "beside", lambda *program: nullcontext(besides.append(program[1:])))
     for step in ("set_up", "remove"):
         monkeypatch.setattr(do, step, lambda *names: None)
     with pytest.raises(SystemExit) as ended:
         do.test()
+    assert besides == [("do.py", "libraries")]
     assert ("not browser" in ran[-1]) is bool(browser)
     assert "Not run" in ended.value.code if browser else ended.value.code == 0

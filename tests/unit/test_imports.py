@@ -1,6 +1,7 @@
 """One way to import, quick and without circles; arrows between the modules go one way."""
 
 import ast
+import functools
 import graphlib
 import json
 import subprocess
@@ -109,6 +110,7 @@ def test_what_is_not_needed_may_be_missing(blocked):
     assert said.endswith("n = 1")
 
 
+@functools.cache
 def arrows() -> dict[str, set[str]]:
     """For each module those it imports: in functions and for types too."""
     paths = {

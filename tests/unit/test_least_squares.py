@@ -10,6 +10,7 @@ from ntklib.least_squares import (
     pinv_solve,
     primal_solve,
 )
+from ntklib.regression import NTKRegressor
 from tests.unit.samples import refused
 
 # Algebra on matrices of moderate condition.
@@ -37,6 +38,17 @@ def test_three_forms_are_equal(rng):
                 assert np.abs(found - right).max() <= EXACT, (name, solve.__name__)
 
 
+def test_what_rounding_may_have_made_negative_is_zero(rng):
+    row = rng.standard_normal((1, 200_000)).astype(np.float32)
+    J = np.concatenate([row, row])
+    K = J @ J.T
+    K[0, 0] = np.nextafter(K[0, 0], np.float32(0))  # as a sum in another order may come out
+    assert dual_coefficients(K, np.ones(2))[1] == 1
+    assert dual_coefficients(np.diag([1.0, -1e-4]), np.ones(2), 1e-3)[1] == 1
+    with pytest.raises(ValueError, match="positive semidefinite"):
+        NTKRegressor(kernel=lambda X, Z=None: -X @ X.T, alpha=0.0).fit(np.eye(3), np.ones(3))
+
+
 def test_dual_coefficients(rng):
     for _, J in jacobians(rng):
         K, r = J @ J.T, rng.standard_normal(len(J))
@@ -57,5 +69,12 @@ def test_rank(rng):
 def test_bad_arguments_are_named():
     refused("K must be square", dual_coefficients, np.ones((2, 3)), np.ones(2))
     refused("K must be symmetric", dual_coefficients, [[1.0, 2.0], [0.0, 1.0]], np.ones(2))
+    for K in (
+        [[1.0, 0.0], [0.0, -5.0]],
+        [[0.0, 1.0], [1.0, 0.0]],
+        [[-1.0]],
+        [[1.0, 1.1], [1.1, 1.0]],
+    ):
+        refused("K must be positive semidefinite", dual_coefficients, K, np.ones(len(K)))
     refused("r must have 2 rows", pinv_solve, np.ones((2, 3)), np.ones(3))
     refused("J must be real", pinv_solve, np.ones((2, 3)) * 1j, np.ones(2), error=TypeError)
