@@ -132,6 +132,9 @@ def separation(X: object) -> float:
     points = matrix("X", X).astype(np.float64, copy=False)
     if len(points) < 2:
         raise ValueError(f"X must have at least 2 rows, got shape {points.shape}")
+    zero = ~points.any(axis=1)
+    if zero.any():
+        raise ValueError(f"X must have no zero row, row {int(np.argmax(zero))} is zero")
     return 2 * math.sin(min(_closest(points, sign).angle for sign in (1.0, -1.0)) / 2)
 
 

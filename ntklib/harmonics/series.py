@@ -70,7 +70,7 @@ def power_series(kernel: Kernel, degrees: object, *, bias: float = 0.0) -> Any:
         gates = before / np.maximum(np.arange(len(gates)), 1)
         b = beta * beta / (1 + beta * beta)
         gates[0] = (1 + beta * beta) / (2 * math.pi) * _covariance(b)
-    return representable("coefficients are", own.factor * gates[k])[()]
+    return representable("coefficients are", own.eps * own.eps * gates[k])[()]
 
 
 def _covariance(t: float) -> float:

@@ -97,6 +97,8 @@ def eigenvalues(
         is not one of the inner product, gives something else than a matrix of that shape, or
         values that are not finite real numbers. With ``log`` also an eigenvalue that is not above
         its error.
+    OverflowError
+        Values beyond the range of float64.
     QuadratureError
         The error is not below ``tol`` (:class:`ntklib.expectations.QuadratureError`).
 
@@ -131,8 +133,9 @@ def eigenvalues(
             off = np.exp(found.log_error - found.log)
         values, errors = found.log, np.where(found.log_error > -np.inf, off, 0.0)
     else:
-        values = found.sign * representable("eigenvalues are", np.exp(found.log))
-        errors = np.exp(found.log_error)
+        with np.errstate(over="ignore"):
+            values = found.sign * representable("eigenvalues are", np.exp(found.log))
+            errors = np.exp(found.log_error)
     values, errors = values.reshape(k.shape)[()], errors.reshape(k.shape)[()]
     return (values, errors) if return_error else values
 
@@ -149,7 +152,7 @@ def spectrum(kernel: Kernel, d: int, k: Degrees, *, bias: object, tol: object) -
     off = EPS * (16 + 2 * np.abs(values) + (8 * k if beta else 0))
     with np.errstate(invalid="ignore"):
         log_error = np.where(values == -np.inf, -np.inf, values + np.log(off))
-    shift = math.log(own.factor)
+    shift = 2 * math.log(own.eps)
     return Spectrum(values + shift, np.ones(len(k)), log_error + shift)
 
 
