@@ -33,9 +33,10 @@ class DotProduct:
     r"""The kernel :math:`\kappa(\langle x,x'\rangle)` of points of the unit sphere.
 
     Called with ``X`` and, for other points than those, ``Z``, it gives the matrix, as
-    :func:`ntklib.relu_ntk` does. Rows must be of length 1, up to :math:`10^{-8}` (float32: :math:`10^{-6}`);
-    inner products that rounding takes beyond 1 are taken as 1. Close to 1 and -1 a profile with a root in it loses
-    up to half of the digits to the rounding of the inner product.
+    :func:`ntklib.relu_ntk` does. Rows must be of length 1, up to :math:`10^{-8}`
+    (float32: :math:`10^{-6}`); inner products that rounding takes beyond 1 are taken as 1. Close to
+    1 and -1 a profile with a root in it loses up to half of the digits to the rounding of the inner
+    product.
 
     Attributes
     ----------
