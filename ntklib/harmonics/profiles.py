@@ -96,7 +96,7 @@ def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array
     Raises ValueError where other pairs of the same angle have other values: then the kernel is not
     one of the inner product.
     """
-    first, second = np.eye(d)[:2]
+    first, second = np.eye(2, d)
     values = _values(kernel, first, second, theta, beta)
     at = theta[[len(theta) // 5, len(theta) // 2, (4 * len(theta)) // 5]]
     here = _values(kernel, first, second, at, beta)
@@ -115,7 +115,7 @@ def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array
 
 def at_equal_points(kernel: Kernel, d: int, beta: float) -> float:
     r"""The value :math:`\kappa(1)`, with the bias."""
-    first, second = np.eye(d)[:2]
+    first, second = np.eye(2, d)
     return float(_values(kernel, first, second, np.zeros(1), beta)[0])
 
 

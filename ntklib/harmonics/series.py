@@ -31,7 +31,7 @@ def power_series(kernel: Kernel, degrees: object, *, bias: float = 0.0) -> Any:
     ----------
     kernel : callable
         :func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp` or :func:`ntklib.gate_kernel`, also with
-        the scale filled in by :func:`functools.partial`.
+        the scale filled in by ``functools.partial``.
     degrees : int or array_like of int
         Powers of :math:`t`, at least 0.
     bias : float

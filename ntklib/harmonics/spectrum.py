@@ -11,11 +11,8 @@ from ntklib._precision import EPS, representable
 from ntklib._validate import Array, positive, real_array
 from ntklib.expectations import QuadratureError
 from ntklib.harmonics.counting import Degrees, degrees_of, dimension, log_multiplicity
-from ntklib.harmonics.nodes import clenshaw_curtis, enough, log_area, orthonormal
+from ntklib.harmonics.nodes import clenshaw_curtis, intervals, log_area, orthonormal
 from ntklib.harmonics.profiles import Kernel, angles_to_values, known
-
-# Intervals from which on no kernel is tried with more.
-_MOST_INTERVALS = 1 << 16
 
 
 class Spectrum(NamedTuple):
@@ -48,7 +45,7 @@ def eigenvalues(
     :func:`multiplicity` such harmonics.
 
     For :func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp` and :func:`ntklib.gate_kernel`, also with
-    their scale filled in by :func:`functools.partial`, the eigenvalues are known in closed form,
+    their scale filled in by ``functools.partial``, the eigenvalues are known in closed form,
 
     .. math::
         \mu_k&=\Bigl[\frac{B(d/2,k/2)}{2\pi}\Bigr]^2\quad(k\text{ odd}),\\
@@ -64,7 +61,7 @@ def eigenvalues(
     ----------
     kernel : callable
         ``kernel(X, Z)`` gives the matrix for points that are rows: a kernel of this package, its
-        options filled in by :func:`functools.partial`, a :class:`DotProduct`, or any other that
+        options filled in by ``functools.partial``, a :class:`DotProduct`, or any other that
         depends on the inner product alone where rows have length 1.
     d : int
         Dimension of the space around the sphere, at least 2.
@@ -156,31 +153,36 @@ def spectrum(kernel: Kernel, d: int, k: Degrees, *, bias: object, tol: object) -
     return Spectrum(values + shift, np.ones(len(k)), log_error + shift)
 
 
+def _powers_of_sine(theta: Array, power: float) -> Array:
+    """For angles up to a right one, near which it is 1 less something that must not be lost."""
+    square = np.minimum(np.cos(theta) ** 2, 0.5)
+    return np.where(
+        theta < math.pi / 4, np.sin(theta) ** power, np.exp(power / 2 * np.log1p(-square))
+    )
+
+
 def _integrated(kernel: Kernel, d: int, k: Degrees, beta: float, tol: float) -> Spectrum:
     top = int(k.max())
-    intervals = enough(d, top)
-    while True:
-        theta, rules = clenshaw_curtis(intervals, math.pi)
+    for count in intervals(d, top):
+        theta, rules = clenshaw_curtis(count, math.pi)
         kappa = angles_to_values(kernel, d, theta, beta)
         small = np.minimum(theta, theta[::-1])  # sin is that of the angle or its supplement
         with np.errstate(under="ignore"):
-            root = math.exp(log_area(d) / 2) * np.sin(small) ** ((d - 2) / 2)
+            root = math.exp(log_area(d) / 2) * _powers_of_sine(small, (d - 2) / 2)
             weights = rules * (kappa * root)
             cosine = np.where(small == theta, 1.0, -1.0) * np.cos(small)
             parts = np.array([weights @ h for h in orthonormal(d, cosine, root, top + 1)])
         size = float(np.abs(kappa).max())
         error = np.abs(parts[:, 0] - parts[:, 1]) + 64 * EPS * size
-        worst = float(error[k].max())
-        if worst <= tol * size:
+        if (error[k] <= tol * size).all():
             break
-        intervals *= 2
-        if intervals > _MOST_INTERVALS:
-            degree = int(k[np.argmax(error[k])])
-            raise QuadratureError(
-                f"the part of the kernel of degree {degree} is known to {worst / size:.1e} of its "
-                f"largest value, and tol is {tol:.1e}: the kernel is not smooth in the angle, or "
-                "the degree too high"
-            )
+    else:
+        worst = int(k[np.argmax(error[k])])
+        raise QuadratureError(
+            f"the part of the kernel of degree {worst} is known to {error[worst] / size:.1e} of "
+            f"its largest value, and tol is {tol:.1e}: the kernel is not smooth in the angle, or "
+            "tol below what rounding leaves"
+        )
     with np.errstate(divide="ignore"):
         logs = np.log(np.abs(parts[k, 0])), np.log(error[k])
     half = log_multiplicity(d, k) / 2
