@@ -97,8 +97,7 @@ def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array
     one of the inner product.
     """
     first, second = np.eye(2, d)
-    values = _values(kernel, first, second, theta, beta)
-    at = theta[[len(theta) // 5, len(theta) // 2, (4 * len(theta)) // 5]]
+    values, at = _values(kernel, first, second, theta, beta), np.array([0.5, 1.5, 2.5])
     here = _values(kernel, first, second, at, beta)
     rng = np.random.default_rng(0)  # whatever the pairs, the answer is the same
     size = float(np.abs(values).max())
