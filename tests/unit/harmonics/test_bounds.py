@@ -76,6 +76,18 @@ def test_nearly_equal_points_keep_their_digits(distance, sign):
     )
 
 
+def test_the_closest_of_many_close_pairs():
+    """Their distances differ by less than the rounding of unit vectors."""
+    rng = np.random.default_rng(0)
+    x, step = rng.standard_normal((2, 300, 5))
+    step -= np.sum(step * x, axis=1, keepdims=True) / np.sum(x * x, axis=1, keepdims=True) * x
+    size = np.linalg.norm(x, axis=1, keepdims=True) / np.linalg.norm(step, axis=1, keepdims=True)
+    close = x + 1e-14 * size * step
+    exact = min(exact_angle(a, b) for a, b in zip(x, close, strict=True))
+    for points_ in (np.vstack([x, close]), np.vstack([x, -close])):
+        assert separation(points_) == pytest.approx(float(exact), rel=1e-12)
+
+
 @pytest.mark.parametrize("kind", ["equal", "plus and minus", "scales", "two scales", "both"])
 def test_crowds(kind, monkeypatch):
     """Many close pairs, and tiles of a few rows; against all pairs, one by one."""
