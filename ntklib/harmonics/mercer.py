@@ -64,9 +64,9 @@ def truncation_error(
         =\kappa(1)-\sum_{k\le K}\lambda_kN(d,k)=\sum_{k>K}\lambda_kN(d,k)
 
     The trace of the operator that is left, for a continuous kernel that is positive semidefinite on
-    the sphere; that is checked up to the degree :math:`K` and not beyond. Parameters and exceptions are those of
-    :func:`eigenvalues` and :func:`features`. It is computed as the difference in the middle, with
-    an error of some ulps of :math:`\kappa(1)`, and of what quadrature adds, of
+    the sphere; that is checked up to the degree :math:`K` and not beyond. Parameters and exceptions
+    are those of :func:`eigenvalues` and :func:`features`. It is computed as the difference in the
+    middle, with an error of some ulps of :math:`\kappa(1)`, and of what quadrature adds, of
     :math:`\mathrm{tol}\,\max|\kappa|\sum_{k\le K}\sqrt{N(d,k)}` at most by its estimates.
 
     Notes
