@@ -45,6 +45,7 @@ _MODULES = {
     "empirical",
     "expectations",
     "gaussian_process",
+    "harmonics",
     "large",
     "least_squares",
     "model",
