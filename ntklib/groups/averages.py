@@ -16,7 +16,7 @@ from ntklib._engine.angular import NNGP, NTK, Profile, angular
 from ntklib._engine.blocks import TileKernel
 from ntklib._engine.points import Index, Points, sides
 from ntklib._engine.portable import is_foreign, namespace
-from ntklib._engine.shifts import average
+from ntklib._engine.shifts import average, lengths
 from ntklib._engine.sizes import slices
 from ntklib._validate import Array, matrix, positive
 from ntklib.architecture import architecture
@@ -25,8 +25,9 @@ from ntklib.groups.elements import Group, as_group, image
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.model import Kernel
 
-# Coordinates from which on the transforms are worth their start (benchmarks/groups.py).
-_MANY = 200
+# The length of a transform, over the number of coordinates, costs this many matrix products of
+# shifted points (benchmarks/groups.py).
+_WORTH = 64
 
 # Half of the digits: kernels here are exact to 1e-10 or better, and one that is not invariant
 # differs by about its size.
@@ -52,7 +53,8 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
         With ``"sum"`` the kernel is called for all images. ``"fft"`` is for :func:`cyclic_shifts`
         and the kernels :func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp`, :func:`ntklib.ntk` and
         :func:`ntklib.nngp`: all inner products with shifted points come from a Fourier transform.
-        ``"auto"`` takes it from 200 coordinates on.
+        ``"auto"`` takes it where it is faster, which is from 64 coordinates on if all prime factors
+        of ``d`` are below 10, and otherwise from about 200 on.
 
     Returns
     -------
@@ -171,10 +173,11 @@ class Averaged:
         d = self.group.dimension
         X = matrix("X", X, columns=d)
         Z = Z if Z is None else matrix("Z", Z, columns=d)
-        tiles = None if self.method == "sum" or self.group.grid is None else _tiles(self.kernel)
-        if tiles is None or (self.method == "auto" and d < _MANY):
+        tiles = None if self.method == "sum" else _tiles(self.kernel)
+        if tiles is None or self.group.grid is None:
             return self._by_sum(X, Z)
-        assert self.group.grid is not None
+        if self.method == "auto" and d * d < _WORTH * math.prod(lengths(self.group.grid)):
+            return self._by_sum(X, Z)
         left, right, dtype = sides(X, Z)
         mean: Array = average(tiles(left, right), left, right, self.group.grid, dtype)
         return mean
