@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
@@ -220,11 +220,9 @@ class Averaged:
             if A is not None and (len(A.shape) != 2 or A.shape[1] != self.group.dimension):
                 wanted = f"(n, {self.group.dimension})"
                 raise ValueError(f"{name} must have shape {wanted}, got {tuple(A.shape)}")
-        elements, weight = _terms(self.group, symmetric=Z is None)
         total = self.kernel(X, None) if Z is None else 0.0
-        for element, w in zip(elements, weight, strict=True):
-            (code,) = self.group.codes(np.array([element]))
-            total = total + float(w) * self.kernel(X, image(X if Z is None else Z, code))
+        for moved, weight in images(self.group, X, Z):
+            total = total + weight * self.kernel(X, moved)
         total = total / len(self.group)
         return (total + namespace(total).matrix_transpose(total)) / 2 if Z is None else total
 
@@ -244,6 +242,17 @@ def _terms(group: Group, *, symmetric: bool) -> tuple[Index, Array]:
     identity = next(i for i, code in enumerate(codes) if np.array_equal(code, one))
     kept = elements[(elements <= inverses) & (elements != identity)]
     return kept, np.where(inverses[kept] == kept, 1.0, 2.0)
+
+
+def images(group: Group, X: Any, Z: Any = None) -> Iterator[tuple[Any, float]]:
+    """The images of Z that a sum over the group is of, and how often each term counts.
+
+    Without Z, of X, beside X itself; and the sum is to be made symmetric.
+    """
+    elements, weights = _terms(group, symmetric=Z is None)
+    for element, weight in zip(elements, weights, strict=True):
+        (code,) = group.codes(np.array([element]))
+        yield image(X if Z is None else Z, code), float(weight)
 
 
 def _sum(terms: Array) -> Array:

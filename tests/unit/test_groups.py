@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from scipy.special import eval_chebyt, eval_gegenbauer
 from sklearn.base import clone
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.model_selection import cross_val_score
 
 from ntklib import gate_kernel, ntk, relu_ntk
+from ntklib.gaussian_process import AveragedKernel, NetworkKernel
 from ntklib.groups import Group, averaged, cyclic_shifts, generated, invariant_multiplicity
 from ntklib.large import gram_operator, pivoted_cholesky, ridge_solve
 from ntklib.regression import NTKClassifier, NTKRegressor
@@ -263,6 +265,38 @@ def test_copies():
             assert (kernel(Z) == averaged(relu_ntk, group)(Z)).all()
             with pytest.raises(ValueError, match="read-only"):
                 kernel.group.generators[:] = 1
+
+
+def test_gaussian_processes():
+    """Value, gradient, parameters and copies of the averaged kernel, by all pairs of images.
+
+    The gradient of a mean is the mean of gradients: 36 blocks, each exact to rounding.
+    """
+    inner, group = NetworkKernel(2, b_std=[0.3, 0.2, 0.4]), cyclic_shifts(6)
+    kernel = AveragedKernel(inner, group)
+    K, gradient = kernel(X, eval_gradient=True)
+    values = inner(np.concatenate(group.orbits(X)), eval_gradient=True)
+    for found, right in zip((K, gradient), values, strict=True):
+        right = right.reshape(6, 12, 6, 12, -1).mean(axis=(0, 2)).reshape(found.shape)
+        assert np.abs(found - right).max() <= 1e-13 * np.abs(right).max()
+    assert np.abs(kernel.diag(X) - K.diagonal()).max() <= 1e-13 * K.max()
+    assert np.abs(kernel(X, X[:3]) - K[:, :3]).max() <= 1e-13 * K.max()
+    one = AveragedKernel(NetworkKernel(b_std_bounds="fixed"), group)
+    model = GaussianProcessRegressor(one, alpha=1e-3).fit(X, y)
+    assert model.log_marginal_likelihood_value_ > model.log_marginal_likelihood(one.theta)
+    # Coefficients are below |y| / 1e-3, and the kernel is exact to 1e-13.
+    assert np.abs(model.predict(X) - model.predict(np.roll(X, 1, axis=1))).max() <= 1e-8
+    for again in (clone(kernel), pickle.loads(pickle.dumps(kernel))):
+        assert again == kernel
+        assert repr(again) == repr(kernel)
+    again = kernel.clone_with_theta(kernel.theta + 1)
+    assert again != kernel
+    assert kernel.theta[0] + 1 == pytest.approx(again.theta[0])
+    assert kernel.set_params(kernel__W_std=1.0).kernel.W_std == 1.0
+    assert AveragedKernel(inner, group) != AveragedKernel(inner, generated([range(6)]))
+    refused("Y must be None", kernel, X, X, eval_gradient=True)
+    scaled = AveragedKernel(NetworkKernel(length_scale=[1, 2, 3, 4, 5, 6]), group)
+    refused("kernel must have equal values", scaled, X)
 
 
 def test_large_systems():
