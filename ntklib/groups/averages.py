@@ -53,8 +53,8 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
         With ``"sum"`` the kernel is called for all images. ``"fft"`` is for :func:`cyclic_shifts`
         and the kernels :func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp`, :func:`ntklib.ntk` and
         :func:`ntklib.nngp`: all inner products with shifted points come from a Fourier transform.
-        ``"auto"`` takes it where it is faster, which is from 64 coordinates on if all prime factors
-        of ``d`` are below 10, and otherwise from about 200 on.
+        ``"auto"`` takes it from 64 coordinates on, if no axis is padded (see below); else from
+        about twice as many for each that is.
 
     Returns
     -------
@@ -79,9 +79,10 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
     Between :math:`n` and :math:`n'` points of :math:`d` coordinates the sum takes the time of the
     kernel's matrix between :math:`n` and :math:`n'|G|` points, half of that for a Gram matrix.
     Fourier transforms take a time like :math:`nn'd\log d` instead of :math:`nn'd^2`, and beside the
-    result memory for two or three copies of the points and 32 MiB for each thread. Pairs of points
-    of which one is at an angle below 0.15 to a shift of the other, or to its opposite, are computed
-    again by differences; where most are, the time is like that of the sum.
+    result memory for some copies of the points and 32 MiB for each thread. An axis whose length has
+    prime factors above 7 is padded with zeros to twice its length. Pairs of points of which one is
+    at an angle below 0.15 to a shift of the other, or to its opposite, are computed again by
+    differences; where most are, the time is like that of the sum.
 
     Examples
     --------
