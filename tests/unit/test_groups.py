@@ -391,6 +391,13 @@ def test_kernels_that_are_not_invariant(kernel):
     refused("equal values at k.gx, gz. and k.x, z.", averaged, kernel, cyclic_shifts(6))
 
 
+def test_kernels_in_single_precision_are_taken():
+    kernel = averaged(
+        lambda *A: relu_ntk(*(np.float32(a) for a in A if a is not None)), [[1, 0], [0, 1]]
+    )
+    assert kernel(np.eye(2)).dtype == np.float32
+
+
 def test_other_arguments():
     group = cyclic_shifts(6)
     refused("kernel must be callable, got 'relu_ntk'", averaged, "relu_ntk", group, error=TypeError)
