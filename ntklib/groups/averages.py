@@ -80,7 +80,7 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
     result memory for some copies of the points and 32 MiB for each thread. An axis whose length has
     prime factors above 7 is padded with zeros to twice its length. Pairs of points of which one is
     at an angle below 0.15 to a shift of the other, or to its opposite, are computed again by
-    differences; where most are, the time is like that of the sum.
+    differences; where most are, the sum is faster.
 
     Examples
     --------
