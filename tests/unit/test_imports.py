@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ntklib"
 MODULES = [
     *("activations", "concentration", "dynamics", "empirical", "expectations"),
-    *("gaussian_process", "harmonics", "large", "least_squares", "model", "regression", "systems"),
+    *("gaussian_process", "groups", "harmonics", "large", "least_squares", "model", "regression"),
+    "systems",
 ]
 HEAVY = (
     *("scipy", "sklearn", "numba", "threadpoolctl", "array_api_compat", "dask", "zarr", "torch"),

@@ -18,6 +18,7 @@ from ntklib import (
     concentration,
     convolution,
     deep,
+    groups,
     harmonics,
     kernels,
     large,
@@ -116,7 +117,10 @@ def test_every_function_is_in_the_table_once():
     assert set(names) == set(calls.CALLS)
     shown = [g for part in TABLE["table"] for column in part["columns"] for g in column["groups"]]
     assert set(shown) == set(TABLE["functions"]) - {"images"}
-    modules = (concentration, convolution, deep, harmonics, kernels, large, least_squares, systems)
+    modules = (
+        *(concentration, convolution, deep, groups, harmonics, kernels, large),
+        *(least_squares, systems),
+    )
     public = {
         name
         for module in modules
