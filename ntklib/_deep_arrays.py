@@ -18,6 +18,7 @@ and the kernel has none:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -174,7 +175,8 @@ def matrix(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
     ------
     TypeError
         Scales of torch or JAX that are followed, beside points of another library; derivatives of
-        an activation without closed form; and what :func:`ntklib._engine.portable.evaluate` raises.
+        an activation that has no closed form and is no mixture; and what
+        :func:`ntklib._engine.portable.evaluate` raises.
     """
     given = [value for value in (X, Z, *net.weights, *net.biases) if is_foreign(value)]
     if any(map(portable.followed, given)):
@@ -194,10 +196,12 @@ def _followed(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
                 f"W_std and b_std must be numbers or of the library of X, {library(X)}, got "
                 f"{library(value)}"
             )
+    net = replace(net, law=net.law.followed)
     if not net.law.portable:
         raise TypeError(
-            "activation must have a closed form where torch or JAX differentiates, vectorizes or "
-            f"compiles, got one that is done by {type(net.law).__name__}"
+            "activation must have a closed form or be a mixture of Gaussians where torch or JAX "
+            "differentiates, vectorizes or compiles, got one that is done by "
+            f"{type(net.law).__name__}"
         )
     X, Z = portable.checked(X, Z)
     if net.mixes(0):

@@ -103,8 +103,8 @@ class Side(NamedTuple):
 
     def lengths(self) -> Lengths:
         """The lengths in NumPy's float64."""
-        mantissa, exponent = np.frexp(_numpy(self.largest))
-        return Lengths(_numpy(self.norm) * mantissa, exponent)
+        mantissa, exponent = np.frexp(numbers(self.largest))
+        return Lengths(numbers(self.norm) * mantissa, exponent)
 
 
 class Lengths(NamedTuple):
@@ -172,7 +172,7 @@ def _sides(X: Any, Z: Any | None, xp: Any) -> tuple[Side, Side | None]:
     return _side(xp.astype(X, dtype, copy=False), xp), _side(xp.astype(Z, dtype, copy=False), xp)
 
 
-def _numpy(array: Any) -> Array:
+def numbers(array: Any) -> Array:
     """To NumPy, in float64."""
     from array_api_compat import is_cupy_array, is_torch_array
 
