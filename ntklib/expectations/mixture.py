@@ -56,31 +56,95 @@ def _erf(x: Any) -> Any:
     return erf(x)
 
 
+def _integral(z: Any, rate: Any) -> Any:
+    root = rate**0.5
+    return math.sqrt(math.pi) / 2 / root * _erf(root * z)
+
+
+def _bump(z: Any, rate: Any) -> Any:
+    return namespace(z).expm1(-rate * z * z)
+
+
 class _Width(NamedTuple):
     """Of exp(-l z^2) at standard deviation a: 1 / sqrt(1 + 2 l a^2), sqrt(2 l) a times it, a times
-    it."""
+    it, and sqrt(2 l)."""
 
     rest: Any
     large: Any
     std: Any
+    root: Any
 
 
 class _Sums(NamedTuple):
     """Over pairs of terms: the covariance at correlation one, what is lost at another, and the
-    derivative in the correlation there; of odd terms and of even ones."""
+    derivative in the correlation there."""
 
-    odd: Any
-    odd_lost: Any
-    odd_slope: Any
-    even: Any
-    even_lost: Any
-    even_slope: Any
+    whole: Any
+    lost: Any
+    slope: Any
 
 
-def _width(rate: float, a: Any) -> _Width:
+class _Place(NamedTuple):
+    """Of correlation rho: 1 - rho, and the square of the sine."""
+
+    small: Any
+    sine: Any
+
+
+def _width(rate: Any, a: Any) -> _Width:
     xp = namespace(a)
+    root = xp.sqrt(2 * rate) if is_foreign(rate) else math.sqrt(2 * rate)
     rest = 1 / xp.sqrt(1 + 2 * rate * a * a)
-    return _Width(rest, math.sqrt(2 * rate) * a * rest, a * rest)
+    return _Width(rest, root * a * rest, a * rest, root)
+
+
+def _roots(x: _Width, z: _Width, at: _Place) -> tuple[Any, Any, Any]:
+    """AB, the root of 1 - (AB)^2, and that of 1 - (AB rho)^2."""
+    xp = namespace(at.small)
+    p = x.large * z.large
+    end = x.rest * x.rest + (x.large * z.rest) ** 2
+    return p, xp.sqrt(end), xp.sqrt(end + p * p * at.sine)
+
+
+def _straight(x: _Width, z: _Width, at: _Place) -> _Sums:
+    """Of z, and of the integral of a Gaussian or of z."""
+    whole = x.std * z.std
+    return _Sums(whole, whole * at.small, whole)
+
+
+def _odd(x: _Width, z: _Width, at: _Place) -> _Sums:
+    """Of two integrals of Gaussians."""
+    xp, size = namespace(at.small), 1 / (x.root * z.root)
+    p, end, root = _roots(x, z, at)
+    lost = 2 * size * xp.atan(p * at.small / (end + root))
+    return _Sums(size * xp.atan(p / end), lost, size * (p / root))
+
+
+def _even(x: _Width, z: _Width, at: _Place) -> _Sums:
+    """Of two Gaussians."""
+    p, end, root = _roots(x, z, at)
+    size = x.rest * z.rest * (p * p)
+    lost = size * at.sine / (end * root * (end + root))
+    return _Sums(size / (end * (1 + end)), lost, size * (1 - at.small) / root**3)
+
+
+def _mixed(x: _Width, z: _Width, at: _Place) -> _Sums:
+    """Of a smooth |z|, to the left, and a Gaussian."""
+    p, end, root = _roots(x, z, at)
+    size = -math.sqrt(2 / math.pi) * (z.rest / (x.root * x.rest)) * (p * p)
+    return _Sums(size / (1 + end), size * at.sine / (end + root), size * (1 - at.small) / root)
+
+
+def _growths(x: _Width, z: _Width, at: _Place) -> _Sums:
+    """Of two times a smooth |z|."""
+    xp = namespace(at.small)
+    p, end, root = _roots(x, z, at)
+    size = 2 / math.pi / (x.root * x.rest * z.root * z.rest)
+    turn = 2 * xp.atan(p * at.small / (end + root))
+    angle = xp.atan(p * (1 - at.small) / root)
+    whole = p * xp.atan(p / end) - p * p / (1 + end)
+    lost = p * turn + angle * p * at.small - p * p * at.sine / (end + root)
+    return _Sums(size * whole, size * lost, size * p * angle)
 
 
 class Mixture(Dual):
@@ -119,8 +183,8 @@ class Mixture(Dual):
     the terms' sizes are more than that of their sum. It is relative to
     :math:`\sqrt{\mathbb E[\sigma(u)^2]\,\mathbb E[\sigma(v)^2]}`, and likewise for the derivatives.
     At equal deviations and near correlation one :math:`1-r` is off in proportion to itself, by the
-    error of the derivatives, and not by :math:`10^{-13}` of one: layers then add their errors, also where each
-    magnifies small angles.
+    error of the derivatives, and not by :math:`10^{-13}` of one: layers then add their errors, also
+    where each magnifies small angles.
 
     A pair costs some operations for each pair of terms, with a square root or arcsine: tanh has 22
     terms and swish 32. For 300 points and three hidden layers that is some seconds.
@@ -136,11 +200,16 @@ class Mixture(Dual):
         r""":math:`\hat\sigma`, on arrays of any library."""
         t, xp = self.terms, namespace(z)
         value = t.constant + t.linear * z
-        for c, rate in t.odd:
-            root = math.sqrt(rate)
-            value = value + c * math.sqrt(math.pi) / (2 * root) * _erf(root * z)
-        for b, rate in t.even:
-            value = value + b * xp.expm1(-rate * z * z)
+        if portable.traced(z):
+            for terms, term in ((t.odd, _integral), (t.even, _bump)):
+                if terms:
+                    c, rates = (portable.moved(v, z) for v in np.array(terms).T)
+                    value = value + xp.sum(c * term(z[..., None], rates), axis=-1)
+        else:
+            for c, rate in t.odd:
+                value = value + c * _integral(z, rate)
+            for b, rate in t.even:
+                value = value + b * _bump(z, rate)
         if t.growth:
             root = math.sqrt(t.growth_rate)
             bump = xp.expm1(-t.growth_rate * z * z) / (root * math.sqrt(math.pi))
@@ -169,8 +238,10 @@ class Mixture(Dual):
         size = xp.sqrt(square)
         z = a[..., None] * (portable.moved(_NODES, a) if is_foreign(a) else _NODES)
         values = self(z) / size[..., None]
-        roots = _ROOTS.tolist()
-        terms = tuple(root * values[..., q] for q, root in enumerate(roots))
+        if portable.traced(std):
+            terms: tuple[Any, ...] = (values * portable.moved(_ROOTS, a),)
+        else:
+            terms = tuple(root * values[..., q] for q, root in enumerate(_ROOTS.tolist()))
         small = real(std) < SMALLEST
         shown = xp.where(small, size * (std / a), size) if self.terms.constant == 0 else size
         return Rows(std, shown, (a, size, *terms))
@@ -194,62 +265,26 @@ class Mixture(Dual):
             )
 
     def _squares(self, a: Any) -> Any:
-        sums = self._sums(a, a, namespace(a).zeros_like(a), None)
-        return sums.odd + sums.even + self._mean(a) ** 2
+        zero = namespace(a).zeros_like(a)
+        odd, even = self._sums(a, a, _Place(zero, zero))
+        return odd.whole + even.whole + self._mean(a) ** 2
 
-    def _sums(self, a: Any, b: Any, small: Any, mp: Any) -> _Sums:
-        """The sums at correlation 1 - small; mp is its sine squared, None for zero."""
-        t, xp = self.terms, namespace(small)
-        zero = xp.zeros_like(a * b * small)
-        rho, sine = 1 - small, small if mp is None else mp
-        odd, odd_lost, odd_slope, even, even_lost, even_slope = (zero,) * 6
-        lines = [(t.linear, 0.0), *t.odd] if t.linear else list(t.odd)
-        right = [_width(rate, b) for _, rate in lines]
-        for c, rate in lines:
-            x = _width(rate, a)
-            for (g, other), z in zip(lines, right, strict=True):
-                both, kappa = c * g, 2 * math.sqrt(rate * other)
-                if kappa == 0:
-                    whole = both * (x.std * z.std)
-                    odd, odd_lost = odd + whole, odd_lost + whole * small
-                    odd_slope = odd_slope + whole
-                    continue
-                p = x.large * z.large
-                square, end = p * p, x.rest * x.rest + (x.large * z.rest) ** 2
-                root, end = xp.sqrt(end + square * sine), xp.sqrt(end)
-                odd = odd + (both / kappa) * xp.atan(p / end)
-                odd_lost = odd_lost + (2 * both / kappa) * xp.atan(p * small / (end + root))
-                odd_slope = odd_slope + (both / kappa) * (p / root)
-        kinds = [(t.growth, t.growth_rate, True)] if t.growth else []
-        kinds += [(b, rate, False) for b, rate in t.even]
-        right = [_width(rate, b) for _, rate, _ in kinds]
-        for c, rate, straight in kinds:
-            x = _width(rate, a)
-            left_size = c / math.sqrt(2 * rate) / x.rest if straight else c * x.rest
-            for (g, other, also), z in zip(kinds, right, strict=True):
-                size = left_size * (g / math.sqrt(2 * other) / z.rest if also else g * z.rest)
-                p = x.large * z.large
-                square, end = p * p, x.rest * x.rest + (x.large * z.rest) ** 2
-                root, end = xp.sqrt(end + square * sine), xp.sqrt(end)
-                if straight and also:
-                    size = size * (2 / math.pi)
-                    turn = 2 * xp.atan(p * small / (end + root))
-                    angle = xp.atan(p * rho / root)
-                    even = even + size * (p * xp.atan(p / end) - square / (1 + end))
-                    even_lost = even_lost + size * (
-                        p * turn + angle * p * small - square * sine / (end + root)
-                    )
-                    even_slope = even_slope + size * p * angle
-                elif straight or also:
-                    size = size * math.sqrt(2 / math.pi)
-                    even = even - size * (square / (1 + end))
-                    even_lost = even_lost - size * (square * sine / (end + root))
-                    even_slope = even_slope - size * (square * rho / root)
-                else:
-                    even = even + size * (square / (end * (1 + end)))
-                    even_lost = even_lost + size * (square * sine / (end * root * (end + root)))
-                    even_slope = even_slope + size * (square * rho / root**3)
-        return _Sums(odd, odd_lost, odd_slope, even, even_lost, even_slope)
+    def _sums(self, a: Any, b: Any, at: _Place) -> tuple[_Sums, _Sums]:
+        """The sums of odd terms and of even ones."""
+        t = self.terms
+        line = ((t.linear, 0.0),) if t.linear else ()
+        growth = ((t.growth, t.growth_rate),) if t.growth else ()
+        odd: list[tuple[_Each, _Terms, _Terms]]
+        odd = [(_straight, line, line), (_straight, line, t.odd), (_straight, t.odd, line)]
+        odd.append((_odd, t.odd, t.odd))
+        even: list[tuple[_Each, _Terms, _Terms]]
+        even = [(_growths, growth, growth), (_mixed, growth, t.even), (_even, t.even, t.even)]
+
+        def turned(x: _Width, z: _Width, at: _Place) -> _Sums:
+            return _mixed(z, x, at)
+
+        even.append((turned, t.even, growth))
+        return _total(odd, a, b, at), _total(even, a, b, at)
 
     def _mean(self, a: Any) -> Any:
         """Of the function: its value at zero, and of each even term what is off that."""
@@ -273,19 +308,54 @@ class Mixture(Dual):
         apart = 0 * small
         if not _alike(a, b):
             for u, v in zip(x, z, strict=True):
-                apart = apart + (u - v) ** 2 / 2
+                square = (u - v) ** 2 / 2
+                apart = apart + (xp.sum(square, axis=-1) if square.ndim > small.ndim else square)
         else:
             a, b = a.reshape(-1)[0], b.reshape(-1)[0]
-        s = self._sums(a, b, small, minus * plus)
+        odd, even = self._sums(a, b, _Place(small, minus * plus))
         scale = e * f
         if not (self.terms.even or self.terms.growth or self.terms.constant):
-            near = nonnegative_part(apart + s.odd_lost / scale)
+            near = nonnegative_part(apart + odd.lost / scale)
             less, more = xp.where(far, 2 - near, near), xp.where(far, near, 2 - near)
-            return Layer(less, more, s.odd_slope / scale)
-        turned = xp.where(far, 2 * s.odd - s.odd_lost, s.odd_lost)
-        less = nonnegative_part(apart + (turned + s.even_lost) / scale)
-        slope = s.odd_slope + xp.where(far, -s.even_slope, s.even_slope)
+            return Layer(less, more, odd.slope / scale)
+        turned = xp.where(far, 2 * odd.whole - odd.lost, odd.lost)
+        less = nonnegative_part(apart + (turned + even.lost) / scale)
+        slope = odd.slope + xp.where(far, -even.slope, even.slope)
         return Layer(less, nonnegative_part(2 - less), slope / scale)
+
+
+_Each = Callable[[_Width, _Width, _Place], _Sums]
+_Terms = tuple[tuple[float, float], ...]
+
+
+def _total(groups: list[tuple[_Each, _Terms, _Terms]], a: Any, b: Any, at: _Place) -> _Sums:
+    """The sum over groups of pairs of terms, (coefficient, rate) to the left and to the right."""
+    zero = 0 * (a * b * at.small)
+    sums = _Sums(zero, zero, zero)
+    for each, left, right in groups:
+        if any(map(portable.traced, (a, b, at.small))) and len(left) * len(right) > 1:
+            found = _stacked(each, left, right, a, b, at)
+            sums = _Sums(*(s + t for s, t in zip(sums, found, strict=True)))
+            continue
+        widths = [_width(rate, b) for _, rate in right]
+        for c, rate in left:
+            x = _width(rate, a)
+            for (g, _), z in zip(right, widths, strict=True):
+                found = each(x, z, at)
+                sums = _Sums(*(s + (c * g) * t for s, t in zip(sums, found, strict=True)))
+    return sums
+
+
+def _stacked(each: _Each, left: _Terms, right: _Terms, a: Any, b: Any, at: _Place) -> _Sums:
+    """All pairs of terms along one more axis: for compilers, which would see each as a program."""
+    xp = namespace(at.small)
+    (c, rates), (g, others) = np.array(left).T, np.array(right).T
+    n, m = len(c), len(g)
+    x = _width(portable.moved(np.repeat(rates, m), at.small), a[..., None])
+    z = _width(portable.moved(np.tile(others, n), at.small), b[..., None])
+    weights = portable.moved(np.outer(c, g).reshape(-1), at.small)
+    found = each(x, z, _Place(at.small[..., None], at.sine[..., None]))
+    return _Sums(*(xp.sum(weights * t, axis=-1) for t in found))
 
 
 def _real_numbers(std: Any) -> Array:
