@@ -26,7 +26,7 @@ import numpy as np
 
 from ntklib._engine import portable
 from ntklib._engine.points import Index
-from ntklib._engine.portable import Side, Values, is_foreign, library, moved, namespace, root
+from ntklib._engine.portable import Side, Values, is_foreign, moved, namespace, root
 from ntklib._validate import Array
 from ntklib.architecture import Architecture
 from ntklib.deep import Deep, Mixed, at, correlate, kernel_matrix
@@ -190,12 +190,8 @@ def matrix(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
 
 
 def _followed(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
-    for value in (*net.weights, *net.biases):
-        if is_foreign(value) and library(value) != library(X):
-            raise TypeError(
-                f"W_std and b_std must be numbers or of the library of X, {library(X)}, got "
-                f"{library(value)}"
-            )
+    scales = (*net.weights, *net.biases)
+    portable.refuse_others("W_std and b_std must be numbers or", scales, X, Z)
     net = replace(net, law=net.law.followed)
     if not net.law.portable:
         raise TypeError(
