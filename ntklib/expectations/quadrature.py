@@ -139,11 +139,14 @@ class Quadrature(Dual):
         coarse = self._transform(a, nodes // 2)
         while True:
             fine = self._transform(a, nodes)
-            change = fine * fine
+            # In units of the largest: squares of what is below 1e-154 would be zero.
+            unit = np.maximum(np.abs(fine).max(axis=1, keepdims=True), np.finfo(float).tiny)
+            scaled, before = fine / unit, coarse / unit
+            change = scaled * scaled
             total = np.maximum(np.sum(change, axis=1), np.finfo(float).tiny)
-            change[:, : coarse.shape[1]] -= coarse * coarse
+            change[:, : coarse.shape[1]] -= before * before
             order, change = np.arange(fine.shape[1]), 3 * np.abs(change)
-            steep = np.maximum((fine * fine) @ order, np.finfo(float).tiny)
+            steep = np.maximum((scaled * scaled) @ order, np.finfo(float).tiny)
             error: Array = np.maximum(
                 (change @ np.maximum(1, order)) / total, (change @ order) / steep
             )
@@ -196,7 +199,9 @@ class Quadrature(Dual):
             )
         if np.iscomplexobj(flat):
             f = f + 1j * (flat.imag / np.where(flat.real > 0, flat.real, 1))[:, None] * _euler(f)
-        size = np.sqrt(np.sum(f * f, axis=1))
+        unit = np.abs(f).max(axis=1)
+        unit = np.where(unit == 0, 1, unit)
+        size = unit * np.sqrt(np.sum((f / unit[:, None]) ** 2, axis=1))
         f = f / np.where(size == 0, 1, size)[:, None]
         # Coefficients below the rounding of the others add nothing but time.
         heard = np.nonzero(np.abs(f).max(axis=0) > _ROUNDING)[0]
