@@ -15,6 +15,9 @@ from ntklib.expectations.base import PROMISE, QuadratureError
 _LEAST, _MOST, _STEP = 1e-4, 1e5, 0.05
 # Where errors are looked at: also nearer, for kinks, and farther, for what is no straight line.
 _NEAREST, _FARTHEST = 1e-8, 1e12
+# How densely values alone are looked at, for what is narrow and far from zero; and how much may be
+# off there, of what the function has reached.
+_DENSE, _UNSEEN = 0.002, 1e-10
 # Rates between which terms are looked for; widths from far below the first z to far above the last.
 _SLOWEST, _FASTEST = 1e-12, 1e10
 # Steps in the logarithm of a rate. The first does where the measure over the rates is smooth; one
@@ -103,16 +106,19 @@ def fitted(function: Callable[[Array], Array], name: str) -> Terms:
     QuadratureError
         Where no sum of at most 200 terms of each kind serves at any deviation.
     """
-    here, between = (
-        _sample(function, np.exp(np.arange(math.log(first), math.log(last), _STEP)))
-        for first, last in ((_LEAST, _MOST), (_NEAREST, _FARTHEST))
+    here, between, dense = (
+        _sample(function, np.exp(np.arange(math.log(first), math.log(last), step)))
+        for first, last, step in (
+            (_LEAST, _MOST, _STEP),
+            (_NEAREST, _FARTHEST, _STEP),
+            (_NEAREST, _FARTHEST, _DENSE),
+        )
     )
-    if here is not None and between is not None:
-        terms = _terms(here)
-        if terms is not None:
-            terms = _with_errors(terms, between)
-            if min(terms.errors) <= PROMISE:
-                return terms
+    terms = _terms(here) if here is not None else None
+    if terms is not None and between is not None and dense is not None:
+        terms = _looked_over(_with_errors(terms, between), dense)
+        if min(terms.errors) <= PROMISE:
+            return terms
     raise QuadratureError(f"{name} is not a sum of Gaussians of many widths about zero")
 
 
@@ -183,6 +189,28 @@ def _leanest(columns: Array, target: Array) -> tuple[float, int, int, Array]:
     return error, low, high, c
 
 
+def _columns(terms: Terms, z: Array) -> tuple[list[Array], list[Array]]:
+    """The odd terms and the even ones, with their coefficients."""
+    odd = [c * odd_term(z, rate) for c, rate in terms.odd]
+    even = [b * even_term(z, rate) for b, rate in terms.even]
+    if terms.linear:
+        odd.append(terms.linear * z)
+    if terms.growth:
+        even.append(terms.growth * growth_term(z, terms.growth_rate))
+    return odd, even
+
+
+def _looked_over(terms: Terms, sample: _Sample) -> Terms:
+    """Without any promise for deviations at which points count where the function is elsewhere."""
+    odd, even = _columns(terms, sample.z)
+    zero = np.zeros_like(sample.z)
+    apart = np.abs(sum(odd, zero) - sample.odd) + np.abs(sum(even, zero) - sample.even)
+    wrong = sample.z[apart * sample.weights() > _UNSEEN]
+    first = float(wrong.min(initial=math.inf))
+    pairs = zip(terms.stds, terms.errors, strict=True)
+    return terms._replace(errors=tuple(e if _FAR * a < first else math.inf for a, e in pairs))
+
+
 def _with_errors(terms: Terms, sample: _Sample) -> Terms:
     """What kernels are off by, at deviations up to where the function was looked at.
 
@@ -191,12 +219,7 @@ def _with_errors(terms: Terms, sample: _Sample) -> Terms:
     all terms' norms over that of their sum.
     """
     z = sample.z
-    odd = [c * odd_term(z, rate) for c, rate in terms.odd]
-    even = [b * even_term(z, rate) for b, rate in terms.even]
-    if terms.linear:
-        odd.append(terms.linear * z)
-    if terms.growth:
-        even.append(terms.growth * growth_term(z, terms.growth_rate))
+    odd, even = _columns(terms, z)
     zero = np.zeros_like(z)
     parts = [
         (sample.odd, sum(odd, zero), odd, 0.0),

@@ -158,8 +158,13 @@ def test_gradients_of_steep_kernels():
 
 @pytest.mark.parametrize(
     "function",
-    [lambda z: np.tanh(30 * (z - 0.5)), lambda z: np.maximum(z, 0) + 0.1 * z, np.exp],
-    ids=["steep away from zero", "a kink at zero", "exp"],
+    [
+        lambda z: np.tanh(30 * (z - 0.5)),
+        lambda z: np.maximum(z, 0) + 0.1 * z,
+        np.exp,
+        lambda z: np.tanh(z) + 1e-6 * np.exp(-(((z - 3) / 0.01) ** 2)),
+    ],
+    ids=["steep away from zero", "a kink at zero", "exp", "a bump between the points of the fit"],
 )
 def test_other_functions_are_refused(function):
     refused("is not a sum of Gaussians", Mixture, function, error=QuadratureError)
