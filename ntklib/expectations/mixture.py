@@ -367,6 +367,6 @@ def _real_numbers(std: Any) -> Array:
 
 def _alike(a: Any, b: Any) -> bool:
     """Whether all deviations are one number, known to be."""
-    if is_foreign(a) or np.iscomplexobj(a) or np.iscomplexobj(b):
+    if is_foreign(a) or np.iscomplexobj(a) or np.iscomplexobj(b) or 0 in (a.size, b.size):
         return False
     return bool((a == a.flat[0]).all() and (b == a.flat[0]).all())
