@@ -18,6 +18,7 @@ and the kernel has none:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from ntklib._engine import portable
 from ntklib._engine.points import Index
-from ntklib._engine.portable import Side, Values, is_foreign, library, moved, namespace, root
+from ntklib._engine.portable import Side, Values, is_foreign, moved, namespace, root
 from ntklib._validate import Array
 from ntklib.architecture import Architecture
 from ntklib.deep import Deep, Mixed, at, correlate, kernel_matrix
@@ -174,7 +175,8 @@ def matrix(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
     ------
     TypeError
         Scales of torch or JAX that are followed, beside points of another library; derivatives of
-        an activation without closed form; and what :func:`ntklib._engine.portable.evaluate` raises.
+        an activation that has no closed form and is no mixture; and what
+        :func:`ntklib._engine.portable.evaluate` raises.
     """
     given = [value for value in (X, Z, *net.weights, *net.biases) if is_foreign(value)]
     if any(map(portable.followed, given)):
@@ -188,16 +190,14 @@ def matrix(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
 
 
 def _followed(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
-    for value in (*net.weights, *net.biases):
-        if is_foreign(value) and library(value) != library(X):
-            raise TypeError(
-                f"W_std and b_std must be numbers or of the library of X, {library(X)}, got "
-                f"{library(value)}"
-            )
+    scales = (*net.weights, *net.biases)
+    portable.refuse_others("W_std and b_std must be numbers or", scales, X, Z)
+    net = replace(net, law=net.law.followed)
     if not net.law.portable:
         raise TypeError(
-            "activation must have a closed form where torch or JAX differentiates, vectorizes or "
-            f"compiles, got one that is done by {type(net.law).__name__}"
+            "activation must have a closed form or be a mixture of Gaussians where torch or JAX "
+            "differentiates, vectorizes or compiles, got one that is done by "
+            f"{type(net.law).__name__}"
         )
     X, Z = portable.checked(X, Z)
     if net.mixes(0):

@@ -33,7 +33,8 @@ class GPyTorchKernel(Kernel):  # type: ignore[misc]
     depth : int
         Hidden layers, at least 1.
     activation : str, Activation or Dual
-        As for :func:`ntklib.ntk`; it must have a closed form.
+        As for :func:`ntklib.ntk`; it must have a closed form, or be a
+        :class:`ntklib.expectations.Mixture`, as tanh and gelu are.
     W_std, b_std : float or sequence of depth + 1 floats
         The scales at the start, of all layers or one a layer: weights positive, biases at least 0.
         Biases that are all 0 stay 0 and are no parameter.
@@ -80,10 +81,14 @@ class GPyTorchKernel(Kernel):  # type: ignore[misc]
         if kind not in ("ntk", "nngp"):
             raise ValueError(f"kind must be ntk or nngp, got {kind!r}")
         net = architecture(depth, activation, W_std, b_std, trained)
-        if not net.law.portable:
-            raise TypeError(f"activation must have a closed form, got {activation!r}")
+        law = net.law.followed
+        if not law.portable:
+            raise TypeError(
+                f"activation must have a closed form or be a mixture of Gaussians, got "
+                f"{activation!r}"
+            )
         trained_layers = [i + 1 for i, one in enumerate(net.trained) if one]
-        self._options: dict[str, Any] = {"depth": depth, "activation": net.law}
+        self._options: dict[str, Any] = {"depth": depth, "activation": law}
         if kind == "ntk":
             self._options["trained"] = trained_layers
         self._kernel = ntk if kind == "ntk" else nngp

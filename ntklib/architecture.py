@@ -75,23 +75,12 @@ def _foreign_scales(
 ) -> tuple[Any, ...]:
     """Scales of torch or JAX: as numbers, unless derivatives are asked for."""
     if is_foreign(value) and value.ndim == 0:
-        return (_foreign_scale(name, value, check),) * layers
+        return (portable.scale(name, value, check),) * layers
     if len(value) != layers:
         raise ValueError(
             f"{name} must be one number or {layers}, one a layer, got {len(value)} numbers"
         )
-    return tuple(_foreign_scale(f"{name}[{i}]", value[i], check) for i in range(layers))
-
-
-def _foreign_scale(name: str, value: Any, check: Callable[[str, object], float]) -> Any:
-    if not is_foreign(value):
-        return check(name, value)
-    if value.ndim != 0:
-        raise ValueError(f"{name} must be a number, got shape {tuple(value.shape)}")
-    if portable.traced(value):
-        return value
-    number = check(name, float(portable.constant(value)))
-    return value if portable.followed(value) else number
+    return tuple(portable.scale(f"{name}[{i}]", value[i], check) for i in range(layers))
 
 
 def trained_layers(trained: Trained, layers: int) -> tuple[bool, ...]:

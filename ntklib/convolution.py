@@ -56,6 +56,7 @@ import numpy as np
 from ntklib._engine import sizes, threads
 from ntklib._engine.angular import compiled
 from ntklib._engine.blocks import finite
+from ntklib._engine.portable import is_foreign, library
 from ntklib._engine.sizes import slices
 from ntklib._engine.windows import Windows, axis
 from ntklib._pixels import Grid, Setting, Signals, View, block, of_degree_one
@@ -139,6 +140,11 @@ def _kernel(
     *layout: object,
 ) -> Array:
     """The kernel; `layout` is kernel_size, stride, pool and residual."""
+    for scale in filter(is_foreign, (*net.weights, *net.biases)):  # others became numbers
+        raise TypeError(
+            "W_std and b_std must be numbers: convolutional kernels follow no derivatives, got "
+            f"those of {library(scale)}"
+        )
     X = real_array("X", X, ndim=(3, 4, 5))
     shape, dtype = X.shape[1:], X.dtype
     if padding not in _PADDINGS:

@@ -312,7 +312,9 @@ def ntk(
         which are equal up to rounding: ``erf`` or ``sin`` of very large inputs, powers of powers,
         many layers in the chaotic phase. Such a network magnifies the rounding of the inputs' unit
         vectors like any other change of the inputs. Quadrature may add :math:`10^{-10}` a layer,
-        and is refused where it would add more.
+        and is refused where it would add more; steep smooth functions such as tanh of large
+        ``W_std`` are then sums of Gaussians (:class:`ntklib.expectations.Mixture`), which may take
+        seconds for some hundred points.
 
         Arrays of other libraries come back as their own kind, on their device; there float32 is
         also the precision of the arithmetic for pairs of points, and the error grows with the
@@ -325,8 +327,9 @@ def ntk(
         powers of degree above 10.
     TypeError
         Points that are not real numbers, a depth or layer that is not an integer; arrays of two
-        libraries, or of another library and not of float32 or float64; an activation without
-        closed form where torch or JAX takes derivatives, vectorizes or compiles.
+        libraries, or of another library and not of float32 or float64; an activation that has no
+        closed form, and is no :class:`ntklib.expectations.Mixture`, where torch or JAX takes
+        derivatives, vectorizes or compiles.
     OverflowError
         Values too large for the result's dtype; in float32 arrays of other libraries, and with
         biases or an activation of another degree than one, standard deviations above
@@ -334,8 +337,8 @@ def ntk(
     ImportError
         Arrays of another library without array-api-compat.
     QuadratureError
-        An activation without closed form whose kernel quadrature does not know to
-        :math:`10^{-10}`, as of large standard deviations; a ValueError.
+        An activation without closed form whose kernel is not known to :math:`10^{-10}`: with kinks,
+        steep away from zero, or growing fast at large standard deviations; a ValueError.
 
     Notes
     -----

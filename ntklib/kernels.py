@@ -32,25 +32,17 @@ def _lecture(
     profile: Profile, X: object, Z: object | None, eps: object, kernel: Callable[..., Array]
 ) -> Array:
     """eps^2 |x| |x'| / (2 pi) times a profile."""
-    scale: Any = eps if is_foreign(eps) else positive("eps", eps)
+    scale: Any = portable.scale("eps", eps, positive)
+    portable.refuse_others("eps must be a number or", [scale], X, Z)
     if is_foreign(X) or is_foreign(Z):
         result: Array = portable.evaluate(
-            partial(kernel, eps=scale), partial(_on_sides, profile, _squared(scale)), X, Z
+            partial(kernel, eps=scale), partial(_on_sides, profile, scale * scale), X, Z
         )
         return result
-    if is_foreign(eps):
-        raise TypeError("eps must be a number where X and Z are NumPy's")
     mantissa, power = math.frexp(scale)
     left, right, dtype = sides(X, Z)
     found = angular(profile, left, right, mantissa * mantissa, 2 * power)
     return matrix_of(found, left, right, dtype)
-
-
-def _squared(eps: Any) -> Any:
-    """The square of a checked number, or of one of another library, which is checked here."""
-    if is_foreign(eps) and not portable.traced(eps):
-        positive("eps", float(portable.constant(eps)))
-    return eps * eps
 
 
 def _on_sides(profile: Profile, factor: Any, left: Side, right: Side) -> tuple[Values, Any]:

@@ -12,7 +12,7 @@ mean of those in opposite directions.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +60,29 @@ def constant(array: Any) -> Any:
     return sys.modules["jax"].lax.stop_gradient(array) if library(array) == "jax" else array
 
 
+def scale(name: str, value: Any, check: Callable[[str, object], float]) -> Any:
+    """A checked number, from any library; where derivatives in it are asked for as it is."""
+    if not is_foreign(value):
+        return check(name, value)
+    if value.ndim != 0:
+        raise ValueError(f"{name} must be a number, got shape {tuple(value.shape)}")
+    if traced(value):
+        return value
+    number = check(name, float(constant(value)))
+    return value if followed(value) else number
+
+
+def refuse_others(says: str, scales: Iterable[Any], X: Any, Z: Any) -> None:
+    """TypeError for a scale that is followed, beside points of another library or of NumPy."""
+    home = next((library(A) for A in (X, Z) if is_foreign(A)), "numpy")
+    for value in scales:
+        if is_foreign(value) and library(value) != home:
+            raise TypeError(
+                f"{says} of the library of X, {home}, where derivatives are asked for, got "
+                f"{library(value)}"
+            )
+
+
 def root(x: Any) -> Any:
     """The square root; its derivative at zero is taken as zero."""
     if isinstance(x, np.ndarray | np.generic):
@@ -103,8 +126,8 @@ class Side(NamedTuple):
 
     def lengths(self) -> Lengths:
         """The lengths in NumPy's float64."""
-        mantissa, exponent = np.frexp(_numpy(self.largest))
-        return Lengths(_numpy(self.norm) * mantissa, exponent)
+        mantissa, exponent = np.frexp(numbers(self.largest))
+        return Lengths(numbers(self.norm) * mantissa, exponent)
 
 
 class Lengths(NamedTuple):
@@ -172,7 +195,7 @@ def _sides(X: Any, Z: Any | None, xp: Any) -> tuple[Side, Side | None]:
     return _side(xp.astype(X, dtype, copy=False), xp), _side(xp.astype(Z, dtype, copy=False), xp)
 
 
-def _numpy(array: Any) -> Array:
+def numbers(array: Any) -> Array:
     """To NumPy, in float64."""
     from array_api_compat import is_cupy_array, is_torch_array
 

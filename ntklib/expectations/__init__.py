@@ -29,12 +29,13 @@ in the angle.
 
 from __future__ import annotations
 
-from ntklib.expectations.base import Dual, Layer, Rows
+from ntklib.expectations.base import Dual, Layer, QuadratureError, Rows
 from ntklib.expectations.bounded import Erf, Gaussian, Rbf
 from ntklib.expectations.homogeneous import Homogeneous
 from ntklib.expectations.lookup import dual, expectations
+from ntklib.expectations.mixture import Mixture
 from ntklib.expectations.piecewise import PiecewiseLinear
-from ntklib.expectations.quadrature import Quadrature, QuadratureError
+from ntklib.expectations.quadrature import Quadrature
 from ntklib.expectations.waves import Cosine, Exponential, Sine
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Gaussian",
     "Homogeneous",
     "Layer",
+    "Mixture",
     "PiecewiseLinear",
     "Quadrature",
     "QuadratureError",

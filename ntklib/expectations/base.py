@@ -17,6 +17,14 @@ from ntklib._validate import Array
 SMALLEST, LARGEST = 1e-10, 1e153
 
 
+#: The relative error of a kernel beyond which no value is returned.
+PROMISE = 1e-10
+
+
+class QuadratureError(ValueError):
+    """A kernel that would be off by more than 1e-10, and how far; the message says what helps."""
+
+
 class Rows(NamedTuple):
     """What a layer needs to know of each point.
 
@@ -63,6 +71,11 @@ class Dual(ABC):
     homogeneous: bool = False
     #: Whether ``rows``, too, takes arrays of torch and JAX, which then follow derivatives.
     portable: bool = False
+
+    @property
+    def followed(self) -> Dual:
+        """The dual where torch or JAX follows derivatives: this, or one that is portable."""
+        return self
 
     @abstractmethod
     def rows(self, std: Array) -> Rows:

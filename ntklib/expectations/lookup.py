@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
+from ntklib import activations
 from ntklib._validate import Array, real_array
 from ntklib.activations import Activation, StraightPieces, cos, erf, exp, gaussian, get, rbf, sin
 from ntklib.expectations.base import Dual
@@ -70,7 +72,15 @@ def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual
     f = activation.f
     if isinstance(f, StraightPieces) and not f.order:
         return PiecewiseLinear(f.kinks, f.values, f.left, f.right)
+    if activation in (activations.tanh, activations.gelu):
+        return _by_quadrature(activation.name)
     return Quadrature(activation.f, name=activation.name)
+
+
+@cache
+def _by_quadrature(name: str) -> Quadrature:
+    """One of this package's activations, whose mixture is then found once."""
+    return Quadrature(get(name).f, name=name)
 
 
 def expectations(

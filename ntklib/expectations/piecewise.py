@@ -11,8 +11,15 @@ from ntklib._engine.angular import fold, real
 from ntklib._engine.layers import nonnegative_part
 from ntklib._engine.portable import namespace, traced
 from ntklib._validate import Array, real_array
-from ntklib.expectations.base import SMALLEST, Dual, Layer, Rows, clipped
-from ntklib.expectations.quadrature import PROMISE, QuadratureError
+from ntklib.expectations.base import (
+    PROMISE,
+    SMALLEST,
+    Dual,
+    Layer,
+    QuadratureError,
+    Rows,
+    clipped,
+)
 
 # No Gaussian number is beyond, and its square is a number in float32.
 _FAR = 1e15

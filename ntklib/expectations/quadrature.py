@@ -1,10 +1,11 @@
-"""The dual of any function, by Gauss-Hermite quadrature."""
+"""The dual of any function, by Gauss-Hermite quadrature, or by a mixture where it is steep."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
+from typing import cast
 
 import numpy as np
 
@@ -12,19 +13,13 @@ from ntklib._engine.angular import real
 from ntklib._engine.layers import nonnegative_part
 from ntklib._engine.portable import namespace
 from ntklib._validate import Array, positive, positive_int, real_array
-from ntklib.expectations.base import Dual, Layer, Rows
+from ntklib.expectations.base import PROMISE, Dual, Layer, QuadratureError, Rows
+from ntklib.expectations.mixture import Mixture
 
 # 2048 x 2048 polynomials are 32 MiB, and found in about a second.
 _MOST_NODES = 2048
 
 _ROUNDING = 2.0**-52
-
-#: The relative error of a kernel beyond which no value is returned.
-PROMISE = 1e-10
-
-
-class QuadratureError(ValueError):
-    """A kernel that would be off by more than 1e-10, and how far; the message says what helps."""
 
 
 @cache
@@ -80,9 +75,12 @@ class Quadrature(Dual):
     :math:`e^{-\pi\sqrt{k/2}/a}`: the larger the standard deviation, the slower).
 
     :math:`N` is doubled until the estimate meets the tolerance, but not beyond 2048. Where it then
-    is above :math:`10^{-10}`, a :class:`QuadratureError` is raised in place of a kernel: for tanh
-    from standard deviations of about 2.5 on. Functions with kinks converge too slowly for any
-    standard deviation; of straight pieces they are a :class:`PiecewiseLinear`.
+    is above :math:`10^{-10}`, for tanh from standard deviations of about 2.5 on, a
+    :class:`Mixture` of Gaussians takes the place of the quadrature, if it makes up the function: it
+    does when that is smooth and steep about zero, as tanh, the logistic function, swish, softplus
+    and mish are, however steep. Otherwise a :class:`QuadratureError` is raised in place of a
+    kernel. Functions with kinks converge too slowly for any standard deviation; of straight pieces
+    they are a :class:`PiecewiseLinear`.
 
     Parameters
     ----------
@@ -141,11 +139,14 @@ class Quadrature(Dual):
         coarse = self._transform(a, nodes // 2)
         while True:
             fine = self._transform(a, nodes)
-            change = fine * fine
+            # In units of the largest: squares of what is below 1e-154 would be zero.
+            unit = np.maximum(np.abs(fine).max(axis=1, keepdims=True), np.finfo(float).tiny)
+            scaled, before = fine / unit, coarse / unit
+            change = scaled * scaled
             total = np.maximum(np.sum(change, axis=1), np.finfo(float).tiny)
-            change[:, : coarse.shape[1]] -= coarse * coarse
+            change[:, : coarse.shape[1]] -= before * before
             order, change = np.arange(fine.shape[1]), 3 * np.abs(change)
-            steep = np.maximum((fine * fine) @ order, np.finfo(float).tiny)
+            steep = np.maximum((scaled * scaled) @ order, np.finfo(float).tiny)
             error: Array = np.maximum(
                 (change @ np.maximum(1, order)) / total, (change @ order) / steep
             )
@@ -167,11 +168,29 @@ class Quadrature(Dual):
         result: Array = (values.astype(np.float64) * Q[0]) @ Q[: 3 * nodes // 4].T
         return result
 
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """The same function as a :class:`Mixture`, None where it is not like that."""
+        try:
+            return Mixture(self.function, name=self.name)
+        except QuadratureError:
+            return None
+
+    @property
+    def followed(self) -> Dual:
+        return self.mixture or self
+
     def rows(self, std: Array) -> Rows:
         shape, flat = std.shape, std.reshape(-1)
+        steepest = flat.real[np.argmax(flat.real)][None]
+        limit = max(self.tolerance, PROMISE)
+        if self.coefficients(steepest)[1][0] > limit and self._serves(flat.real):
+            return cast(Mixture, self.mixture).rows(std)
         f, error = self.coefficients(flat.real)
         worst = float(error.max())
-        if worst > max(self.tolerance, PROMISE):
+        if worst > limit and self._serves(flat.real):
+            return cast(Mixture, self.mixture).rows(std)
+        if worst > limit:
             raise QuadratureError(
                 f"quadrature of {self.name}: the relative error of the kernel would be about "
                 f"{worst:.1e} at standard deviation {flat.real[error.argmax()]:.3g}; take smaller "
@@ -180,7 +199,9 @@ class Quadrature(Dual):
             )
         if np.iscomplexobj(flat):
             f = f + 1j * (flat.imag / np.where(flat.real > 0, flat.real, 1))[:, None] * _euler(f)
-        size = np.sqrt(np.sum(f * f, axis=1))
+        unit = np.abs(f).max(axis=1)
+        unit = np.where(unit == 0, 1, unit)
+        size = unit * np.sqrt(np.sum((f / unit[:, None]) ** 2, axis=1))
         f = f / np.where(size == 0, 1, size)[:, None]
         # Coefficients below the rounding of the others add nothing but time.
         heard = np.nonzero(np.abs(f).max(axis=0) > _ROUNDING)[0]
@@ -188,7 +209,15 @@ class Quadrature(Dual):
         largest = tuple(np.abs(f).max(axis=0).tolist())
         return Rows(std, size.reshape(shape), tuple(c.reshape(shape) for c in f.T), largest)
 
+    def _serves(self, std: Array) -> bool:
+        """Whether the mixture knows the kernel at these deviations."""
+        return self.mixture is not None and bool(self.mixture.error(std).max() <= PROMISE)
+
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
+        if not (left.largest and right.largest):  # one side by the mixture: then both
+            law = cast(Mixture, self.mixture)
+            x, z = (law.rows(side.std) if side.largest else side for side in (left, right))
+            return law.pairs(x, z, minus, plus)
         xp = namespace(minus)
         far = real(minus) > real(plus)
         small = xp.where(far, plus, minus)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ntklib import nngp, ntk, relu_nngp, relu_ntk
+from ntklib import conv_ntk, nngp, ntk, relu_nngp, relu_ntk
+from ntklib.expectations import Quadrature
 from tests.libraries.test_gradients import EPS, Jax, Torch, library, x, z  # noqa: F401
 
 KERNELS = [ntk, nngp]
@@ -35,9 +36,10 @@ def options(law, b_std=0.3):
     }
 
 
-# Step 1e-3 errs by h^4 / 30 of a fifth derivative and by 1e-15 / h of a value: 1e-9 relative to a
-# kernel of size 1 allows a fifth derivative of 10^4, which the near pair of the ReLU, 1e-2 apart,
-# has in the NTK's angle: there the step is 1e-4, and the error 1e-11 + 1e-16 / 30 / 1e-2^5.
+# Step h errs by h^4 / 30 times a fifth derivative, and rounds by 1e-15 / h for a kernel of size 1.
+# The ReLU's kernels go like the angle of the near pair, which is c = 1e-2 apart: like the root of
+# c^2 + s^2 for a step s across, whose fifth derivative is at most 8.1 / c^4. With h = 1e-4 that is
+# an error of 3e-9, and rounding one of 1e-11.
 STEP, TOLERANCE = 1e-4, 1e-8
 
 
@@ -187,21 +189,79 @@ def test_mapped(library):  # noqa: F811
     assert np.abs(found - right).max() <= 1e-13 * right.max()
 
 
+def swish(z):
+    return z / (1 + np.exp(-z))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("function", "W_std"), [(np.tanh, 4.0), (swish, 0.9)])
+def test_mixtures_have_derivatives(function, W_std):
+    """Along a direction of the points, equal and opposite and zero ones too, and of the scales.
+
+    Standard deviations are up to 10, so that kernels of size below 100 change over angles of a
+    tenth: a fifth derivative of 100 x 10^5 is an error of 1e-16 / 30 x 1e7 with step 1e-4, and
+    rounding one of 1e-14 x 100 / 1e-4 = 1e-8.
+    """
+    torch, rng = Torch(), np.random.default_rng(2)
+    law = Quadrature(function)
+    X = np.concatenate([POINTS[:2], -POINTS[:1], 0 * POINTS[:1], POINTS[:1]])
+    weights, scales = rng.standard_normal((5, 5)), np.array([W_std, 0.3])
+    way, turn = rng.standard_normal(X.shape), rng.standard_normal(2)
+
+    def kernel(A, s, activation):
+        return ntk(A, depth=1, activation=activation, W_std=s[0], b_std=s[1])
+
+    A, s = (torch.array(v).requires_grad_() for v in (X, scales))
+    found = kernel(A, s, law)
+    (found * torch.array(weights)).sum().backward()
+    for slope, right in (
+        ((A.grad.numpy() * way).sum(), lambda h: kernel(X + h * way, scales, law.mixture)),
+        ((s.grad.numpy() * turn).sum(), lambda h: kernel(X, scales + h * turn, law.mixture)),
+    ):
+        by_steps = differences(lambda h, k=right: (k(h[0]) * weights).sum(), np.zeros(1), 1e-4)[0]
+        assert abs(slope - by_steps) <= 1e-7 * max(1, abs(by_steps))
+    value = kernel(X, scales, law.mixture)
+    assert np.abs(found.detach().numpy() - value).max() <= 1e-12 * value.max()
+
+
+def test_a_mixture_compiled_by_jax():
+    """One layer of tanh: its values are NumPy's, and outside of what it knows there are none."""
+    jax = Jax()
+    function = jax.jax.jit(lambda A: ntk(A, depth=1, activation="tanh", W_std=3.0))
+    right = ntk(POINTS, depth=1, activation="tanh", W_std=3.0)
+    assert np.abs(np.asarray(function(jax.array(POINTS))) - right).max() <= 1e-11 * right.max()
+    assert np.isnan(np.asarray(function(1e15 * jax.array(POINTS)))).all()
+
+
 @pytest.mark.torch
 def test_what_is_refused():
     torch, jax = Torch(), Jax()
     one = torch.array(1.0).requires_grad_()
-    with pytest.raises(TypeError, match="activation must have a closed form where torch"):
-        ntk(torch.array(POINTS).requires_grad_(), depth=1, activation="tanh")
-    for points in (POINTS, jax.array(POINTS)):
-        with pytest.raises(TypeError, match="W_std and b_std must be numbers or of the library"):
+    with pytest.raises(TypeError, match="activation must have a closed form or be a mixture"):
+        ntk(torch.array(POINTS).requires_grad_(), depth=1, activation=lambda z: np.tanh(z - 5))
+    for points, name in ((POINTS, "numpy"), (POINTS.tolist(), "numpy"), (jax.array(POINTS), "jax")):
+        with pytest.raises(
+            TypeError, match=f"numbers or of the library of X, {name}, .* got torch"
+        ):
             ntk(points, depth=1, W_std=one)
+        with pytest.raises(TypeError, match=f"number or of the library of X, {name}, .* got torch"):
+            relu_ntk(points, eps=one)
+    with pytest.raises(
+        TypeError, match=r"convolutional kernels follow no derivatives, .* of torch"
+    ):
+        conv_ntk(np.ones((1, 2, 2, 1)), depth=1, W_std=one)
+    with pytest.raises(ValueError, match=r"eps must be a number, got shape \(2,\)"):
+        relu_ntk(torch.array(POINTS), eps=torch.array([0.1, 0.2]))
     with pytest.raises(ValueError, match="W_std must be positive, got -1"):
         ntk(torch.array(POINTS), depth=1, W_std=-one)
     with pytest.raises(ValueError, match="b_std must be one number or 2, one a layer, got 3"):
         ntk(torch.array(POINTS), depth=1, b_std=torch.array([0.1, 0.1, 0.1]))
     with pytest.raises(ValueError, match="Z must have 3 columns"):
         ntk(torch.array(POINTS).requires_grad_(), torch.array(POINTS[:, :2]), depth=1, b_std=0.1)
-    # Scales that nothing follows are numbers.
+    # Scales that nothing follows are numbers, exactly.
+    same = relu_nngp(POINTS, eps=0.5)
+    assert np.array_equal(relu_nngp(POINTS, eps=one.detach() / 2), same)
+    assert np.array_equal(relu_nngp(POINTS, eps=jax.array(0.5)), same)
+    assert type(relu_nngp(jax.array(POINTS), eps=one.detach())).__module__.startswith("jax")
     found = ntk(POINTS, depth=1, W_std=torch.array(0.9), b_std=torch.array([0.1, 0.2]))
     assert np.array_equal(found, ntk(POINTS, depth=1, W_std=0.9, b_std=(0.1, 0.2)))

@@ -144,8 +144,9 @@ def test_what_is_refused(libraries):
     _, GPyTorchKernel = libraries
     with pytest.raises(ValueError, match="kind must be ntk or nngp, got 'rbf'"):
         GPyTorchKernel(kind="rbf")
-    with pytest.raises(TypeError, match="activation must have a closed form, got 'tanh'"):
-        GPyTorchKernel(activation="tanh")
+    with pytest.raises(TypeError, match="activation must have a closed form or be a mixture"):
+        GPyTorchKernel(activation=np.cosh)
+    assert GPyTorchKernel(activation="tanh")._options["activation"].portable
     with pytest.raises(ValueError, match="W_std must be positive, got -1"):
         GPyTorchKernel(W_std=-1.0)
     fixed = GPyTorchKernel(b_std=0.0)

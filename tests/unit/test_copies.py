@@ -78,6 +78,7 @@ THINGS = {
         lambda net: net.law.rows(np.abs(Z) / 9).size,
     ),
     "quadrature": (expectations.Quadrature(np.tanh), lambda law: law.rows(np.abs(Z) / 9).size),
+    "mixture": (expectations.Mixture(np.tanh), lambda law: law.rows(np.abs(Z) * 9).size),
     "solution": (solve(np.eye(2), [1.0, 2.0]), lambda found: found.coef),
     "ridge solution": (ridge_solve(np.eye(2), [1.0, 2.0], 0.1), lambda found: found.coef),
     "singular": (_singular(), lambda error: (str(error), error.rows, error.dependences)),

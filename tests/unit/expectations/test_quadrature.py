@@ -40,9 +40,11 @@ def test_the_estimate_is_never_below_the_error(name, function, a):
         law = Quadrature(function, tolerance=tolerance)
         _, estimate = law.coefficients([a])
         if estimate[0] > max(tolerance, 1e-10):
-            with pytest.raises(QuadratureError):
-                expectations.expectations(law, a, a, rho)
-            continue
+            if law.mixture is None or law.mixture.error([a])[0] > 1e-10:
+                with pytest.raises(QuadratureError):
+                    expectations.expectations(law, a, a, rho)
+                continue
+            estimate = law.mixture.error([a])  # tests/unit/expectations/test_mixture.py has more
         with np.errstate(all="ignore"):
             value, slope = expectations.expectations(law, a, a, rho)
         right, right_slope = expectations.expectations(name, a, a, rho)
@@ -54,11 +56,16 @@ def test_the_estimate_is_never_below_the_error(name, function, a):
 
 
 def test_what_is_not_known_to_ten_digits_is_refused():
-    law = Quadrature(np.tanh, tolerance=0.01)
+    def steep_away_from_zero(z):
+        return np.tanh(z - 5)
+
+    law = Quadrature(steep_away_from_zero, tolerance=0.01)
     law.rows(np.array([5.0]))
-    with pytest.raises(QuadratureError, match=r"quadrature of tanh: .* at standard deviation 5"):
-        Quadrature(np.tanh).rows(np.array([0.5, 5.0]))
-    Quadrature(np.tanh).rows(np.array([2.0]))
+    with pytest.raises(
+        QuadratureError, match=r"quadrature of steep_away_from_zero: .* at standard deviation 5"
+    ):
+        Quadrature(steep_away_from_zero).rows(np.array([0.5, 5.0]))
+    Quadrature(steep_away_from_zero).rows(np.array([2.0]))
 
 
 def test_the_slope_counts_by_itself():
