@@ -211,7 +211,7 @@ def moved(values: Array, like: Any) -> Any:
     return namespace(like).asarray(values, dtype=like.dtype, device=_device(like))
 
 
-def numbers(index: Any, like: Any) -> Any:
+def places(index: Any, like: Any) -> Any:
     """Whole numbers, of places in an array, as an array of the kind and device of another."""
     return namespace(like).asarray(index, device=_device(like))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._engine.points import Index
-from ntklib._engine.portable import is_foreign, moved, namespace, numbers
+from ntklib._engine.portable import is_foreign, moved, namespace, places
 from ntklib._engine.shifts import Grid, positions
 from ntklib._validate import Array, matrix, positive_int
 
@@ -287,7 +287,7 @@ def image(X: Any, code: Index) -> Any:
     if not is_foreign(X):
         moved_to = X[:, order]
         return moved_to if (sign > 0).all() else moved_to * sign.astype(X.dtype)
-    moved_to = namespace(X).take(X, numbers(order, X), axis=1)
+    moved_to = namespace(X).take(X, places(order, X), axis=1)
     return moved_to if (sign > 0).all() else moved_to * moved(sign, X)
 
 
