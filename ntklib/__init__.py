@@ -45,6 +45,7 @@ _MODULES = {
     "empirical",
     "expectations",
     "gaussian_process",
+    "groups",
     "large",
     "least_squares",
     "model",

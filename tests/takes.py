@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib import concentration, large, least_squares, systems
+from ntklib import concentration, groups, large, least_squares, systems
 from ntklib.gaussian_process import NetworkKernel
 from ntklib.regression import NTKClassifier, NTKRegressor
 
@@ -47,6 +47,7 @@ CALLS: dict[str, tuple[Any, Call]] = {
     "relu_ntk": (POINTS, lambda X, t: ntklib.relu_ntk(X)),
     "relu_nngp": (POINTS, lambda X, t: ntklib.relu_nngp(X)),
     "gate_kernel": (POINTS, lambda X, t: ntklib.gate_kernel(X)),
+    "averaged": (POINTS, lambda X, t: groups.averaged(ntklib.relu_ntk, [[0, 1], [1, 0]])(X)),
     "ntk": (POINTS, lambda X, t: ntklib.ntk(X, depth=2, b_std=0.5)),
     "nngp": (POINTS, lambda X, t: ntklib.nngp(X, depth=2, activation="erf")),
     "angles": (POINTS, lambda X, t: ntklib.angles(X)),
@@ -73,6 +74,7 @@ CALLS: dict[str, tuple[Any, Call]] = {
     "primal_solve": (POINTS, lambda J, t: least_squares.primal_solve(J, ones(3, t))),
     "dual_solve": (POINTS.T, lambda J, t: least_squares.dual_solve(J, ones(2, t))),
     "dual_coefficients": (SQUARE, lambda K, t: least_squares.dual_coefficients(K, ones(3, t))[0]),
+    "Group.orbits": (POINTS, lambda X, t: groups.Group([[0, 1], [1, 0]]).orbits(X)),
     "solve": (SQUARE, lambda K, t: systems.solve(K, ones(3, t)).coef),
     "numerical_rank": (POINTS, lambda A, t: least_squares.numerical_rank(A)),
     "expected_squared_error": (POINTS, lambda X, t: concentration.expected_squared_error(X, 5)),

@@ -188,6 +188,11 @@ def moved(values: Array, like: Any) -> Any:
     return namespace(like).asarray(values, dtype=like.dtype, device=_device(like))
 
 
+def numbers(index: Any, like: Any) -> Any:
+    """Whole numbers, of places in an array, as an array of the kind and device of another."""
+    return namespace(like).asarray(index, device=_device(like))
+
+
 def _replace(target: Any, where: Any, values: Any, xp: Any) -> Any:
     """`target` with the entries at `where` taken from `values`, in row-major order."""
     flat = xp.reshape(where, (-1,))

@@ -16,6 +16,7 @@ import ntklib
 from ntklib import Linearization, ShallowNetwork, activations, expectations, ntk, relu_ntk
 from ntklib.architecture import architecture
 from ntklib.gaussian_process import NetworkKernel
+from ntklib.groups import averaged, cyclic_shifts
 from ntklib.large import (
     dask_operator,
     gram_operator,
@@ -80,6 +81,7 @@ THINGS = {
         ),
         lambda P: P @ Y,
     ),
+    "averaged": (averaged(relu_ntk, cyclic_shifts(3)), lambda kernel: kernel(X)),
     "partial": (
         partial(ntk, depth=2, activation=ACTIVATIONS["gaussian"]),
         lambda kernel: kernel(X),
@@ -141,11 +143,12 @@ def test_another_process():
         "things = pickle.load(sys.stdin.buffer)\n"
         "X = things['fit'].X\n"
         "answers = things['network'].empirical_ntk(X, W=things['linearization'].W0), "
-        "things['fit'].predict(X), things['kernel'](X), things['partial'](X)\n"
+        "things['fit'].predict(X), things['kernel'](X), things['partial'](X), "
+        "things['averaged'](X)\n"
         "pickle.dump(answers, sys.stdout.buffer)"
     )
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, input=pickle.dumps(things), capture_output=True, check=True)
-    names = ("network", "fit", "kernel", "partial")
+    names = ("network", "fit", "kernel", "partial", "averaged")
     right = tuple(THINGS[name][1](THINGS[name][0]) for name in names)
     assert same(pickle.loads(done.stdout), right)

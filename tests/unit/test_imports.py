@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ntklib"
 MODULES = [
     *("activations", "concentration", "dynamics", "empirical", "expectations"),
-    *("gaussian_process", "large", "least_squares", "model", "regression", "systems"),
+    *("gaussian_process", "groups", "large", "least_squares", "model", "regression", "systems"),
 ]
 HEAVY = (
     *("scipy", "sklearn", "numba", "threadpoolctl", "array_api_compat", "dask", "zarr", "torch"),
