@@ -46,6 +46,7 @@ _MODULES = {
     "expectations",
     "gaussian_process",
     "groups",
+    "harmonics",
     "large",
     "least_squares",
     "model",
