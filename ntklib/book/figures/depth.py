@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from ntklib import ntk
+from ntklib import ntk, relu_ntk
 from ntklib._validate import Array
 from ntklib.book.figures.geometry import circle, pi_ticks
 from ntklib.book.figures.structure import (
+    KERNELS,
     architectures,
     architectures_alt,
+    interval,
     motif,
     motif_alt,
+    scores,
+    signals,
     single,
     single_alt,
     tent,
     tent_alt,
 )
 from ntklib.book.figures.style import COLOR, INK, new_axes
+from ntklib.harmonics import eigenvalues
 
 __all__ = [
-    "DEPTHS", "KINDS", "architectures", "architectures_alt", "motif", "motif_alt",
-    "phases", "phases_alt", "profile", "profile_alt", "relu_map", "single", "single_alt",
-    "spectrum", "spectrum_alt", "tanh_map", "tanh_scales", "tent", "tent_alt",
+    "DEPTHS", "KERNELS", "KINDS", "architectures", "architectures_alt", "interval", "motif",
+    "motif_alt", "phases", "phases_alt", "profile", "profile_alt", "relu_map", "scores",
+    "signals", "single", "single_alt", "spectrum", "spectrum_alt", "tanh_map", "tanh_scales",
+    "tent", "tent_alt",
 ]  # fmt: skip
 
 DEPTHS = (1, 3, 10, 30, 100, 300, 1000)
@@ -106,9 +112,8 @@ _FIVE = circle(_PLACES)
 _Y = np.array([0.6, -0.4, 0.5, -0.3, 0.2])
 # Close together beside the points, where deep fits have peaks.
 _BESIDE = np.concatenate([[0.0], np.geomspace(1e-3, 0.1, 12)])
-_AROUND = np.unique(np.concatenate([
-    np.linspace(0, 2 * np.pi, 181), *(place + side * _BESIDE for place in _PLACES for side in (-1, 1))
-]))  # fmt: skip
+_NEAR = (_PLACES[:, None] + np.append(-_BESIDE, _BESIDE)).ravel()
+_AROUND = np.unique(np.append(np.linspace(0, 2 * np.pi, 181), _NEAR))
 
 
 def _he(depth: int) -> tuple[float, ...]:
@@ -257,30 +262,14 @@ _DEGREES = np.arange(1, 61)
 @cache
 def _eigenvalues(depth: int, d: int) -> Array:
     """Eigenvalues of the deep kernel by degree, times the degree to the power d."""
-    return _scaled(lambda t: _plain_ntk(t, depth), d)
+    kernel = partial(ntk, depth=depth, W_std=_he(depth))
+    return np.asarray(eigenvalues(kernel, d, _DEGREES) * _DEGREES ** float(d))
 
 
 @cache
 def _with_bias(d: int) -> Array:
-    """The same for the lecture's kernel with bias one, to the scale of one hidden layer."""
-
-    def kernel(t: Array) -> Array:
-        up = np.arccos(np.clip((1 + t) / 2, -1, 1))  # rounding may leave [-1, 1]
-        return np.asarray(2 * (1 + t) * (np.pi - up) / (2 * np.pi))
-
-    return _scaled(kernel, d)
-
-
-def _plain_ntk(t: Array, depth: int) -> Array:
-    rho, tangent = t, t
-    for _ in range(depth):
-        rho, slope = relu_map(rho)
-        tangent = rho + slope * tangent
-    return np.asarray(tangent)
-
-
-def _scaled(kernel: Callable[[Array], Array], d: int) -> Array:
-    raise NotImplementedError
+    """The same for the lecture's kernel with bias one, twice: to the scale of one hidden layer."""
+    return np.asarray(2 * eigenvalues(relu_ntk, d, _DEGREES, bias=1.0) * _DEGREES ** float(d))
 
 
 def spectrum(depth: int, d: int) -> Figure:
@@ -288,7 +277,7 @@ def spectrum(depth: int, d: int) -> Figure:
     values, bias = _eigenvalues(depth, d), _with_bias(d)
     fig, ax = new_axes(height=4.2)
     for parity, marker, color, name in ((0, "o", "network", "even"), (1, "s", "linear", "odd")):
-        chosen = (_DEGREES % 2 == parity) & (values > 1e-9)
+        chosen = np.where(values > 1e-9, _DEGREES % 2, -1) == parity
         ax.plot(_DEGREES[chosen], values[chosen], marker, ms=4, color=COLOR[color], label=name)
     ax.plot(_DEGREES, bias, color=COLOR["gate"], lw=1.2, label="shallow, bias")
     ax.set(xscale="log", yscale="log", xlabel="degree $k$", ylabel=f"$k^{{{d}}}\\,\\lambda_k$")

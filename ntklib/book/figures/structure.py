@@ -22,7 +22,7 @@ from ntklib.book.figures.style import COLOR, new_axes
 def tents(x: Array, layers: int) -> Array:
     """The tent map, applied so many times."""
     for _ in range(layers):
-        x = 1 - np.abs(1 - 2 * x)
+        x = np.asarray(1 - np.abs(1 - 2 * x))
     return x
 
 
@@ -101,7 +101,8 @@ def zonal(degree: int, X: Array, Z: Array) -> Array:
 
 
 def _zonal_averaged(degree: int, X: Array, Z: Array) -> Array:
-    return np.mean([zonal(degree, X, np.roll(Z, s, axis=1)) for s in range(D)], axis=0)
+    images = [zonal(degree, X, np.roll(Z, s, axis=1)) for s in range(D)]
+    return np.asarray(np.mean(images, axis=0))
 
 
 def _sphere(rng: np.random.Generator, n: int) -> Array:
@@ -176,12 +177,16 @@ def signals(n: int, length: int, rng: np.random.Generator) -> tuple[Array, Array
     return X, 2.0 * which - 1, np.where(place < length // 2, 1.0, -1.0)
 
 
-def _convolved(X: Array, Z: Array, readout: str) -> Array:
-    options = {"depth": 1, "kernel_size": 4, "padding": "circular"}
-    return conv_ntk(X[..., None], Z[..., None], readout=readout, **options)
+# Between rows of points, or among those of the first.
+Kernel = Callable[[Array, Array | None], Array]
 
 
-KERNELS: dict[str, Callable[[Array, Array], Array]] = {
+def _convolved(X: Array, Z: Array | None, readout: str) -> Array:
+    ring = partial(conv_ntk, depth=1, kernel_size=4, padding="circular", readout=readout)
+    return ring(X[..., None], None if Z is None else Z[..., None])
+
+
+KERNELS: dict[str, Kernel] = {
     "shallow": partial(ntk, depth=1),
     "100 layers": partial(ntk, depth=100),
     "local": partial(_convolved, readout="flatten"),
@@ -194,7 +199,7 @@ _STYLES = {
 
 
 def scores(
-    kernel: Callable[[Array, Array], Array],
+    kernel: Kernel,
     sets: Sequence[tuple[Array, ...]],
     sizes: Sequence[int],
 ) -> Array:
@@ -204,7 +209,7 @@ def scores(
     with the ridge 1e-6 of the mean of its diagonal, from the first signals of each size.
     """
     (X, *labels), (Z, *wanted) = sets
-    K, cross = kernel(X, X), kernel(Z, X)
+    K, cross = kernel(X, None), kernel(Z, X)
     K = K + 1e-6 * np.mean(np.diag(K)) * np.eye(len(K))
     right = np.empty((2, len(sizes)))
     for j, n in enumerate(sizes):
@@ -263,7 +268,7 @@ def _map(kind: str) -> tuple[Array, Array, Array]:
     shifted = np.concatenate([np.roll(one, s, axis=1) for s in range(_LENGTH)])
     X = rng.standard_normal((12, _LENGTH))
     orbits = np.concatenate([np.roll(X, s, axis=1) for s in range(_LENGTH)])
-    values = np.linalg.eigvalsh(kernel(orbits, orbits))[::-1]
+    values = np.linalg.eigvalsh(kernel(orbits, None))[::-1]
     sets = [signals(40, _LENGTH, rng), signals(150, _LENGTH, rng)]
     row = kernel(one, shifted)[0]
     return row / row[0], values / values.sum(), scores(kernel, sets, (40,))[:, 0]
@@ -279,7 +284,13 @@ def architectures(kind: str) -> Figure:
     shown = values[values > 1e-7]
     middle.plot(np.arange(1, len(shown) + 1), shown, ".", color=COLOR["theory"])
     middle.axvline(12.5, color=COLOR["gate"], ls=":")
-    middle.set(yscale="log", ylim=(3e-5, 2), xlim=(-3, 196), xlabel="index", title="eigenvalues on 12 orbits of 16")
+    middle.set(
+        yscale="log",
+        ylim=(3e-5, 2),
+        xlim=(-3, 196),
+        xlabel="index",
+        title="eigenvalues on 12 orbits of 16",
+    )
     middle.yaxis.set_minor_locator(NullLocator())
     lower.barh([1, 0], right, color=[COLOR["gate"], COLOR["linear"]])
     lower.axvline(0.5, color=COLOR["muted"], ls=":")
