@@ -218,10 +218,11 @@ def scores(
     return right
 
 
-def interval(draws: Array) -> tuple[Array, Array]:
-    """Mean over the first axis, and half of the 95 % interval of Student's t for it."""
+def interval(draws: Array, level: float = 0.95) -> tuple[Array, Array]:
+    """Mean over the first axis, and half of the interval of Student's t for it."""
     n = len(draws)
-    return draws.mean(axis=0), stats.t.isf(0.025, n - 1) * draws.std(axis=0, ddof=1) / math.sqrt(n)
+    quantile = stats.t.isf((1 - level) / 2, n - 1)
+    return draws.mean(axis=0), quantile * draws.std(axis=0, ddof=1) / math.sqrt(n)
 
 
 def motif(sizes: Sequence[int], learned: Mapping[str, Array]) -> Figure:
