@@ -86,10 +86,11 @@ def tanh_map(chi: float) -> Map:
 
 def _plain(step: Map, rho: Array, depth: int) -> Array:
     """NTK after so many hidden layers, divided by its value at equal points (the last)."""
-    tangent = rho
+    tangent, equal = rho, rho == 1
     for _ in range(depth):
-        rho, slope = step(rho)
-        tangent = rho + slope * tangent
+        after, slope = step(rho)
+        tangent = after + slope * tangent
+        rho = np.where(equal, 1.0, after)  # which chaos would take away from one, by rounding
     return np.asarray(tangent / tangent[-1])
 
 
@@ -281,7 +282,7 @@ def spectrum(depth: int, d: int) -> Figure:
         ax.plot(_DEGREES[chosen], values[chosen], marker, ms=4, color=COLOR[color], label=name)
     ax.plot(_DEGREES, bias, color=COLOR["gate"], lw=1.2, label="shallow, bias")
     ax.set(xscale="log", yscale="log", xlabel="degree $k$", ylabel=f"$k^{{{d}}}\\,\\lambda_k$")
-    ax.set(title=f"$L={depth}$, $d={d}$", ylim=(1e-2, 1e3), xlim=(0.9, 66))
+    ax.set(title=f"$L={depth}$, $d={d}$", ylim=(3e-2, 3e2), xlim=(0.9, 66))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks([1, 10, 60], ["1", "10", "60"])
     ax.axhline(1, color=INK, lw=0)
