@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from ntklib._engine import sizes
 from ntklib._engine.sizes import slices
+from ntklib._precision import scaled, unscaled
 from ntklib._validate import Array, matrix, positive
 from ntklib.kernels import angles
 
-# Angles are known to some ulps of pi: pairs that are closer than that are all looked at again.
+# Unit vectors are rounded, and with them angles, by some ulps of 1: pairs that are the closest up to
+# that are all looked at again.
 _SLACK = 1e-14
 
 
@@ -70,6 +72,8 @@ def gram_eigenvalue_bound(X: object, eps: float = 1.0) -> EigenvalueBounds:
     ------
     ValueError, TypeError
         Wrong shapes, points that are not finite real numbers; ``eps`` not positive.
+    OverflowError
+        Bounds beyond the range of float64.
 
     Notes
     -----
@@ -87,21 +91,23 @@ def gram_eigenvalue_bound(X: object, eps: float = 1.0) -> EigenvalueBounds:
     For :math:`n=1` both bounds are the one entry. All pairs are compared tile by tile, no matrix is
     held.
     """
-    points, scale = matrix("X", X).astype(np.float64, copy=False), positive("eps", eps)
-    norm = np.linalg.norm(points, axis=1)
-    n = len(points)
-    if norm.min() == 0:
-        return EigenvalueBounds(0.0, 0.0)
-    square = (scale * norm) ** 2
-    if n == 1:
-        return EigenvalueBounds(float(square[0] / 2), float(square[0] / 2))
-    near = _closest(points, 1.0)
-    delta = 2 * math.sin(min(near.angle, _closest(points, -1.0).angle) / 2)
+    points, exponent = scaled(matrix("X", X).astype(np.float64, copy=False))
+    mantissa, power = math.frexp(positive("eps", eps))
+    square = np.sum(points * points, axis=1)
+    found = mantissa * mantissa * np.array(_bounds(points, square))
+    lower, upper = unscaled("bounds are", found, 2 * (exponent + power))
+    return EigenvalueBounds(float(lower), float(upper))
+
+
+def _bounds(X: Array, square: Array) -> tuple[float, float]:
+    """The same with scale 1, for points with squared lengths in the range."""
+    n, least = len(X), float(square.min())
+    if n == 1 or least == 0:
+        return least / 2, least / 2
+    near = _closest(X, 1.0)
+    delta = 2 * math.sin(min(near.angle, _closest(X, -1.0).angle) / 2)
     lower = delta / (4 * math.pi**1.5 * math.sqrt(math.log(2 * n) + delta**2 / 2))
-    return EigenvalueBounds(
-        float(square.min()) * lower,
-        _of_pair(near.angle, float(square[near.i]), float(square[near.j])),
-    )
+    return least * lower, _of_pair(near.angle, float(square[near.i]), float(square[near.j]))
 
 
 def separation(X: object) -> float:
@@ -171,8 +177,7 @@ def _angle(x: Array, z: Array) -> NDArray[np.float64]:
     x, z = (np.ldexp(v, -np.frexp(np.abs(v).max(axis=1))[1][:, None]) for v in (x, z))
     square = np.sum(x * x, axis=1)
     across = z - x
-    for _ in range(2):  # what rounding has left along x after the first time
-        across = across - (np.sum(across * x, axis=1) / square)[:, None] * x
+    across -= (np.sum(across * x, axis=1) / square)[:, None] * x
     along = np.sum(x * z, axis=1) / np.sqrt(square)
     return np.asarray(np.arctan2(np.linalg.norm(across, axis=1), along))
 

@@ -33,9 +33,10 @@ class DotProduct:
     r"""The kernel :math:`\kappa(\langle x,x'\rangle)` of points of the unit sphere.
 
     Called with ``X`` and, for other points than those, ``Z``, it gives the matrix, as
-    :func:`ntklib.relu_ntk` does. Rows must be of length 1, up to :math:`10^{-8}` (float32: :math:`10^{-6}`);
-    inner products that rounding takes beyond 1 are taken as 1. Close to 1 and -1 a profile with a root in it loses
-    up to half of the digits to the rounding of the inner product.
+    :func:`ntklib.relu_ntk` does. Rows must be of length 1, up to :math:`10^{-8}`
+    (float32: :math:`10^{-6}`); inner products that rounding takes beyond 1 are taken as 1. Close to
+    1 and -1 a profile with a root in it loses up to half of the digits to the rounding of the inner
+    product.
 
     Attributes
     ----------
@@ -69,6 +70,14 @@ def on_sphere(name: str, value: object, columns: int | None = None) -> Array:
     return X
 
 
+def bias_of(value: object) -> float:
+    """The size of a bias: its sign is that of one coordinate of all points."""
+    beta = abs(float(real_array("bias", value, ndim=0)))
+    if beta and not 1e-150 <= beta <= 1e150:  # its square is in the range
+        raise ValueError(f"bias must be 0 or between 1e-150 and 1e150 in size, got {beta}")
+    return beta
+
+
 class Known(NamedTuple):
     """A kernel whose eigenvalues are known, and the scale whose square is before it."""
 
@@ -95,9 +104,8 @@ def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array
     Raises ValueError where other pairs of the same angle have other values: then the kernel is not
     one of the inner product.
     """
-    first, second = np.eye(d)[:2]
-    values = _values(kernel, first, second, theta, beta)
-    at = theta[[len(theta) // 5, len(theta) // 2, (4 * len(theta)) // 5]]
+    first, second = np.eye(2, d)
+    values, at = _values(kernel, first, second, theta, beta), np.array([0.5, 1.5, 2.5])
     here = _values(kernel, first, second, at, beta)
     rng = np.random.default_rng(0)  # whatever the pairs, the answer is the same
     size = float(np.abs(values).max())
@@ -114,7 +122,7 @@ def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array
 
 def at_equal_points(kernel: Kernel, d: int, beta: float) -> float:
     r"""The value :math:`\kappa(1)`, with the bias."""
-    first, second = np.eye(d)[:2]
+    first, second = np.eye(2, d)
     return float(_values(kernel, first, second, np.zeros(1), beta)[0])
 
 

@@ -19,6 +19,7 @@ from ntklib import (
     convolution,
     deep,
     groups,
+    harmonics,
     kernels,
     large,
     least_squares,
@@ -116,7 +117,10 @@ def test_every_function_is_in_the_table_once():
     assert set(names) == set(calls.CALLS)
     shown = [g for part in TABLE["table"] for column in part["columns"] for g in column["groups"]]
     assert set(shown) == set(TABLE["functions"]) - {"images"}
-    modules = (concentration, convolution, deep, groups, kernels, large, least_squares, systems)
+    modules = (
+        concentration, convolution, deep, groups, harmonics, kernels, large, least_squares,
+        systems,
+    )  # fmt: skip
     public = {
         name
         for module in modules

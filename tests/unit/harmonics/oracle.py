@@ -66,4 +66,4 @@ def integral(kernel, d, k, beta=0):
         t = mp.cos(theta)
         return profile(kernel, t, beta) * gegenbauer(d, k, t) * mp.sin(theta) ** (d - 2)
 
-    return c * mp.quad(integrand, [*ends, mp.pi])
+    return c * mp.quad(integrand, [*ends, mp.pi], method="gauss-legendre")
