@@ -18,6 +18,9 @@ from ntklib._slopes import length_slopes, scale_slope
 from ntklib._validate import Array, matrix, nonnegative, positive, real_array
 from ntklib.architecture import ActivationLike, Architecture, Trained, architecture
 from ntklib.deep import kernel_diagonal, kernel_matrix
+from ntklib.groups import averaged
+from ntklib.groups.averages import images
+from ntklib.groups.elements import as_group
 
 try:
     from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
@@ -263,6 +266,119 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
             shown["length_scale"] = self.length_scale
         words = ", ".join(f"{name}={_short(value)}" for name, value in shown.items())
         return f"NetworkKernel(depth={self.depth}, activation={self.activation!r}, {words})"
+
+
+class AveragedKernel(Kernel):  # type: ignore[misc]
+    r"""The mean of a kernel of scikit-learn's over a group, with gradients in its parameters.
+
+    As :func:`ntklib.groups.averaged`, for Gaussian processes: functions drawn from the process, and
+    its posterior mean, are invariant under the group.
+
+    Parameters
+    ----------
+    kernel : sklearn.gaussian_process.kernels.Kernel
+        As a :class:`NetworkKernel` without a ``length_scale`` for each column, it must not change
+        when both points are moved by an element of the group; tried out in each call.
+    group : :class:`ntklib.groups.Group` or array_like of int
+        As for :func:`ntklib.groups.averaged`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When called, as the kernel and :func:`ntklib.groups.averaged`.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-averaged-spectrum`.
+
+    The kernel takes the time of ``kernel`` between :math:`n` and :math:`n|G|` points, its gradient
+    four times that of ``kernel`` for each element.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.gaussian_process import GaussianProcessRegressor
+    >>> from ntklib.gaussian_process import AveragedKernel, NetworkKernel
+    >>> from ntklib.groups import cyclic_shifts
+    >>> X = np.random.default_rng(0).standard_normal((30, 4))
+    >>> kernel = AveragedKernel(NetworkKernel(), cyclic_shifts(4))
+    >>> model = GaussianProcessRegressor(kernel, alpha=1e-3, optimizer=None)
+    >>> model = model.fit(X, X.prod(axis=1))
+    >>> shifted = np.roll(X, 1, axis=1)
+    >>> bool(np.allclose(model.predict(X), model.predict(shifted)))
+    True
+    """
+
+    def __init__(self, kernel: Any, group: Any) -> None:
+        self.kernel = kernel
+        self.group = group
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters, and with ``deep`` those of the kernel as ``kernel__name``."""
+        params = {"kernel": self.kernel, "group": self.group}
+        if deep:
+            params |= {f"kernel__{name}": v for name, v in self.kernel.get_params().items()}
+        return params
+
+    @property
+    def hyperparameters(self) -> list[Hyperparameter]:
+        """Those of the kernel, as ``kernel__name``."""
+        return [
+            Hyperparameter(f"kernel__{h.name}", h.value_type, h.bounds, h.n_elements)
+            for h in self.kernel.hyperparameters
+        ]
+
+    @property
+    def theta(self) -> Array:
+        """Logarithms of the kernel's free parameters."""
+        free: Array = self.kernel.theta
+        return free
+
+    @theta.setter
+    def theta(self, theta: Array) -> None:
+        self.kernel.theta = theta
+
+    @property
+    def bounds(self) -> Array:
+        """Their bounds."""
+        pairs: Array = self.kernel.bounds
+        return pairs
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(self) is type(other)
+            and self.kernel == other.kernel
+            and as_group(self.group) == as_group(other.group)
+        )
+
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
+        """Kernel between the rows of ``X`` and ``Y``, and its gradient in ``theta``.
+
+        Parameters and results are those of :class:`NetworkKernel`.
+        """
+        mean = averaged(self.kernel, self.group)
+        X = matrix("X", X, columns=mean.group.dimension)
+        if not eval_gradient:
+            return mean(X, Y if Y is None else matrix("Y", Y, columns=mean.group.dimension))
+        if Y is not None:
+            raise ValueError("Y must be None when eval_gradient is set")
+        gradient = self.kernel(X, eval_gradient=True)[1]
+        for moved, weight in images(mean.group, X):
+            both = self.kernel(np.concatenate([X, moved]), eval_gradient=True)[1]
+            block = both[: len(X), len(X) :]
+            gradient = gradient + weight / 2 * (block + block.transpose(1, 0, 2))
+        return mean(X), gradient / len(mean.group)
+
+    def diag(self, X: Any) -> Array:
+        """The kernel at equal points, shape ``(n,)``, without its matrix."""
+        return averaged(self.kernel, self.group).diag(X)
+
+    def is_stationary(self) -> bool:
+        """False: the kernel does not depend on differences alone."""
+        return False
+
+    def __repr__(self) -> str:
+        return f"AveragedKernel({self.kernel!r}, {as_group(self.group)!r})"
 
 
 def __getattr__(name: str) -> Any:

@@ -13,17 +13,14 @@ import numpy as np
 import pytest
 
 import ntklib
-<<<<<<< HEAD
-from ntklib import concentration, groups, large, least_squares, systems
-=======
-from ntklib import concentration, harmonics, large, least_squares, systems
->>>>>>> harmonics
-from ntklib.gaussian_process import NetworkKernel
+from ntklib import concentration, groups, harmonics, large, least_squares, systems
+from ntklib.gaussian_process import AveragedKernel, NetworkKernel
 from ntklib.regression import NTKClassifier, NTKRegressor
 
 POINTS = np.array([[1, 0], [0, 1], [1, 1]])
 SQUARE = np.eye(3, dtype=int)
 IMAGES = np.array([[[[1], [0]], [[0], [1]]], [[[1], [1]], [[0], [1]]]])
+SWAP = groups.Group([[0, 1], [1, 0]])
 NET, W0 = ntklib.ShallowNetwork.random(2, 4, rng=np.random.default_rng(0))
 ERRORS = {"TypeError": TypeError, "ValueError": ValueError}
 
@@ -51,7 +48,7 @@ CALLS: dict[str, tuple[Any, Call]] = {
     "relu_ntk": (POINTS, lambda X, t: ntklib.relu_ntk(X)),
     "relu_nngp": (POINTS, lambda X, t: ntklib.relu_nngp(X)),
     "gate_kernel": (POINTS, lambda X, t: ntklib.gate_kernel(X)),
-    "averaged": (POINTS, lambda X, t: groups.averaged(ntklib.relu_ntk, [[0, 1], [1, 0]])(X)),
+    "averaged": (POINTS, lambda X, t: groups.averaged(ntklib.relu_ntk, SWAP)(X)),
     "ntk": (POINTS, lambda X, t: ntklib.ntk(X, depth=2, b_std=0.5)),
     "nngp": (POINTS, lambda X, t: ntklib.nngp(X, depth=2, activation="erf")),
     "angles": (POINTS, lambda X, t: ntklib.angles(X)),
@@ -78,7 +75,7 @@ CALLS: dict[str, tuple[Any, Call]] = {
     "primal_solve": (POINTS, lambda J, t: least_squares.primal_solve(J, ones(3, t))),
     "dual_solve": (POINTS.T, lambda J, t: least_squares.dual_solve(J, ones(2, t))),
     "dual_coefficients": (SQUARE, lambda K, t: least_squares.dual_coefficients(K, ones(3, t))[0]),
-    "Group.orbits": (POINTS, lambda X, t: groups.Group([[0, 1], [1, 0]]).orbits(X)),
+    "Group.orbits": (POINTS, lambda X, t: SWAP.orbits(X)),
     "solve": (SQUARE, lambda K, t: systems.solve(K, ones(3, t)).coef),
     "numerical_rank": (POINTS, lambda A, t: least_squares.numerical_rank(A)),
     "expected_squared_error": (POINTS, lambda X, t: concentration.expected_squared_error(X, 5)),
@@ -90,6 +87,7 @@ CALLS: dict[str, tuple[Any, Call]] = {
         lambda X, t: NTKClassifier(alpha=1.0).fit(X, y > 0).decision_function(X),
     ),
     "NetworkKernel": (POINTS, lambda X, t: NetworkKernel()(X)),
+    "AveragedKernel": (POINTS, lambda X, t: AveragedKernel(NetworkKernel(), SWAP)(X)),
     "kernel_variance": (POINTS, lambda X, t: concentration.kernel_variance(X, 5)),
     "gram_operator": (POINTS, lambda X, t: large.gram_operator(ntklib.relu_ntk, X) @ y),
     "pivoted_cholesky": (

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._engine import sizes, threads
+from ntklib._engine.angular import Fused
 from ntklib._engine.blocks import Scratch, TileKernel, finite
 from ntklib._engine.near import NEAR, defects_by_differences
 from ntklib._engine.points import Index, Points
@@ -109,6 +110,17 @@ class _Job:
         self.A = self._spectrum(left).conj()
         self.B = self._spectrum(right) if right is not left else self.A.conj()
         self.K = np.empty((len(left), len(right)))
+        self.fused = self._fused()
+
+    def _fused(self) -> Fused | None:
+        """The profile compiled, where the kernel has it for so many entries."""
+        offer = getattr(self.kernel, "fused", None)
+        if offer is None:
+            return None
+        n, p = self.K.shape
+        # Factors come at the end; their number says how many entries there are.
+        found: Fused | None = offer(np.ones(n), np.ones(p * self.shifts))
+        return found
 
     def _spectrum(self, side: Points) -> Spectrum:
         rows = side.directions(slice(None)).reshape(-1, *self.grid)
@@ -118,7 +130,7 @@ class _Job:
     def tasks(self) -> list[Tile]:
         """Rows and columns of the tiles; of the lower triangle when symmetric."""
         n, p = self.K.shape
-        side = max(1, math.isqrt(min(_PAIRS, sizes.HELD // self.shifts)))
+        side = max(1, math.isqrt(min(_PAIRS, sizes.TILE**2, sizes.HELD // self.shifts)))
         if self.symmetric:
             return lower_tiles(n, side)
         return [(r, c) for r in slices(0, n, side) for c in slices(0, p, side)]
@@ -171,7 +183,10 @@ class _Job:
         near = None
         if tile.max() > _LIMIT or tile.min() < -_LIMIT:
             near = self.near(tile, rows, columns, shift)
-        self.kernel.bulk(tile, rows, columns, scratch)
+        if self.fused is not None:
+            self.fused(tile, rows, columns)
+        else:
+            self.kernel.bulk(tile, rows, columns, scratch)
         if near is not None:
             i, j, found = near
             tile[i, j] = found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
@@ -16,7 +16,7 @@ from ntklib._engine.angular import NNGP, NTK, Profile, angular
 from ntklib._engine.blocks import TileKernel
 from ntklib._engine.points import Index, Points, sides
 from ntklib._engine.portable import is_foreign, namespace
-from ntklib._engine.shifts import average
+from ntklib._engine.shifts import average, lengths
 from ntklib._engine.sizes import slices
 from ntklib._validate import Array, matrix, positive
 from ntklib.architecture import architecture
@@ -25,8 +25,9 @@ from ntklib.groups.elements import Group, as_group, image
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.model import Kernel
 
-# Coordinates from which on the transforms are worth their start (benchmarks/groups.py).
-_MANY = 200
+# The length of a transform, over the number of coordinates, costs this many matrix products of
+# shifted points (benchmarks/groups.py).
+_WORTH = 64
 
 # Half of the digits: kernels here are exact to 1e-10 or better, and one that is not invariant
 # differs by about its size.
@@ -52,7 +53,8 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
         With ``"sum"`` the kernel is called for all images. ``"fft"`` is for :func:`cyclic_shifts`
         and the kernels :func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp`, :func:`ntklib.ntk` and
         :func:`ntklib.nngp`: all inner products with shifted points come from a Fourier transform.
-        ``"auto"`` takes it from 200 coordinates on.
+        ``"auto"`` takes it where it is faster, which is from 64 coordinates on if all prime factors
+        of ``d`` are below 10, and otherwise from about 200 on.
 
     Returns
     -------
@@ -171,10 +173,11 @@ class Averaged:
         d = self.group.dimension
         X = matrix("X", X, columns=d)
         Z = Z if Z is None else matrix("Z", Z, columns=d)
-        tiles = None if self.method == "sum" or self.group.grid is None else _tiles(self.kernel)
-        if tiles is None or (self.method == "auto" and d < _MANY):
+        tiles = None if self.method == "sum" else _tiles(self.kernel)
+        if tiles is None or self.group.grid is None:
             return self._by_sum(X, Z)
-        assert self.group.grid is not None
+        if self.method == "auto" and d * d < _WORTH * math.prod(lengths(self.group.grid)):
+            return self._by_sum(X, Z)
         left, right, dtype = sides(X, Z)
         mean: Array = average(tiles(left, right), left, right, self.group.grid, dtype)
         return mean
@@ -217,11 +220,9 @@ class Averaged:
             if A is not None and (len(A.shape) != 2 or A.shape[1] != self.group.dimension):
                 wanted = f"(n, {self.group.dimension})"
                 raise ValueError(f"{name} must have shape {wanted}, got {tuple(A.shape)}")
-        elements, weight = _terms(self.group, symmetric=Z is None)
         total = self.kernel(X, None) if Z is None else 0.0
-        for element, w in zip(elements, weight, strict=True):
-            (code,) = self.group.codes(np.array([element]))
-            total = total + float(w) * self.kernel(X, image(X if Z is None else Z, code))
+        for moved, weight in images(self.group, X, Z):
+            total = total + weight * self.kernel(X, moved)
         total = total / len(self.group)
         return (total + namespace(total).matrix_transpose(total)) / 2 if Z is None else total
 
@@ -241,6 +242,17 @@ def _terms(group: Group, *, symmetric: bool) -> tuple[Index, Array]:
     identity = next(i for i, code in enumerate(codes) if np.array_equal(code, one))
     kept = elements[(elements <= inverses) & (elements != identity)]
     return kept, np.where(inverses[kept] == kept, 1.0, 2.0)
+
+
+def images(group: Group, X: Any, Z: Any = None) -> Iterator[tuple[Any, float]]:
+    """The images of Z that a sum over the group is of, and how often each term counts.
+
+    Without Z, of X, beside X itself; and the sum is to be made symmetric.
+    """
+    elements, weights = _terms(group, symmetric=Z is None)
+    for element, weight in zip(elements, weights, strict=True):
+        (code,) = group.codes(np.array([element]))
+        yield image(X if Z is None else Z, code), float(weight)
 
 
 def _sum(terms: Array) -> Array:

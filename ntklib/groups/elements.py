@@ -64,6 +64,17 @@ class Group:
     def __len__(self) -> int:
         return self.dimension if self._codes is None else len(self._codes)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Group):
+            return NotImplemented
+        if self.grid is not None and other.grid is not None:
+            return self.grid == other.grid
+        mine, theirs = self.codes(slice(None)), other.codes(slice(None))
+        return mine.shape == theirs.shape and {*map(bytes, mine)} == {*map(bytes, theirs)}
+
+    def __hash__(self) -> int:
+        return hash((len(self), self.dimension))
+
     def __repr__(self) -> str:
         return f"Group of {len(self)} elements in dimension {self.dimension}"
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ntklib import gate_kernel, relu_nngp, relu_ntk
+from ntklib.groups import averaged, cyclic_shifts
 
 KERNELS = [relu_ntk, relu_nngp]
 EPS = np.finfo(np.float64).eps
@@ -199,6 +200,26 @@ def test_mapped(library, kernel):
     mapped = library.mapped_grad(lambda a: pair(kernel)(a, other))(library.array(A[0]))
     one_by_one = [library.grad(lambda a: pair(kernel)(a, other), row)[0] for row in A[0]]
     assert np.abs(np.asarray(mapped) - one_by_one).max() <= 1e-14 * np.abs(one_by_one).max()
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
+def test_averages(library, kernel):
+    """The derivative of a mean over a group is the mean of the derivatives, also in a Gram matrix.
+
+    There the identity meets equal points, and each element and its inverse count as one.
+    """
+    shifts = averaged(kernel, cyclic_shifts(3))
+    (found,) = library.grad(pair(shifts), x, z)[:1]
+    images = [np.roll(z, s) for s in range(3)]
+    right = np.mean([library.grad(pair(kernel), x, image)[0] for image in images], axis=0)
+    assert np.abs(found - right).max() <= 16 * EPS
+    X = np.stack([x, z])
+    (found,) = library.grad(lambda A: shifts(A).sum(), X)
+    right = np.stack([sum(library.grad(pair(shifts), a, b)[0] for b in X) for a in X])
+    assert np.abs(found - 2 * right).max() <= 64 * EPS
+    assert (
+        np.abs(np.asarray(library.vmap(shifts)(library.array(X[None]))) - shifts(X)).max() < 1e-14
+    )
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS, gate_kernel], ids=lambda k: k.__name__)

@@ -16,11 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ntklib"
 MODULES = [
     *("activations", "concentration", "dynamics", "empirical", "expectations"),
-<<<<<<< HEAD
-    *("gaussian_process", "groups", "large", "least_squares", "model", "regression", "systems"),
-=======
-    *("gaussian_process", "harmonics", "large", "least_squares", "model", "regression", "systems"),
->>>>>>> harmonics
+    *("gaussian_process", "groups", "harmonics", "large", "least_squares", "model"),
+    *("regression", "systems"),
 ]
 HEAVY = (
     *("scipy", "sklearn", "numba", "threadpoolctl", "array_api_compat", "dask", "zarr", "torch"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ntklib import ntk, relu_ntk
+from ntklib._engine import angular as engine
 from ntklib._engine.angular import NTK, angular
 from ntklib._engine.points import points
 from ntklib._engine.shifts import average, error_of_cosines, lengths, positions
@@ -134,21 +135,36 @@ def test_angles_near_zero_keep_their_digits():
     assert 1e-9 / (2 * np.pi) / 256 > 100 * 4e-15  # what is lost where 1e-9 is not seen
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_many_tiles_sizes_and_dtypes(dtype):
-    """Tiles of all shapes, mirrored; biases, whose shares depend on the row; extreme lengths."""
+def test_many_tiles_in_threads(dtype, compiled, small_tiles, threaded, monkeypatch):
+    """Tiles of all shapes, mirrored; biases, whose shares depend on the row; extreme lengths.
+
+    Both ways have the bound of ntk, 1e-13; results in float32 have some ulps in its place.
+    """
     rng = np.random.default_rng(4)
-    X = rng.standard_normal((150, 12)).astype(dtype)
-    X *= np.logspace(-3, 3, 150)[:, None].astype(dtype)
+    X = rng.standard_normal((50, 12)).astype(dtype)
+    X *= np.logspace(-3, 3, 50)[:, None].astype(dtype)
     kernel, group = partial(ntk, depth=2, b_std=0.3), cyclic_shifts(3, 4)
     fast, right = (averaged(kernel, group, method=m) for m in ("fft", "sum"))
-    scale = np.sqrt(np.outer(*2 * [kernel(X).diagonal().astype(float)]))
-    # The bound of ntk, for float32 as in tests of deep kernels.
-    bound = 2e-13 if dtype == np.float64 else 2e-6
-    for K, L in ((fast(X), right(X)), (fast(X[:70], X), right(X[:70], X))):
-        assert K.dtype == dtype
-        assert (np.abs(K - L) <= bound * scale[: len(K)]).all()
-    if dtype == np.float64:
-        huge = averaged(relu_ntk, group, method="fft")
-        assert np.allclose(huge(1e-200 * X[:5], 1e200 * X[:5]), huge(X[:5], X[:5]), rtol=1e-12)
-        refused("values beyond", huge, 1e200 * X, error=OverflowError)
+    wanted, scale = right(X), np.sqrt(np.outer(*2 * [kernel(X).diagonal().astype(float)]))
+    small_tiles()
+    if compiled:
+        monkeypatch.setattr(engine, "COMPILED_FROM", 0)
+    bound = 2e-13 if dtype == np.float64 else 16 * 2.0**-24
+    with threaded() as seen:
+        K, L = fast(X), fast(X[:21], X)
+    assert len(seen) > 1
+    assert K.dtype == L.dtype == dtype
+    assert (np.abs(K - wanted) <= bound * scale).all()
+    assert (np.abs(L - wanted[:21]) <= bound * scale[:21]).all()
+    assert (K == K.T).all()
+
+
+def test_lengths_out_of_range():
+    X = np.random.default_rng(5).standard_normal((5, 12))
+    kernel = averaged(relu_ntk, cyclic_shifts(12), method="fft")
+    K = kernel(X)
+    assert np.abs(kernel(np.ldexp(X, -700), np.ldexp(X, 700)) - kernel(X, X)).max() == 0
+    assert np.abs(kernel(X, X) - K).max() <= 1e-14 * K.max()
+    refused("values beyond", kernel, np.ldexp(X, 700), error=OverflowError)
