@@ -28,7 +28,7 @@ def tents(x: Array, layers: int) -> Array:
 
 @cache
 def _rival(layers: int, breaks: int) -> tuple[Array, Array, float]:
-    """The best shallow fit that 65 choices of its breakpoints among the corners gave.
+    """The best shallow fit that 33 choices of its breakpoints among the corners gave.
 
     Between multiples of 2^-layers both are affine: Simpson's rule with the midpoints is exact.
     """
@@ -41,7 +41,7 @@ def _rival(layers: int, breaks: int) -> tuple[Array, Array, float]:
     corners = np.arange(1, 2**layers) / 2**layers
     rng = np.random.default_rng(layers)
     best: tuple[Array, float] | None = None
-    for draw in range(65):
+    for draw in range(33):
         chosen = corners[:breaks] if draw == 0 else rng.choice(corners, breaks, replace=False)
         features = np.maximum(0, x[:, None] - np.append(0, chosen))
         design = np.column_stack([np.ones_like(x), features])
