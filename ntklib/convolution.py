@@ -37,7 +37,7 @@ shared.
 
 A residual connection adds preactivations, and so their covariances: the new weights
 :math:`\omega^l` have mean zero and are independent of :math:`h^{l-r_l}`. Added activations would
-also have mixed terms. What many such layers do is in :prf:ref:`prp-residual`.
+also have mixed terms.
 
 With :math:`\theta` the angle between two windows, :math:`1-\cos\theta` is computed as a sum of
 nonnegative terms, so that angles keep their digits, as in :mod:`ntklib.deep`. A mean before a
@@ -260,7 +260,8 @@ def conv_ntk(
         stride, for all layers or one a layer; must divide the grid there. 1 for none.
     residual : int or sequence of L ints
         By how many layers the preactivations go back that are added to those of a layer, for all
-        layers or one a layer; 0 for none. The two layers must have one shape.
+        layers or one a layer; 0 for none. The two layers must have one shape. What many of them do
+        is in :prf:ref:`prp-residual`.
     readout : {"flatten", "mean"}
         A dense layer on all pixels, or on their mean (global average pooling). With ``"mean"``,
         circular padding, strides of one and no ``pool`` the kernel does not change when a signal is
