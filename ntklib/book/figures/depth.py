@@ -214,7 +214,7 @@ def phases(kind: str, depth: int) -> Figure:
     """Profile, Gram matrix and learning of a deep kernel, with the depth."""
     fig, (upper, middle, lower) = new_axes(3, height=5.6, height_ratios=(3, 2, 2))
     values, spectrum, _ = _phase(kind, depth)
-    upper.plot(_ANGLES, values, color=COLOR["network"], lw=2.4)
+    upper.plot(_ANGLES[::2], values[::2], color=COLOR["network"], lw=2.4)
     upper.set(xlabel="angle θ", ylim=(-1.08, 1.12), title=f"{kind}, $L={depth}$")
     upper.set_ylabel("kernel")
     if kind in _ENDS:
