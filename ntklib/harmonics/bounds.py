@@ -14,8 +14,8 @@ from ntklib._precision import scaled, unscaled
 from ntklib._validate import Array, matrix, positive
 from ntklib.kernels import angles
 
-# Unit vectors are rounded, and with them angles, by some ulps of 1: pairs that are the closest up to
-# that are all looked at again.
+# Unit vectors are rounded, and with them angles, by some ulps of 1: all pairs that are the closest
+# up to that are looked at again.
 _SLACK = 1e-14
 
 
