@@ -278,8 +278,69 @@ def _bend(small: Any, T: Any) -> Any:
     P, R = _arcsin(z), _root(z)
     arc = s + s * z * P
     angle = arc + arc if near else T(math.pi / 2) - arc
-    defect = (s + s) * z * (T(2) + R - P + (z + z) * P) if near else T(1) + z * R - angle * a
-    return angle, defect
+    # Both, and then the choice: loops with a choice of what to compute are not vectorized.
+    close, wide = (s + s) * z * (T(2) + R - P + (z + z) * P), T(1) + z * R - angle * a
+    return angle, close if near else wide
+
+
+@njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def deep_tile(
+    tile: Any,
+    leak: Any,
+    trained: Any,
+    mixed: Any,
+    tangent: Any,
+    left: Any,
+    right: Any,
+    shares: Any,
+    biases: Any,
+    shares_right: Any,
+    biases_right: Any,
+) -> None:
+    """As `relu_tile`, from 1 - r and 1 + r in float64, which is accurate at every depth.
+
+    The last four are float64, the factors of any precision.
+    """
+    p, q = tile.shape
+    last_layer = len(trained) - 1
+    one_more, one_less = 1.0 + leak, 1.0 - leak
+    up = one_more / math.pi
+    m, n, t = np.empty(q), np.empty(q), np.empty(q)
+    for i in range(p):
+        for j in range(q):
+            r = np.float64(tile[i, j])
+            m[j], n[j], t[j] = 1.0 - r, 1.0 + r, 0.0
+        for layer in range(last_layer + 1):
+            if mixed[layer]:
+                a, b = shares[layer, i], biases[layer, i]
+                for j in range(q):
+                    share = a * shares_right[layer, j]
+                    bias = b * biases_right[layer, j]
+                    turn = a * biases_right[layer, j] - shares_right[layer, j] * b
+                    lost = turn * turn / (1.0 + share + bias)
+                    m[j] = share * m[j] + lost
+                    n[j] = share * n[j] + (bias + bias) + lost
+                    t[j] *= share
+            if trained[layer]:
+                for j in range(q):
+                    t[j] += 0.5 * (n[j] - m[j])
+            if layer == last_layer:
+                break
+            for j in range(q):
+                far = m[j] > n[j]
+                small = n[j] if far else m[j]
+                angle, defect = _bend(small, np.float64)
+                drop, turned = up * defect, leak * small
+                opposite, equal = one_less - drop + turned, small - drop
+                value = opposite if far else equal
+                opposite, equal = one_more + drop - turned, 2.0 - value
+                beyond = opposite if far else equal
+                m[j], n[j] = max(value, 0.0), max(beyond, 0.0)
+                opposite, equal = up * angle - leak, 1.0 - up * angle
+                t[j] *= opposite if far else equal
+        c = left[i]
+        for j in range(q):
+            tile[i, j] = (t[j] if tangent else 0.5 * (n[j] - m[j])) * c * right[j]
 
 
 @njit(fastmath=_MATH, nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]

@@ -7,8 +7,8 @@ to ((1 + leak) kappa_0(r) - leak) t, with
 
 and leak 0 for the ReLU. Away from -1 and 1 the rounding of r is harmless through the depths of
 `DEPTH`; there a whole network of such layers is done in place on a tile, or compiled
-(`ReluLayers`). Elsewhere and beyond, and for other degrees, layers go from 1 - r and 1 + r
-(`power_layer`).
+(`ReluLayers`). Elsewhere and beyond, and for other degrees, layers go from 1 - r and 1 + r: for
+degree one compiled, too, and in ufuncs (`power_layer`).
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class ReluLayers:
         Tangent kernel, or covariance.
     left, right : tuple of ndarray, shapes (L + 1, n), (L + 1, n')
         Shares of weights and of biases at the points; read in layers that have biases.
+    mild : bool
+        False if biases take correlations so close to 1 that they must be known as 1 - r.
     """
 
     def __init__(
@@ -58,19 +60,20 @@ class ReluLayers:
         tangent: bool = True,
         left: tuple[Array, Array] = _NONE,
         right: tuple[Array, Array] = _NONE,
+        mild: bool = True,
     ) -> None:
         self.trained = np.array(trained, dtype=bool)
         if tangent and not self.trained.any():
             raise ValueError("a tangent kernel needs a trained layer")
         self.last = len(self.trained) - 1
         self.mixed = np.zeros(self.last + 1, dtype=bool) if mixed is None else np.array(mixed)
-        self.leak, self.tangent = leak, tangent
+        self.leak, self.tangent, self.mild = leak, tangent, mild
         self._sides = left, right
         self._cast: dict[np.dtype[Any], tuple[Array, Array, Array, Array]] = {}
 
     def accurate(self, dtype: np.dtype[Any]) -> bool:
-        """Whether this depth keeps the accuracy in the dtype."""
-        return self.last <= DEPTH[dtype]
+        """Whether layers in place on correlations keep the accuracy in the dtype."""
+        return self.mild and self.last <= DEPTH[dtype]
 
     def _shares(self, dtype: np.dtype[Any]) -> tuple[Array, Array, Array, Array]:
         if dtype not in self._cast:
@@ -119,13 +122,16 @@ class ReluLayers:
 
     def fused(self, left: Array, right: Array) -> Fused | None:
         """The compiled arithmetic, in place on a tile, or None if it does not serve."""
-        module = compiled(len(left) * len(right))
+        easy = self.accurate(left.dtype)
+        # Layers from 1 - r and 1 + r take long in ufuncs: each counts like a matrix.
+        module = compiled(len(left) * len(right) * (1 if easy else self.last))
         if module is None:
             return None
-        a, b, c, d = self._shares(left.dtype)
+        through = module.relu_tile if easy else module.deep_tile
+        a, b, c, d = self._shares(left.dtype if easy else np.dtype(np.float64))
 
         def run(tile: Array, rows: slice, columns: slice) -> None:
-            module.relu_tile(
+            through(
                 tile,
                 float(self.leak),
                 self.trained,

@@ -53,9 +53,16 @@ def positions(grid: Grid, which: slice | Index) -> Index:
 def lengths(grid: Grid) -> Grid:
     """Lengths of the transforms: those of the grid where all prime factors are small.
 
-    Otherwise a power of two at which the correlation does not wrap around.
+    Otherwise the next such at which the correlation does not wrap around.
     """
-    return tuple(k if _factors(k)[0] == 1 else 1 << (2 * k - 2).bit_length() for k in grid)
+    return tuple(k if _factors(k)[0] == 1 else _next(2 * k - 1) for k in grid)
+
+
+def _next(k: int) -> int:
+    """The least number of small prime factors from k on."""
+    while _factors(k)[0] != 1:
+        k += 1
+    return k
 
 
 def _factors(k: int) -> tuple[int, list[int]]:

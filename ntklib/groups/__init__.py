@@ -5,10 +5,11 @@ kernel with :math:`k(gx,gz)=k(x,z)`, as is every function of inner products and 
 
 .. math:: k_G(x,z)=\frac1{|G|}\sum_{g\in G}k(x,gz).
 
-What :math:`k_G` learns is invariant under :math:`G`, as if the network had been given every
-transformed copy of its data (:prf:ref:`prp-orbits`); where :math:`k` has an eigenfunction,
-:math:`k_G` has its invariant part (:prf:ref:`prp-averaged-spectrum`). Of the harmonics of a degree
-that may be few (:prf:ref:`prp-invariant-count`), and so many points are then enough for that degree
+What :math:`k_G` learns is invariant under :math:`G`, as if :math:`k` had been given every image of
+every point (:prf:ref:`prp-orbits`). Where the law of the points is invariant too, its
+eigenfunctions are the invariant ones of :math:`k`, with their eigenvalues
+(:prf:ref:`prp-averaged-spectrum`). Of the harmonics of a degree those may be few
+(:prf:ref:`prp-invariant-count`), and so many points are then enough for that degree
 (:prf:ref:`thm-single-degree`).
 """
 

@@ -18,6 +18,7 @@ from ntklib._engine.points import Index, Points, sides
 from ntklib._engine.portable import is_foreign, namespace
 from ntklib._engine.shifts import average, lengths
 from ntklib._engine.sizes import slices
+from ntklib._precision import epsilon
 from ntklib._validate import Array, matrix, positive
 from ntklib.architecture import architecture
 from ntklib.deep import Deep, nngp, ntk
@@ -28,10 +29,6 @@ from ntklib.model import Kernel
 # The length of a transform, over the number of coordinates, costs this many matrix products of
 # shifted points (benchmarks/groups.py).
 _WORTH = 64
-
-# Half of the digits: kernels here are exact to 1e-10 or better, and one that is not invariant
-# differs by about its size.
-_INVARIANT = 1e-8
 
 _PROFILES: dict[Any, Profile] = {relu_ntk: NTK, relu_nngp: NNGP}
 _DEEP: dict[Any, bool] = {ntk: True, nngp: False}
@@ -44,8 +41,9 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
     ----------
     kernel : callable
         Takes ``(X, Z)``, ``Z`` possibly left out, to the matrix of a kernel with
-        :math:`k(gx,gz)=k(x,z)`. So are all of this package that take rows of points, as they depend
-        on inner products only; with ``functools.partial(ntk, depth=3)`` their options are set.
+        :math:`k(gx,gz)=k(x,z)`. All of this package that take rows of points are such, since they
+        depend on inner products only (but for a length scale for each column);
+        ``functools.partial(ntk, depth=3)`` sets their options.
     group : :class:`ntklib.groups.Group` or array_like of int
         From :func:`cyclic_shifts` or :func:`generated`, or all elements as :class:`Group` takes
         them.
@@ -53,8 +51,8 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
         With ``"sum"`` the kernel is called for all images. ``"fft"`` is for :func:`cyclic_shifts`
         and the kernels :func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp`, :func:`ntklib.ntk` and
         :func:`ntklib.nngp`: all inner products with shifted points come from a Fourier transform.
-        ``"auto"`` takes it where it is faster, which is from 64 coordinates on if all prime factors
-        of ``d`` are below 10, and otherwise from about 200 on.
+        ``"auto"`` takes it from 64 coordinates on, if no axis is padded (see below); else from
+        about twice as many for each that is.
 
     Returns
     -------
@@ -79,9 +77,10 @@ def averaged(kernel: Kernel, group: object, *, method: str = "auto") -> Averaged
     Between :math:`n` and :math:`n'` points of :math:`d` coordinates the sum takes the time of the
     kernel's matrix between :math:`n` and :math:`n'|G|` points, half of that for a Gram matrix.
     Fourier transforms take a time like :math:`nn'd\log d` instead of :math:`nn'd^2`, and beside the
-    result memory for two or three copies of the points and 32 MiB for each thread. Pairs of points
-    of which one is at an angle below 0.15 to a shift of the other, or to its opposite, are computed
-    again by differences; where most are, the time is like that of the sum.
+    result memory for some copies of the points and 32 MiB for each thread. An axis whose length has
+    prime factors above 7 is padded with zeros to twice its length. Pairs of points of which one is
+    at an angle below 0.15 to a shift of the other, or to its opposite, are computed again by
+    differences; where most are, the sum is faster.
 
     Examples
     --------
@@ -117,7 +116,8 @@ def _check_invariant(kernel: Kernel, group: Group) -> None:
     K = np.asarray(kernel(X, Z))
     for code in group.generators:
         change = np.abs(np.asarray(kernel(image(X, code), image(Z, code))) - K).max()
-        if not change <= _INVARIANT * np.abs(K).max():
+        # Half of the digits: one that is not invariant differs by about its size.
+        if not change <= math.sqrt(epsilon(K)) * np.abs(K).max():
             raise ValueError(
                 "kernel must have equal values at k(gx, gz) and k(x, z) for all g in group, got "
                 f"values that differ by {change:.3g}, the largest being {np.abs(K).max():.3g}"

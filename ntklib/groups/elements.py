@@ -67,8 +67,8 @@ class Group:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Group):
             return NotImplemented
-        if self.grid is not None and other.grid is not None:
-            return self.grid == other.grid
+        if self.grid is not None and self.grid == other.grid:
+            return True
         mine, theirs = self.codes(slice(None)), other.codes(slice(None))
         return mine.shape == theirs.shape and {*map(bytes, mine)} == {*map(bytes, theirs)}
 
@@ -202,7 +202,10 @@ def generated(generators: object) -> Group:
 
 def _codes(name: str, elements: object) -> Index:
     """Permutations or matrices in one line: s_i (pi(i) + 1)."""
-    array = np.asarray(elements)
+    try:
+        array = np.asarray(elements)
+    except ValueError as error:
+        raise ValueError(f"{name} must have rows of one length: {error}") from error
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be whole numbers, got dtype {array.dtype}")
     if array.size == 0:

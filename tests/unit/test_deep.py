@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ntklib import activations, nngp, ntk, relu_nngp, relu_ntk
+from ntklib._engine import angular
 from ntklib.expectations import Homogeneous, QuadratureError
 from tests.unit import exact
 from tests.unit.samples import pair, refused, stored
@@ -58,6 +59,29 @@ def test_exact_at_depth_100(name, b_std):
     angles = [0.0, 1e-12, 1e-4, 1.0, PI - 1e-8, PI]
     assert_exact(name, 100, W_std, b_std, [(1.0, 1.0001)], angles)
     assert_exact(name, 100, W_std, b_std, [(2.0**-498, 2.0**498)], [1e-4])
+
+
+@pytest.mark.parametrize("compiled_from", [0, 10**18])
+def test_exact_at_depth_1000(compiled_from, monkeypatch):
+    """Compiled and in ufuncs; for this depth the promise is 1e-15 a layer, here 1e-12.
+
+    The weights are the floats next to sqrt 2, which make a factor of their own.
+    """
+    monkeypatch.setattr(angular, "COMPILED_FROM", compiled_from)
+    for theta in (1e-6, 0.2, 3.1):
+        x, z = pair(theta, np.random.default_rng(1), 4, (1.0, 2.0))
+        with mp.workdps(35):
+            u, v = ([mp.mpf(float(c)) for c in p] for p in (x, z))
+            norms = mp.norm(u) * mp.norm(v)
+            r = t = mp.fsum(a * b for a, b in zip(u, v, strict=True)) / norms
+            for _ in range(1000):
+                slope, r = exact.relu_layer(mp.acos(r), 0)
+                t = r + slope * t
+            half = mp.mpf(math.sqrt(2)) ** 2 / 2
+            right, size = (2 * half**1001 * norms * value for value in (t, 1001))
+            assert (
+                abs(mp.mpf(float(ntk(x[None], z[None], depth=1000)[0, 0])) - right) <= 1e-12 * size
+            )
 
 
 @pytest.mark.parametrize("name", ["erf", "gaussian", "rbf", "exp", "cos", "sin"])

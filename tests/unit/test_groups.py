@@ -86,6 +86,21 @@ def test_what_generates_is_little():
     assert len(generated(found - 1)) == 120
 
 
+def test_equal_groups():
+    """The order of elements and the way they were given do not matter."""
+    shifts = cyclic_shifts(4)
+    assert (
+        shifts
+        == generated([[3, 0, 1, 2]])
+        == Group(np.eye(4, dtype=int)[shifts.codes([0, 3, 2, 1]) - 1])
+    )
+    assert shifts == cyclic_shifts(4, 1)
+    assert shifts != cyclic_shifts(2, 2)
+    assert cyclic_shifts(2, 2) == Group([[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]])
+    assert shifts != "shifts"
+    assert len({shifts, generated([[3, 0, 1, 2]])}) == 1
+
+
 def test_shifts_are_not_stored_and_not_changed():
     group = cyclic_shifts(1 << 20)
     assert len(pickle.dumps(group)) < 10 * 8 * (1 << 20)
@@ -346,6 +361,7 @@ def test_tables_and_lists():
         (np.eye(2, dtype=int)[None] * 2, "one entry 1 or -1 and else 0", ValueError),
         ([[[1, 0], [1, 0]]], "one entry 1 or -1 and else 0 in each row and column", ValueError),
         ([[[1, 0], [1, -1]]], "one entry 1 or -1 and else 0 in each row and column", ValueError),
+        ([[0, 1], [0]], "must have rows of one length", ValueError),
         (np.zeros((0, 3), int), "must not be empty", ValueError),
         ([[0.0, 1.0]], "must be whole numbers, got dtype float64", TypeError),
         ([[True, False]], "must be whole numbers, got dtype bool", TypeError),
@@ -373,6 +389,13 @@ def test_what_generates_too_much(monkeypatch):
 )
 def test_kernels_that_are_not_invariant(kernel):
     refused("equal values at k.gx, gz. and k.x, z.", averaged, kernel, cyclic_shifts(6))
+
+
+def test_kernels_in_single_precision_are_taken():
+    kernel = averaged(
+        lambda *A: relu_ntk(*(np.float32(a) for a in A if a is not None)), [[1, 0], [0, 1]]
+    )
+    assert kernel(np.eye(2)).dtype == np.float32
 
 
 def test_other_arguments():

@@ -20,6 +20,9 @@ NETWORKS = {
     "some": lambda X: ntk(X, depth=4, trained=[2, 4], W_std=1.2),
     "readout": lambda X: ntk(X, depth=2, trained="readout"),
     "deep": lambda X: ntk(X, depth=30),
+    "deeper": lambda X: ntk(X, depth=40, activation="leaky_relu"),
+    "large biases": lambda X: ntk(X, depth=3, b_std=9.0),
+    "large biases nngp": lambda X: nngp(X, depth=40, b_std=9.0, activation="absolute"),
 }
 
 
@@ -30,7 +33,7 @@ def test_fast_paths_are_as_exact_as_the_plain_one(name, dtype, monkeypatch):
     X = points(150, 6, dtype=dtype)
     X[7], X[8] = X[6], -X[6]
     calls = []
-    for tile in ("profile_tile", "relu_tile"):
+    for tile in ("profile_tile", "relu_tile", "deep_tile"):
         call = getattr(compiled, tile)
         monkeypatch.setattr(compiled, tile, lambda *a, call=call: calls.append(1) or call(*a))
 
@@ -42,14 +45,15 @@ def test_fast_paths_are_as_exact_as_the_plain_one(name, dtype, monkeypatch):
     numpy = value(X, 10**18)
     assert not calls
     fused = value(X, 0)
-    if not (name == "deep" and dtype == np.float32):  # too deep for single precision
-        assert calls
-    # Layers from 1 - cos and 1 + cos, and the kernels of this depth in plain ufuncs.
-    plain = value(X.astype(np.float64), 10**18, dict.fromkeys(layers.DEPTH, 0))
+    assert calls
+    # Layers from 1 - cos and 1 + cos, compiled and in plain ufuncs.
+    shallow = dict.fromkeys(layers.DEPTH, 0)
+    by_defects = value(X, 0, shallow)
+    plain = value(X.astype(np.float64), 10**18, shallow)
     scale = np.sqrt(np.outer(np.diag(plain), np.diag(plain)))
     # What a layer's depth allows, and what the lecture's kernels promise in single precision.
     bound = (4e-14 if dtype == np.float64 else 1e-6) * scale
-    for fast in (numpy, fused):
+    for fast in (numpy, fused, by_defects):
         assert fast.dtype == dtype
         assert (fast == fast.T).all()
         assert (np.abs(fast - plain) <= bound).all()

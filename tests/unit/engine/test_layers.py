@@ -43,16 +43,20 @@ def in_place(name, side, dtype):
     return values[0], theta
 
 
-def in_one_pass(name, side, dtype):
+def in_one_pass(name, side, dtype, through=compiled.relu_tile):
     trained, tangent = NETWORKS[name]
     cos, theta = cosines(dtype)
     tile, ones = np.tile(cos, (2, 1)), np.ones(len(cos), dtype)
     none = np.zeros((2, 0), dtype)
     left = np.array([1, 2], dtype)
     flags = np.array(trained), np.zeros(2, bool), tangent
-    compiled.relu_tile(tile, leak(side), *flags, left, ones, none, none, none, none)
+    through(tile, leak(side), *flags, left, ones, none, none, none, none)
     assert np.array_equal(2 * tile[0], tile[1])
     return tile[0], theta
+
+
+def in_one_pass_from_defects(name, side, dtype):
+    return in_one_pass(name, side, dtype, compiled.deep_tile)
 
 
 def from_defects(name, side, dtype, convert=np.asarray):
@@ -67,7 +71,7 @@ def portable(name, side, dtype):
     return from_defects(name, side, dtype, array_api_strict.asarray)
 
 
-WAYS = [in_place, in_one_pass, from_defects, portable]
+WAYS = [in_place, in_one_pass, in_one_pass_from_defects, from_defects, portable]
 
 
 def tolerance(name, side, dtype):
@@ -142,9 +146,10 @@ def test_biases_join_in_both_ways(mixed, tangent):
     network = ReluLayers(trained, mixed, 0.3, tangent, left, right)
     values = cos[None].copy()
     network.bulk(values, slice(0, 1), slice(0, n), Scratch(values.dtype))
-    tile = cos[None].copy()
+    tile, by_defects = cos[None].copy(), cos[None].copy()
     flags = np.array(trained), np.array(mixed), tangent
     compiled.relu_tile(tile, 0.3, *flags, np.ones(1), np.ones(n), *left, *right)
+    compiled.deep_tile(by_defects, 0.3, *flags, np.ones(1), np.ones(n), *left, *right)
     for j in range(n):
         r, t = mp.mpf(cos[j]), mp.mpf(0)
         for layer in range(3):
@@ -161,11 +166,34 @@ def test_biases_join_in_both_ways(mixed, tangent):
         bound = 3 * 5 * np.finfo(float).eps * 1.6 * (3 if tangent else 1)
         assert abs(values[0, j] - expected) <= bound
         assert abs(tile[0, j] - expected) <= bound
+        assert abs(by_defects[0, j] - expected) <= bound
 
 
 def test_a_tangent_kernel_needs_a_trained_layer():
     with pytest.raises(ValueError, match="needs a trained layer"):
         ReluLayers((False, False))
+
+
+def test_a_thousand_layers():
+    """The kernel to 8 roundings a layer, by the recursion in 40 digits.
+
+    From the second layer on slopes and correlations are positive, and relative errors add up. A
+    layer has a product, a sum, and a slope and a correlation near 1: 4 roundings. At layer l the
+    angle is about 3 pi / l. It comes from l layers, each of which contracts ratios of angles and
+    adds half a rounding, so it is off by l / 2 of its own: the slope, 1 - angle / pi, by 3 / 2. The
+    rest is for the first layers, where the half is up to 5.
+    """
+    cos = np.array([-0.98, -0.3, 0.0, 0.5, 0.98])
+    tile, none = cos[None].copy(), np.zeros((1001, 0))
+    flags = np.ones(1001, bool), np.zeros(1001, bool)
+    compiled.deep_tile(tile, 0.0, *flags, True, np.ones(1), np.ones(5), none, none, none, none)
+    with mp.workdps(40):
+        for got, start in zip(tile[0], cos, strict=True):
+            r = t = mp.mpf(float(start))
+            for _ in range(1000):
+                slope, r = exact.relu_layer(mp.acos(r), 0)
+                t = r + slope * t
+            assert abs(mp.mpf(float(got)) / t - 1) <= 8 * 1000 * 2.0**-53
 
 
 def test_depth_that_keeps_the_accuracy():
