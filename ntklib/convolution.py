@@ -266,10 +266,13 @@ def conv_ntk(
         stride, for all layers or one a layer; must divide the grid there. 1 for none.
     residual : int or sequence of L ints
         By how many layers the preactivations go back that are added to those of a layer, for all
-        layers or one a layer; 0 for none. The two layers must have one shape.
+        layers or one a layer; 0 for none. The two layers must have one shape. What many of them do
+        is in :prf:ref:`prp-residual`.
     readout : {"flatten", "mean"}
-        A dense layer on all pixels, or on their mean (global average pooling). With ``"mean"`` and
-        circular padding the kernel does not change when a signal is shifted.
+        A dense layer on all pixels, or on their mean (global average pooling). With ``"mean"``,
+        circular padding, strides of one and no ``pool`` the kernel does not change when a signal is
+        shifted; it is the mean of that with ``"flatten"`` over all shifts
+        (:prf:ref:`prp-pooled-invariant`).
     activation, W_std, b_std, trained
         As for :func:`ntklib.ntk`.
 

@@ -347,7 +347,9 @@ def ntk(
     derivative is the mean of those in opposite directions; so it is at a zero point, without
     biases, along the other point and across it.
 
-    Statements: :prf:ref:`prp-deep`, :prf:ref:`prp-layers`. The kernel of the lecture, inner weights
+    Statements: :prf:ref:`prp-deep`, :prf:ref:`prp-layers`, :prf:ref:`prp-depth-composition`. For
+    great depth see :prf:ref:`thm-depth-limit` and :prf:ref:`prp-depth-gram`, for the spectrum of
+    the ReLU's kernel :prf:ref:`prp-depth-spectrum`. The kernel of the lecture, inner weights
     trained, outer weights fixed (:prf:ref:`prp-relu-ntk`), which is :func:`relu_ntk`, is
     ``ntk(X, depth=1, W_std=(1, eps), trained="inner")``.
 

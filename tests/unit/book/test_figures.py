@@ -29,6 +29,8 @@ DOWN = np.array([1.0, 0.4, 0.1, 0.04, 0.01])
 WIDTHS = np.array([4, 16, 64, 256, 1024])
 # The figures without sliders, on data like those that the chapters give them.
 STILL = {
+    "depth.motif": ((6, 12, 25, 50), {name: np.array([[DOWN[:4], 1 - DOWN[:4]]] * 2) / 2 + 0.4
+                                      for name in ("shallow", "100 layers", "local", "pooled")}),
     "guide.scores": (np.linspace(0, 0.5, 8).reshape(2, 4), ["relu_ntk", "ntk, depth 1"],
                      [1, 10, 100, 1000]),
     "least_squares.digits_lost": (),
