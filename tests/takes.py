@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib import concentration, large, least_squares, systems
+from ntklib import concentration, harmonics, large, least_squares, systems
 from ntklib.gaussian_process import NetworkKernel
 from ntklib.regression import NTKClassifier, NTKRegressor
 
@@ -94,6 +94,11 @@ CALLS: dict[str, tuple[Any, Call]] = {
     ),
     "low_rank_preconditioner": (POINTS, lambda F, t: large.low_rank_preconditioner(F, 1.0) @ y),
     "ridge_solve": (SQUARE, lambda Y, t: large.ridge_solve(np.eye(3), Y, 1.0).coef),
+    "spherical_harmonics": (SQUARE, lambda X, t: harmonics.spherical_harmonics(X, 2)),
+    "features": (SQUARE, lambda X, t: harmonics.features(X, ntklib.relu_ntk, 2)),
+    "DotProduct": (SQUARE, lambda X, t: harmonics.DotProduct(np.exp)(X)),
+    "gram_eigenvalue_bound": (POINTS, lambda X, t: harmonics.gram_eigenvalue_bound(X).lower),
+    "separation": (POINTS, lambda X, t: harmonics.separation(X)),
     "dask_gram": (
         POINTS,
         lambda X, t: large.dask_gram(ntklib.relu_ntk, X, dtype=np.float64).compute(),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ntklib._engine import sizes
 from ntklib._engine.sizes import slices
+from ntklib._precision import scaled, unscaled
 from ntklib._validate import Array, matrix, positive
 from ntklib.kernels import angles
 
@@ -70,6 +71,8 @@ def gram_eigenvalue_bound(X: object, eps: float = 1.0) -> EigenvalueBounds:
     ------
     ValueError, TypeError
         Wrong shapes, points that are not finite real numbers; ``eps`` not positive.
+    OverflowError
+        Bounds beyond the range of float64.
 
     Notes
     -----
@@ -87,21 +90,23 @@ def gram_eigenvalue_bound(X: object, eps: float = 1.0) -> EigenvalueBounds:
     For :math:`n=1` both bounds are the one entry. All pairs are compared tile by tile, no matrix is
     held.
     """
-    points, scale = matrix("X", X).astype(np.float64, copy=False), positive("eps", eps)
-    norm = np.linalg.norm(points, axis=1)
-    n = len(points)
-    if norm.min() == 0:
-        return EigenvalueBounds(0.0, 0.0)
-    square = (scale * norm) ** 2
-    if n == 1:
-        return EigenvalueBounds(float(square[0] / 2), float(square[0] / 2))
-    near = _closest(points, 1.0)
-    delta = 2 * math.sin(min(near.angle, _closest(points, -1.0).angle) / 2)
+    points, exponent = scaled(matrix("X", X).astype(np.float64, copy=False))
+    mantissa, power = math.frexp(positive("eps", eps))
+    square = np.sum(points * points, axis=1)
+    found = mantissa * mantissa * np.array(_bounds(points, square))
+    lower, upper = unscaled("bounds are", found, 2 * (exponent + power))
+    return EigenvalueBounds(float(lower), float(upper))
+
+
+def _bounds(X: Array, square: Array) -> tuple[float, float]:
+    """The same with scale 1, for points with squared lengths in the range."""
+    n, least = len(X), float(square.min())
+    if n == 1 or least == 0:
+        return least / 2, least / 2
+    near = _closest(X, 1.0)
+    delta = 2 * math.sin(min(near.angle, _closest(X, -1.0).angle) / 2)
     lower = delta / (4 * math.pi**1.5 * math.sqrt(math.log(2 * n) + delta**2 / 2))
-    return EigenvalueBounds(
-        float(square.min()) * lower,
-        _of_pair(near.angle, float(square[near.i]), float(square[near.j])),
-    )
+    return least * lower, _of_pair(near.angle, float(square[near.i]), float(square[near.j]))
 
 
 def separation(X: object) -> float:
@@ -132,6 +137,9 @@ def separation(X: object) -> float:
     points = matrix("X", X).astype(np.float64, copy=False)
     if len(points) < 2:
         raise ValueError(f"X must have at least 2 rows, got shape {points.shape}")
+    zero = ~points.any(axis=1)
+    if zero.any():
+        raise ValueError(f"X must have no zero row, row {int(np.argmax(zero))} is zero")
     return 2 * math.sin(min(_closest(points, sign).angle for sign in (1.0, -1.0)) / 2)
 
 

@@ -22,19 +22,20 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ntklib._precision import EPS
 from ntklib._validate import Array
 from ntklib.expectations import QuadratureError
 from ntklib.harmonics.counting import Degrees, log_beta, log_multiplicity
-from ntklib.harmonics.nodes import clenshaw_curtis, enough, log_area, orthonormal
+from ntklib.harmonics.nodes import clenshaw_curtis, intervals, log_area, orthonormal
 
 Law = Callable[[int, Degrees, float], Array]
 
-# Nodes from which on an integral with a bias is not tried with more.
-_MOST_NODES = 1 << 17
-
 
 def gate(d: int, k: Degrees, beta: float = 0.0) -> Array:
-    """Logarithms of the eigenvalues of the gate kernel, -inf for those that are zero."""
+    """Logarithms of the eigenvalues of the gate kernel, -inf for those that are zero.
+
+    Statements: :prf:ref:`prp-eigenvalues-gate`, :prf:ref:`prp-bias-degrees`.
+    """
     if beta:
         return _gate_with_bias(d, k, beta)
     odd = np.where(k % 2 == 1, k, 1)
@@ -43,7 +44,7 @@ def gate(d: int, k: Degrees, beta: float = 0.0) -> Array:
 
 
 def tangent(d: int, k: Degrees, beta: float = 0.0) -> Array:
-    """The same for the tangent kernel of the inner weights."""
+    """The same for the tangent kernel of the inner weights (:prf:ref:`prp-eigenvalues`)."""
     if beta:
         top = np.arange(int(k.max()) + 2)
         mu = gate(d, top, beta)
@@ -61,7 +62,7 @@ def tangent(d: int, k: Degrees, beta: float = 0.0) -> Array:
 
 
 def covariance(d: int, k: Degrees, beta: float = 0.0) -> Array:
-    """The same for the covariance of the output of the network."""
+    """The same for the covariance of the network's output (:prf:ref:`prp-eigenvalues-nngp`)."""
     if beta:
         values = gate(d + 2, np.maximum(k - 1, 0), beta) - math.log(d)
         return np.where(k == 0, _mean_covariance(d, beta), values) if (k == 0).any() else values
@@ -88,35 +89,35 @@ class _Caps:
     where |tau| < 1, for |u| < U. There u = U sin psi: roots of 1 - tau are smooth in psi.
     """
 
-    def __init__(self, d: int, beta: float, intervals: int) -> None:
-        psi, self.rules = clenshaw_curtis(intervals, math.pi / 2)
+    def __init__(self, d: int, beta: float, count: int) -> None:
+        psi, self.rules = clenshaw_curtis(count, math.pi / 2)
         end = math.asinh(1 / beta)
         u = end * np.sin(psi)
         gap = 2 * end * np.sin((math.pi / 2 - psi) / 2) ** 2  # end - u
         minus = 2 * beta * np.cosh((end + u) / 2) * np.sinh(gap / 2)  # 1 - tau
         self.tau = np.minimum(beta * np.sinh(u), 1.0)
-        self.defect = minus * (1 + self.tau)  # 1 - tau^2
+        square = self.tau**2
+        # The logarithm of 1 - tau^2, each half from what is exact there: d times it is taken.
+        with np.errstate(divide="ignore"):
+            near = np.log(minus * (1 + self.tau))
+            self.log_defect = np.where(square < 0.5, np.log1p(-np.minimum(square, 0.5)), near)
         jacobian = end * np.sin(math.pi / 2 - psi)
-        self.log_cosh = np.log(np.cosh(u))
+        self.log_cosh = np.log1p(2 * np.sinh(u / 2) ** 2)
         density = np.exp(-d * self.log_cosh - log_beta(d / 2, 0.5))
         self.weights = self.rules * (density * jacobian)
 
 
-def _settled(
-    d: int, top: int, beta: float, mean: Callable[[_Caps], Array], limit: float = 4e-14
-) -> Array:
-    """Means with so many nodes that those with half as many agree to this share of them."""
-    intervals = enough(d, top)
-    while True:
-        fine, coarse = mean(_Caps(d, beta, intervals))
+def _settled(d: int, top: int, beta: float, mean: Callable[[_Caps], Array]) -> Array:
+    """Means with so many nodes that those with half as many agree, up to rounding."""
+    limit = EPS * (128 + 4 * top)
+    for count in intervals(d, top):
+        fine, coarse = mean(_Caps(d, beta, count))
         if (np.abs(fine - coarse) <= limit * np.abs(fine)).all():
             return np.asarray(fine)
-        intervals *= 2
-        if intervals > _MOST_NODES:
-            raise QuadratureError(
-                f"eigenvalues with bias {beta} in dimension {d} up to degree {top} have not "
-                f"settled to a share of {limit:.0e} with {_MOST_NODES} nodes"
-            )
+    raise QuadratureError(
+        f"eigenvalues with bias {beta} in dimension {d} up to degree {top} have not settled to a "
+        f"share of {limit:.0e} with {count} nodes"
+    )
 
 
 def _gate_with_bias(d: int, k: Degrees, beta: float) -> Array:
@@ -125,7 +126,7 @@ def _gate_with_bias(d: int, k: Degrees, beta: float) -> Array:
     if top:
 
         def squares(caps: _Caps) -> Array:
-            root = caps.defect ** ((d - 1) / 4)
+            root = np.exp((d - 1) / 4 * caps.log_defect)
             weights = caps.weights * (root * root)
             found = [weights @ (h * h) for h in orthonormal(d + 2, caps.tau, root, top)]
             return np.array(found).T
@@ -158,7 +159,7 @@ def _mean_covariance(d: int, beta: float) -> float:
     def more(caps: _Caps) -> Array:
         outside = betaincc(0.5, (d - 1) / 2, np.minimum(caps.tau**2, 1.0))
         inside = 1 - outside
-        A = size * caps.defect ** ((d - 1) / 2)
+        A = size * np.exp((d - 1) / 2 * caps.log_defect)
         # E(<u,x> - tau)_+^2 for both signs of tau, less tau^2, which is beta^2 on average.
         sides = 2 * A * A + 2 * A * caps.tau * inside - caps.tau**2 * outside * (1 + inside) / 2
         return np.array([caps.weights @ (sides * np.exp(-2 * caps.log_cosh))]).T

@@ -7,7 +7,7 @@ import numpy as np
 from ntklib._validate import Array
 from ntklib.harmonics.counting import degree_of, dimension, log_multiplicity
 from ntklib.harmonics.polynomials import harmonics_up_to
-from ntklib.harmonics.profiles import Kernel, angles_to_values, on_sphere
+from ntklib.harmonics.profiles import Kernel, at_equal_points, on_sphere
 from ntklib.harmonics.spectrum import Spectrum, spectrum
 
 
@@ -74,8 +74,7 @@ def truncation_error(
     d, top = dimension("d", d), degree_of("degree", degree)
     found = _semidefinite(kernel, d, top, bias, tol)
     shares = found.sign * np.exp(found.log + log_multiplicity(d, np.arange(top + 1)))
-    whole = float(angles_to_values(kernel, d, np.zeros(1), abs(float(bias)))[0])
-    return float(whole - shares.sum())
+    return at_equal_points(kernel, d, abs(float(bias))) - float(shares.sum())
 
 
 def _semidefinite(kernel: Kernel, d: int, top: int, bias: object, tol: object) -> Spectrum:

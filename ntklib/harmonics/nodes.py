@@ -8,36 +8,46 @@ from collections.abc import Iterator
 import numpy as np
 
 from ntklib._validate import Array
+from ntklib.expectations import QuadratureError
 from ntklib.harmonics.counting import log_beta
 
+# Intervals beyond which no integral is tried.
+_MOST = 1 << 17
 
-def enough(d: int, top: int) -> int:
-    """Intervals, a power of two, that resolve the polynomials of degrees up to `top` twice over.
 
-    In the angle they turn at most sqrt(k (k + d - 2)) times as fast as it, under a weight that is
+def intervals(d: int, top: int) -> Iterator[int]:
+    """How many to try, powers of two: the first resolve polynomials up to a degree twice over.
+
+    In the angle those turn at most sqrt(k (k + d - 2)) times as fast as it, under a weight that is
     about 1 / sqrt(d) wide.
     """
-    return 1 << math.ceil(math.log2(8 * (math.sqrt(top * (top + d)) + 8 * math.sqrt(d)) + 128))
+    need = 8 * (math.sqrt(top * (top + d)) + 8 * math.sqrt(d)) + 128
+    first = math.ceil(math.log2(need))
+    if 1 << first > _MOST:
+        raise QuadratureError(
+            f"degrees up to {top} in dimension {d} need {need:.0f} nodes, more than {_MOST}"
+        )
+    yield from (1 << k for k in range(first, _MOST.bit_length()))
 
 
-def clenshaw_curtis(intervals: int, length: float) -> tuple[Array, Array]:
+def clenshaw_curtis(count: int, length: float) -> tuple[Array, Array]:
     """Nodes in [0, length], increasing, and two rows of weights: of all, and of every second."""
-    fine = _weights(intervals)
+    fine = _weights(count)
     coarse = np.zeros_like(fine)
-    coarse[::2] = _weights(intervals // 2)
+    coarse[::2] = _weights(count // 2)
     # sin^2 of half of the angle: small nodes have all of their digits.
-    angles = np.arange(intervals + 1) * (math.pi / (2 * intervals))
+    angles = np.arange(count + 1) * (math.pi / (2 * count))
     return length * np.sin(angles) ** 2, np.stack([fine, coarse]) * (length / 2)
 
 
-def _weights(intervals: int) -> Array:
+def _weights(count: int) -> Array:
     """Weights on [-1, 1]: the integrals of Chebyshev polynomials, through a cosine transform."""
     from scipy.fft import dct
 
-    moments = np.zeros(intervals + 1)
-    even = np.arange(0, intervals + 1, 2)
+    moments = np.zeros(count + 1)
+    even = np.arange(0, count + 1, 2)
     moments[even] = 2 / (1.0 - even * even)
-    weights = dct(moments, type=1) / intervals
+    weights = dct(moments, type=1) / count
     weights[[0, -1]] /= 2
     return np.asarray(weights)
 

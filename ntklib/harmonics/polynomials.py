@@ -58,8 +58,10 @@ def gegenbauer(d: int, degree: object, t: object) -> Array:
     for j in range(int(k.max()) + 1):
         found[k == j] = current
         share = j / (j + d - 2) if j else 0.0
-        previous, current = current, (1 + share) * x * current - share * previous
-    return np.asarray(found[()])
+        # In this form it is exact at 1 and -1.
+        previous, current = current, x * current + share * (x * current - previous)
+    result: Array = found[()]
+    return result
 
 
 def spherical_harmonics(X: object, degree: int) -> Array:
@@ -131,5 +133,5 @@ def _homogeneous(d: int, t: Array, square: Array, top: int) -> list[Array]:
     found = [np.ones_like(t), t]
     for k in range(1, top):
         share = k / (k + d - 2)
-        found.append((1 + share) * t * found[-1] - share * square * found[-2])
+        found.append(t * found[-1] + share * (t * found[-1] - square * found[-2]))
     return found[: top + 1]

@@ -33,9 +33,10 @@ class DotProduct:
     r"""The kernel :math:`\kappa(\langle x,x'\rangle)` of points of the unit sphere.
 
     Called with ``X`` and, for other points than those, ``Z``, it gives the matrix, as
-    :func:`ntklib.relu_ntk` does. Rows must be of length 1, up to :math:`10^{-8}`; inner products
-    that rounding takes beyond 1 are taken as 1. Close to 1 and -1 a profile with a root in it loses
-    up to half of the digits to the rounding of the inner product.
+    :func:`ntklib.relu_ntk` does. Rows must be of length 1, up to :math:`10^{-8}`
+    (float32: :math:`10^{-6}`); inner products that rounding takes beyond 1 are taken as 1. Close to
+    1 and -1 a profile with a root in it loses up to half of the digits to the rounding of the inner
+    product.
 
     Attributes
     ----------
@@ -57,10 +58,12 @@ class DotProduct:
 
 
 def on_sphere(name: str, value: object, columns: int | None = None) -> Array:
-    """Points, one a row, each of length 1 up to 1e-8, in float64."""
-    X = matrix(name, value, columns=columns).astype(np.float64, copy=False)
+    """Points, one a row, each of length 1 up to 1e-8, of float32 up to 1e-6, in float64."""
+    X = matrix(name, value, columns=columns)
+    limit = 1e-8 if X.dtype == np.float64 else 1e-6
+    X = X.astype(np.float64, copy=False)
     off = np.abs(np.linalg.norm(X, axis=1) - 1)
-    if (off > (1e-8 if np.asarray(value).dtype != np.float32 else 1e-6)).any():
+    if (off > limit).any():
         row = int(np.argmax(off))
         length = np.linalg.norm(X[row])
         raise ValueError(f"{name} must have rows of length 1, row {row} has length {length:.6g}")
@@ -68,10 +71,10 @@ def on_sphere(name: str, value: object, columns: int | None = None) -> Array:
 
 
 class Known(NamedTuple):
-    """A kernel whose eigenvalues are known, and the factor before it."""
+    """A kernel whose eigenvalues are known, and the scale whose square is before it."""
 
     law: closed.Law
-    factor: float
+    eps: float
 
 
 def known(kernel: Kernel) -> Known | None:
@@ -84,7 +87,7 @@ def known(kernel: Kernel) -> Known | None:
     law = next((law for own, law in _LAWS.items() if own is kernel), None)
     if law is None or not set(options) <= {"eps"} or (options and law is closed.gate):
         return None
-    return Known(law, positive("eps", options.get("eps", 1.0)) ** 2)
+    return Known(law, positive("eps", options.get("eps", 1.0)))
 
 
 def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array:
@@ -93,9 +96,8 @@ def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array
     Raises ValueError where other pairs of the same angle have other values: then the kernel is not
     one of the inner product.
     """
-    first, second = np.eye(d)[:2]
-    values = _values(kernel, first, second, theta, beta)
-    at = theta[[len(theta) // 5, len(theta) // 2, (4 * len(theta)) // 5]]
+    first, second = np.eye(2, d)
+    values, at = _values(kernel, first, second, theta, beta), np.array([0.5, 1.5, 2.5])
     here = _values(kernel, first, second, at, beta)
     rng = np.random.default_rng(0)  # whatever the pairs, the answer is the same
     size = float(np.abs(values).max())
@@ -108,6 +110,12 @@ def angles_to_values(kernel: Kernel, d: int, theta: Array, beta: float) -> Array
                 f"the angle {at[np.argmax(gap)]:.6g} it differs by {gap.max():.3g}"
             )
     return values
+
+
+def at_equal_points(kernel: Kernel, d: int, beta: float) -> float:
+    r"""The value :math:`\kappa(1)`, with the bias."""
+    first, second = np.eye(2, d)
+    return float(_values(kernel, first, second, np.zeros(1), beta)[0])
 
 
 def _values(kernel: Kernel, u: Array, v: Array, theta: Array, beta: float) -> Array:

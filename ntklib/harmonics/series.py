@@ -31,7 +31,7 @@ def power_series(kernel: Kernel, degrees: object, *, bias: float = 0.0) -> Any:
     ----------
     kernel : callable
         :func:`ntklib.relu_ntk`, :func:`ntklib.relu_nngp` or :func:`ntklib.gate_kernel`, also with
-        the scale filled in by :func:`functools.partial`.
+        the scale filled in by ``functools.partial``.
     degrees : int or array_like of int
         Powers of :math:`t`, at least 0.
     bias : float
@@ -62,15 +62,17 @@ def power_series(kernel: Kernel, degrees: object, *, bias: float = 0.0) -> Any:
             f"{kernel!r}"
         )
     beta = float(real_array("bias", bias, ndim=0))
-    gates = _gates(np.arange(int(k.max()) + 1), beta * beta)
-    before = np.concatenate([[0.0], gates[:-1]])
-    if own.law is closed.tangent:
-        gates = before + beta * beta * gates
-    elif own.law is closed.covariance:
-        gates = before / np.maximum(np.arange(len(gates)), 1)
-        b = beta * beta / (1 + beta * beta)
-        gates[0] = (1 + beta * beta) / (2 * math.pi) * _covariance(b)
-    return representable("coefficients are", own.factor * gates[k])[()]
+    square = beta * beta
+    if own.law is closed.gate:
+        found = _gates(k, square)
+    else:
+        before = np.where(k > 0, _gates(np.maximum(k - 1, 0), square), 0.0)
+        if own.law is closed.tangent:
+            found = before + square * _gates(k, square)
+        else:
+            at_zero = (1 + square) / (2 * math.pi) * _covariance(square / (1 + square))
+            found = np.where(k > 0, before / np.maximum(k, 1), at_zero)
+    return representable("coefficients are", own.eps * own.eps * found)[()]
 
 
 def _covariance(t: float) -> float:
@@ -79,7 +81,7 @@ def _covariance(t: float) -> float:
 
 
 def _gates(k: Degrees, square: float) -> Array:
-    """Coefficients of 1/4 + arcsin((t + square) / (1 + square)) / (2 pi), of all degrees k."""
+    """Coefficients of 1/4 + arcsin((t + square) / (1 + square)) / (2 pi)."""
     if square == 0:
         half = np.where(k % 2 == 1, k, 1) // 2
         central = np.exp(log_beta(half + 0.5, 0.5)) / math.pi  # binomial(2 m, m) / 4^m
@@ -89,9 +91,8 @@ def _gates(k: Degrees, square: float) -> Array:
     # u = a / sqrt(1 - (a t + b)^2) has (1 - (a t + b)^2) u' = a (a t + b) u, and 1 - b^2 is
     # a (1 + b).
     u = [math.sqrt(a / (1 + b))]
-    for n in range(len(k) - 1):
+    for n in range(int(k.max()) - 1):
         below = a * n * u[-2] if n else 0.0
         u.append((b * (2 * n + 1) * u[-1] + below) / ((1 + b) * (n + 1)))
-    series = np.array([0.0, *u[: len(k) - 1]]) / (2 * math.pi * np.maximum(k, 1))
-    series[0] = 0.25 + math.asin(b) / (2 * math.pi)
-    return series
+    later = np.array(u)[np.maximum(k - 1, 0)] / (2 * math.pi * np.maximum(k, 1))
+    return np.where(k == 0, 0.25 + math.asin(b) / (2 * math.pi), later)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ntklib"
 MODULES = [
     *("activations", "concentration", "dynamics", "empirical", "expectations"),
-    *("gaussian_process", "large", "least_squares", "model", "regression", "systems"),
+    *("gaussian_process", "harmonics", "large", "least_squares", "model", "regression", "systems"),
 ]
 HEAVY = (
     *("scipy", "sklearn", "numba", "threadpoolctl", "array_api_compat", "dask", "zarr", "torch"),
@@ -166,4 +166,9 @@ def test_chapters_import_by_name(path):
             if isinstance(node, ast.Import):
                 assert not any(a.name.split(".")[0] == "ntklib" for a in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module == "ntklib":
-                assert {a.name for a in node.names} <= {*ntklib.__all__, "activations", "dynamics"}
+                assert {a.name for a in node.names} <= {
+                    *ntklib.__all__,
+                    "activations",
+                    "dynamics",
+                    "harmonics",
+                }

@@ -14,7 +14,16 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVR
 
 import ntklib
-from ntklib import concentration, convolution, deep, kernels, large, least_squares, systems
+from ntklib import (
+    concentration,
+    convolution,
+    deep,
+    harmonics,
+    kernels,
+    large,
+    least_squares,
+    systems,
+)
 from ntklib.gaussian_process import NetworkKernel
 from tests import takes as calls
 from tests.unit.samples import refused
@@ -107,7 +116,7 @@ def test_every_function_is_in_the_table_once():
     assert set(names) == set(calls.CALLS)
     shown = [g for part in TABLE["table"] for column in part["columns"] for g in column["groups"]]
     assert set(shown) == set(TABLE["functions"]) - {"images"}
-    modules = (concentration, convolution, deep, kernels, large, least_squares, systems)
+    modules = (concentration, convolution, deep, harmonics, kernels, large, least_squares, systems)
     public = {
         name
         for module in modules
