@@ -97,7 +97,7 @@ _SIGNS = LinearSegmentedColormap.from_list("signs", [COLOR["network"], "#b9bec6"
 def harmonic(k: int) -> Figure:
     """The zonal harmonic of degree k on the sphere in three dimensions, and its section."""
     fig, (ball, cut) = new_axes(1, 2, height=3.0, width_ratios=(1, 1))
-    r, phi = np.meshgrid(np.sin(np.linspace(0, np.pi / 2, 50)), np.linspace(0, 2 * np.pi, 73))
+    r, phi = np.meshgrid(np.sin(np.linspace(0, np.pi / 2, 36)), np.linspace(0, 2 * np.pi, 49))
     x, y = r * np.cos(phi), r * np.sin(phi)
     t = _AXIS[1] * y + _AXIS[2] * np.sqrt(1 - r**2)
     values = harmonics.gegenbauer(3, k, np.clip(t, -1, 1))

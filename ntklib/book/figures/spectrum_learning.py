@@ -181,7 +181,7 @@ def price_alt(target: str) -> str:
 
 # -- the smallest eigenvalue -----------------------------------------------------------------------
 
-NEAR = np.geomspace(0.004, 0.2, 9)
+NEAR = np.geomspace(0.004, 0.2, 7)
 
 
 @cache
