@@ -14,7 +14,8 @@ from ntklib._precision import scaled, unscaled
 from ntklib._validate import Array, matrix, positive
 from ntklib.kernels import angles
 
-# Angles are known to some ulps of pi: pairs that are closer than that are all looked at again.
+# Unit vectors are rounded, and with them angles, by some ulps of 1: all pairs that are the closest
+# up to that are looked at again.
 _SLACK = 1e-14
 
 
@@ -176,8 +177,7 @@ def _angle(x: Array, z: Array) -> NDArray[np.float64]:
     x, z = (np.ldexp(v, -np.frexp(np.abs(v).max(axis=1))[1][:, None]) for v in (x, z))
     square = np.sum(x * x, axis=1)
     across = z - x
-    for _ in range(2):  # what rounding has left along x after the first time
-        across = across - (np.sum(across * x, axis=1) / square)[:, None] * x
+    across -= (np.sum(across * x, axis=1) / square)[:, None] * x
     along = np.sum(x * z, axis=1) / np.sqrt(square)
     return np.asarray(np.arctan2(np.linalg.norm(across, axis=1), along))
 

@@ -18,7 +18,7 @@ from ntklib._validate import Array, positive_int
 Degrees = NDArray[np.int64]
 
 #: Coefficients of 1/z, 1/z^3, ... in the logarithm of Gamma over Stirling's formula.
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
 
 
 def dimension(name: str, value: object) -> int:

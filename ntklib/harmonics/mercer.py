@@ -7,7 +7,7 @@ import numpy as np
 from ntklib._validate import Array
 from ntklib.harmonics.counting import degree_of, dimension, log_multiplicity
 from ntklib.harmonics.polynomials import harmonics_up_to
-from ntklib.harmonics.profiles import Kernel, at_equal_points, on_sphere
+from ntklib.harmonics.profiles import Kernel, at_equal_points, bias_of, on_sphere
 from ntklib.harmonics.spectrum import Spectrum, spectrum
 
 
@@ -19,8 +19,9 @@ def features(
     .. math:: \Phi(x)=\bigl(\sqrt{\lambda_k}\,Y_{k,i}(x)\bigr)_{k\le K,\ i\le N(d,k)},\qquad
         \langle\Phi(x),\Phi(x')\rangle=\sum_{k\le K}\lambda_kN(d,k)\,P_k(\langle x,x'\rangle)
 
-    What is left out of the kernel is at most :func:`truncation_error`, and that much where
-    :math:`x=x'`. No features of that many are closer to it in mean square.
+    What is left out of a positive semidefinite kernel is at most :func:`truncation_error`, and that
+    much where :math:`x=x'`. Where no eigenvalue of a higher degree is above one that is kept, no
+    kernel of that rank is closer to it in mean square.
 
     Parameters
     ----------
@@ -62,9 +63,10 @@ def truncation_error(
     .. math:: \sup_{x,x'}\Bigl|k(x,x')-\sum_{k\le K}\lambda_kN(d,k)\,P_k(\langle x,x'\rangle)\Bigr|
         =\kappa(1)-\sum_{k\le K}\lambda_kN(d,k)=\sum_{k>K}\lambda_kN(d,k)
 
-    The trace of the operator that is left. Parameters and exceptions are those of
-    :func:`eigenvalues` and :func:`features`. It is computed as the difference in the middle, with
-    an error of some ulps of :math:`\kappa(1)`, and of what quadrature adds, of
+    The trace of the operator that is left, for a continuous kernel that is positive semidefinite on
+    the sphere; that is checked up to the degree :math:`K` and not beyond. Parameters and exceptions
+    are those of :func:`eigenvalues` and :func:`features`. It is computed as the difference in the
+    middle, with an error of some ulps of :math:`\kappa(1)`, and of what quadrature adds, of
     :math:`\mathrm{tol}\,\max|\kappa|\sum_{k\le K}\sqrt{N(d,k)}` at most by its estimates.
 
     Notes
@@ -74,7 +76,7 @@ def truncation_error(
     d, top = dimension("d", d), degree_of("degree", degree)
     found = _semidefinite(kernel, d, top, bias, tol)
     shares = found.sign * np.exp(found.log + log_multiplicity(d, np.arange(top + 1)))
-    return at_equal_points(kernel, d, abs(float(bias))) - float(shares.sum())
+    return at_equal_points(kernel, d, bias_of(bias)) - float(shares.sum())
 
 
 def _semidefinite(kernel: Kernel, d: int, top: int, bias: object, tol: object) -> Spectrum:

@@ -70,6 +70,14 @@ def on_sphere(name: str, value: object, columns: int | None = None) -> Array:
     return X
 
 
+def bias_of(value: object) -> float:
+    """The size of a bias: its sign is that of one coordinate of all points."""
+    beta = abs(float(real_array("bias", value, ndim=0)))
+    if beta and not 1e-150 <= beta <= 1e150:  # its square is in the range
+        raise ValueError(f"bias must be 0 or between 1e-150 and 1e150 in size, got {beta}")
+    return beta
+
+
 class Known(NamedTuple):
     """A kernel whose eigenvalues are known, and the scale whose square is before it."""
 

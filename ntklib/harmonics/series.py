@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ntklib._precision import representable
-from ntklib._validate import Array, real_array
+from ntklib._validate import Array
 from ntklib.harmonics import closed
 from ntklib.harmonics.counting import Degrees, degrees_of, log_beta
-from ntklib.harmonics.profiles import Kernel, known
+from ntklib.harmonics.profiles import Kernel, bias_of, known
 
 
 def power_series(kernel: Kernel, degrees: object, *, bias: float = 0.0) -> Any:
@@ -61,7 +61,7 @@ def power_series(kernel: Kernel, degrees: object, *, bias: float = 0.0) -> Any:
             "kernel must be relu_ntk, relu_nngp or gate_kernel, whose series is known, got "
             f"{kernel!r}"
         )
-    beta = float(real_array("bias", bias, ndim=0))
+    beta = bias_of(bias)
     square = beta * beta
     if own.law is closed.gate:
         found = _gates(k, square)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ntklib._precision import EPS, representable
-from ntklib._validate import Array, positive, real_array
+from ntklib._validate import Array, positive
 from ntklib.expectations import QuadratureError
 from ntklib.harmonics.counting import Degrees, degrees_of, dimension, log_multiplicity
 from ntklib.harmonics.nodes import clenshaw_curtis, intervals, log_area, orthonormal
-from ntklib.harmonics.profiles import Kernel, angles_to_values, known
+from ntklib.harmonics.profiles import Kernel, angles_to_values, bias_of, known
 
 
 class Spectrum(NamedTuple):
@@ -69,7 +69,7 @@ def eigenvalues(
         Degrees :math:`k`, at least 0.
     bias : float
         :math:`\beta`: the kernel of the points :math:`(x,\beta)` (:func:`ntklib.with_bias`) as
-        one of :math:`x`.
+        one of :math:`x`. Zero, or from :math:`10^{-150}` to :math:`10^{150}` in size.
     log : bool
         Give logarithms, which do not leave the range: ``-inf`` for zero.
     tol : float
@@ -144,7 +144,7 @@ def eigenvalues(
 
 def spectrum(kernel: Kernel, d: int, k: Degrees, *, bias: object, tol: object) -> Spectrum:
     """The same for checked degrees, a vector of them."""
-    beta, limit = abs(float(real_array("bias", bias, ndim=0))), positive("tol", tol)
+    beta, limit = bias_of(bias), positive("tol", tol)
     own = known(kernel)
     if own is None:
         return _integrated(kernel, d, k, beta, limit)

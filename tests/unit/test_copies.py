@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib import Linearization, ShallowNetwork, activations, expectations, ntk, relu_ntk
+from ntklib import (
+    Linearization,
+    ShallowNetwork,
+    activations,
+    expectations,
+    harmonics,
+    ntk,
+    relu_ntk,
+)
 from ntklib.architecture import architecture
 from ntklib.gaussian_process import NetworkKernel
 from ntklib.large import (
@@ -56,6 +64,7 @@ def _singular():
 
 # Each public object with what it answers.
 THINGS = {
+    "dot product": (harmonics.DotProduct(np.exp), lambda kernel: kernel(np.eye(3))),
     "network": (NET, lambda net: net.empirical_ntk(X, W=W0)),
     "relu network": (ShallowNetwork(np.ones(8)), lambda net: net.empirical_ntk(X, W=W0)),
     "linearization": (LIN, lambda lin: lin(X, W0 + 1)),

@@ -137,6 +137,7 @@ def test_bad_arguments_are_named():
     refused("degrees must be integers", eigenvalues, relu_ntk, 3, True, error=TypeError)
     refused("degrees must not be empty", eigenvalues, relu_ntk, 3, np.array([], int))
     refused("tol must be positive", eigenvalues, relu_ntk, 3, 1, tol=0)
+    refused("bias must be 0 or between", eigenvalues, relu_ntk, 3, 1, bias=1e-200)
     refused("bias must be finite", eigenvalues, relu_ntk, 3, 1, bias=np.inf)
     refused("eps must be positive", eigenvalues, partial(relu_ntk, eps=-1.0), 3, 1)
     refused("d must be at least 2", multiplicity, 1, 3)
