@@ -66,7 +66,7 @@ def question(n: int) -> Figure:
     """A square and a cube, and what the kernel makes of them from n points of the sphere."""
     fig, axes = new_axes(2, height=4.8, height_ratios=(3, 5))
     for ax, power, shown in zip(axes, (2, 3), _learned(n), strict=True):
-        ax.plot(FINE, GREAT[:, 0] ** power, color=COLOR["truth"], lw=4, alpha=0.45, label="target")
+        ax.plot(FINE, GREAT[:, 0] ** power, color=COLOR["truth"], lw=4, alpha=0.6, label="target")
         ax.plot(FINE, shown, color=COLOR["linear"], lw=1.5, label="prediction")
         ax.set(ylim=(-1.4 if power == 3 else -0.3, 1.4), ylabel=f"$x_1^{power}$")
         pi_ticks(ax, 0, 1, 2)
@@ -91,7 +91,8 @@ def question_alt(n: int) -> str:
 
 # Seen from a little above: where the axis of a zonal harmonic points, in the picture's frame.
 _AXIS = np.array([0.0, np.cos(0.5), np.sin(0.5)])
-_SIGNS = LinearSegmentedColormap.from_list("signs", [COLOR["network"], "#b9bec6", COLOR["linear"]])
+_MIDDLE = "#b9bec6"
+_SIGNS = LinearSegmentedColormap.from_list("signs", [COLOR["network"], _MIDDLE, COLOR["linear"]])
 
 
 def harmonic(k: int) -> Figure:
@@ -102,6 +103,8 @@ def harmonic(k: int) -> Figure:
     t = _AXIS[1] * y + _AXIS[2] * np.sqrt(1 - r**2)
     values = harmonics.gegenbauer(3, k, np.clip(t, -1, 1))
     # A function without sign changes still needs levels on both sides of its value.
+    # Below the bands, whose edges would let a dark page shine through.
+    ball.fill(*circle(FINE).T, color=_MIDDLE, lw=0)
     ball.contourf(x, y, values, levels=np.linspace(-1.001, 1.001, 10), cmap=_SIGNS)
     ball.plot(*circle(FINE).T, color=COLOR["muted"], lw=0.8)
     value = harmonics.gegenbauer(3, k, np.cos(FINE))

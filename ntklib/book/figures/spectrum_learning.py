@@ -66,7 +66,7 @@ def clocks(t: float, n: int) -> Figure:
     own, fast = _rates(n)
     fig, (upper, lower) = new_axes(2, height=5.2, height_ratios=(3, 2))
     phi = 2 * np.pi * np.arange(n) / n
-    upper.plot(FINE, _target(FINE), color=COLOR["truth"], lw=4, alpha=0.45, label="target")
+    upper.plot(FINE, _target(FINE), color=COLOR["truth"], lw=4, alpha=0.6, label="target")
     k = np.arange(len(SIZES))
     learned = np.cos(np.outer(FINE, k)) @ (SIZES * -np.expm1(-own * t))
     upper.plot(FINE, learned, "--", color=COLOR["theory"], lw=1.4, label="population")
@@ -101,12 +101,19 @@ def clocks_alt(t: float, n: int) -> str:
 
 # -- the price of a function -----------------------------------------------------------------------
 
-TARGETS = {"x₁": (1, 0), "x₁²": (2, 0), "x₁⁴": (4, 0), "|x₁|³": (3, 1), "x₁³": (3, 0)}
+# Power of the first coordinate, whether of its size, and how the title writes it.
+TARGETS = {
+    "linear": (1, False, "x_1"),
+    "square": (2, False, "x_1^2"),
+    "fourth power": (4, False, "x_1^4"),
+    "cube of the size": (3, True, "|x_1|^3"),
+    "cube": (3, False, "x_1^3"),
+}
 GROWING = (5, 10, 20, 40, 80, 160, 320, 640)
 
 
 def _values(target: str, X: np.ndarray) -> np.ndarray:
-    power, absolute = TARGETS[target]
+    power, absolute, _ = TARGETS[target]
     return np.asarray(np.abs(X[:, 0]) ** power if absolute else X[:, 0] ** power)
 
 
@@ -153,15 +160,12 @@ def price(target: str) -> Figure:
         xlabel="points $n$",
         ylabel="price",
     )
-    ax.set(title=f"$f={TITLES[target]}$")
+    ax.set(title=f"$f={TARGETS[target][2]}$")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
     ax.set_xticks(GROWING, [str(n) for n in GROWING])
     fig.legend(loc="outside lower center", ncols=2)
     return fig
-
-
-TITLES = {"x₁": "x_1", "x₁²": "x_1^2", "x₁⁴": "x_1^4", "|x₁|³": "|x_1|^3", "x₁³": "x_1^3"}
 
 
 def price_alt(target: str) -> str:
@@ -173,7 +177,7 @@ def price_alt(target: str) -> str:
         else "and there is no line that it stays below"
     )
     return (
-        f"The cost of fitting {target} at random points of the sphere, against their number, both "
+        f"The cost of fitting the first coordinate, {target}, at random points of the sphere, against their number, both "
         f"logarithmic: it rises from {costs[0]:.3g} at {GROWING[0]} points to {costs[-1]:.3g} at "
         f"{GROWING[-1]}, {end}."
     )
