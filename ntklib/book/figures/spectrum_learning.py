@@ -174,11 +174,11 @@ def price_alt(target: str) -> str:
     end = (
         f"close to the dashed line at {norm(target):.3g}, which is its squared norm"
         if np.isfinite(norm(target))
-        else "and there is no line that it stays below"
+        else "and no line bounds it"
     )
     return (
-        f"The cost of fitting the first coordinate, {target}, at random points of the sphere, against their number, both "
-        f"logarithmic: it rises from {costs[0]:.3g} at {GROWING[0]} points to {costs[-1]:.3g} at "
+        f"The price of a target, {target} in the first coordinate, at random points of the sphere "
+        f"against their number, both logarithmic: it rises from {costs[0]:.3g} at {GROWING[0]} points to {costs[-1]:.3g} at "
         f"{GROWING[-1]}, {end}."
     )
 
