@@ -178,8 +178,8 @@ def price_alt(target: str) -> str:
     )
     return (
         f"The price of a target, {target} in the first coordinate, at random points of the sphere "
-        f"against their number, both logarithmic: it rises from {costs[0]:.3g} at {GROWING[0]} points to {costs[-1]:.3g} at "
-        f"{GROWING[-1]}, {end}."
+        f"against their number, both logarithmic: it rises from {costs[0]:.3g} at {GROWING[0]} "
+        f"points to {costs[-1]:.3g} at {GROWING[-1]}, {end}."
     )
 
 
@@ -220,13 +220,15 @@ def separation(delta: float, n: int) -> Figure:
     right.fill_between(NEAR, below, above, color=COLOR["theory"], alpha=0.2, lw=0)
     right.plot(NEAR, above, "--", color=COLOR["theory"], label="bounds")
     right.plot(NEAR, below, "--", color=COLOR["theory"])
+    on_circle = NEAR / (4 * np.pi * (1 + NEAR**2 / 12))
+    right.plot(NEAR, on_circle, ":", color=COLOR["theory"], label="on the circle")
     right.plot(NEAR, found, color=COLOR["network"], label="$\\lambda_{\\min}$")
     right.plot(NEAR[at], found[at], "D", color=COLOR["linear"])
     right.set(xscale="log", yscale="log", ylim=(5e-5, 0.1), xlabel="distance $\\delta$")
     right.set_xticks([0.01, 0.1], ["0.01", "0.1"])
     for axis in (right.xaxis, right.yaxis):
         axis.set_minor_locator(NullLocator())
-    fig.legend(loc="outside lower center", ncols=2)
+    fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 
@@ -238,5 +240,6 @@ def separation_alt(delta: float, n: int) -> str:
         f"{n} points of the circle, two of them at the distance {NEAR[at]:.2g}, and the smallest "
         "eigenvalue of their Gram matrix against that distance, both logarithmic: at "
         f"{found[at]:.2g} it lies between its bounds {below[at]:.2g} and {above[at]:.2g}. All "
-        "three fall in proportion to the distance."
+        "three fall in proportion to the distance, and so does the bound for the circle, which "
+        "lies between."
     )
