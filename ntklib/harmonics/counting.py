@@ -78,7 +78,7 @@ def multiplicity(d: int, degree: object) -> Any:
 
     Notes
     -----
-    Statement: :prf:ref:`thm-funk-hecke`.
+    Statement: :prf:ref:`lem-harmonics`.
     """
     d, k = dimension("d", d), degrees_of("degree", degree)
     counts = np.empty(k.shape, dtype=object)

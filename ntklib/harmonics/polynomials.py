@@ -46,7 +46,7 @@ def gegenbauer(d: int, degree: object, t: object) -> Array:
 
     Notes
     -----
-    Statement: :prf:ref:`thm-funk-hecke`.
+    Statement: :prf:ref:`lem-harmonics`.
     """
     d, k = dimension("d", d), degrees_of("degree", degree)
     values = np.asarray(t) if np.ndim(np.asarray(t)) == 0 else t
@@ -92,7 +92,7 @@ def spherical_harmonics(X: object, degree: int) -> Array:
 
     Notes
     -----
-    Statements: :prf:ref:`thm-funk-hecke`, :prf:ref:`prp-mercer`.
+    Statements: :prf:ref:`lem-harmonics`, :prf:ref:`prp-mercer`.
 
     Built up from the last coordinate to the first. With :math:`x=(t,x')`, a harmonic :math:`Y_j` of
     degree :math:`j` in one dimension less gives, as homogeneous polynomials,
