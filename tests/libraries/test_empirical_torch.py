@@ -90,17 +90,17 @@ def test_what_is_known_goes_without_a_jacobian(monkeypatch):
     monkeypatch.setattr(torch_contract, "contract", seen)
     for name in NETWORKS:
         empirical_ntk(*made(name), method="structured", outputs="trace")
-    kv, packed = ("bias_k", "bias_v"), ("in_proj_weight", "in_proj_bias")
     norm = (f"0.parametrizations.weight.original{k}" for k in (0, 1))
     lstm = (f"a.{kind}_{side}_l0" for kind in ("weight", "bias") for side in ("ih", "hh"))
     assert left == {
         "places without examples": {"place.weight"},
         "bare parameters": {"u"},
         "weight norm": set(norm),
-        "attention, time first": {f"attention.{key}" for key in kv},
-        "attention, other keys": {f"attention.{key}" for key in packed},
         "one layer twice": {"1.weight"},
-        "rare layers": {"a.weight", "a.bias", "b.weight", "b.bias", "d.weight"},
+        "overlapping pieces": {"W"},
+        "pieces and whole": {"W"},
+        "a piece that is changed": {"W"},
+        "rare layers": {"a.weight", "a.bias", "d.weight"},
         "recurrent": set(lstm),
         "own function": {"a.weight"},
     }
