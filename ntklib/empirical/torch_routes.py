@@ -23,8 +23,8 @@ from ntklib.empirical.request import Mode
 
 Tensor = Any  # of torch, which need not be there when types are checked
 # Rates relative to a large product of matrices: forming gradients and the products of `mix` are
-# made of many small ones. A byte moved costs as much as so many multiply-adds (two cores: 8).
-FORMED, MIXED, NARROW, BYTE = 0.43, 0.6, 0.25, 8.0
+# made of many small ones, tables are wide. A byte moved costs as much as so many multiply-adds.
+FORMED, MIXED, NARROW, TABLED, BYTE = 0.5, 0.6, 0.25, 0.85, 8.0
 # Numbers held at a time beside the factors, in entries.
 TABLE, CHUNK = 1 << 21, 1 << 22
 # Fewest terms of a sum for which a large kernel is read and written.
@@ -49,21 +49,27 @@ class Sizes:
 def work(size: Sizes, mode: Mode, width: int = 4) -> dict[str, float]:
     """Multiply-adds of each route, those of small products counted by how slow they are."""
     n, m, o, L, c, d = size.n, size.m, size.o, size.L, size.c, size.d
+    square = o * o if mode == "full" else o
     pairs = n * m * (0.55 if size.symmetric else 1.0)
     sides = n if size.symmetric else n + m
     byte = BYTE * width
-    forming = sides * o * (L * c * d / FORMED + 3 * c * d * byte)
-    square = o * o if mode == "full" else o
-    found = {"explicit": forming + pairs * square * c * d}
+    forming = sides * o * (L * c * d / FORMED + c * d * byte / 2)
+    rows = n * (o if mode == "full" else 1)
+    found = {"explicit": forming + n * m * half(rows, size.symmetric) * square * c * d}
     if mode != "full":
         tables = 1 if mode == "trace" else o
-        found["hadamard"] = pairs * L * L * (d + o * c + 2 * tables * byte)
+        found["hadamard"] = pairs * L * L * ((d + o * c) / TABLED + 2 * tables * byte)
     elif L == 1:
         found["hadamard"] = pairs * (d + square * c + 3 * square * byte)
     else:
         mixed = L * L * d + L * L * o * c / MIXED + square * L * c / NARROW
-        found["mix"] = 1.15 * pairs * mixed
+        found["mix"] = 0.85 * pairs * mixed
     return {route: size.groups * value for route, value in found.items()}
+
+
+def half(rows: int, symmetric: bool) -> float:
+    """What of a product with itself is computed, in time: blocks, and short ones are slower."""
+    return min(1.0, 1.18 * (0.5 + ROWS / (2 * rows))) if symmetric else 1.0
 
 
 def add_rows(K: Any, W: Any, V: Any, mode: Mode, symmetric: bool) -> None:

@@ -182,8 +182,8 @@ class Pieces(nn.Module):
     def forward(self, x):
         first, rest = self.W[:4], self.W[self.stop :]
         h = torch.tanh(F.linear(x, first * 2 if self.changed else first, self.b[:4]))
-        for bias in torch.split(self.b[4:], 6):
-            h = torch.cat([h, F.linear(x, rest).sum(1, keepdim=True) * bias], 1)
+        bias = torch.split(self.b, [4, 6])[1]
+        h = torch.cat([h, F.linear(x, rest).sum(1, keepdim=True) * bias], 1)
         h = h + (F.linear(x, self.W, self.b).sum(1, keepdim=True) if self.whole else 0)
         return torch.sin(h) + F.linear(x, self.W[:4]).sum(1, keepdim=True)
 
