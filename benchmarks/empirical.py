@@ -17,9 +17,13 @@ transformer full 2.3 and 1.5, trace 1.1 and 0.9, where the checks take what the 
 import argparse
 import itertools
 import json
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,8 +91,8 @@ def residual() -> nn.Module:
 
 JOBS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]]] = {
     "MLP 784-512-512-512-10": (perceptron, (784,), (128,)),
-    "ResNet, 16 x 16": (residual, (3, 16, 16), (32,)),
-    "transformer, 16 x 16": (Transformer, (3, 16, 16), (32,)),
+    "ResNet, 16 x 16": (residual, (3, 16, 16), (32, 128, 256)),
+    "transformer, 16 x 16": (Transformer, (3, 16, 16), (32, 128, 256)),
 }
 
 
@@ -112,21 +116,70 @@ def seconds(function: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.perf_counter() - began[0], time.process_time() - began[1], found
 
 
+def drawn(name: str, n: int) -> tuple[nn.Module, torch.Tensor]:
+    """A network of `JOBS` and points for it."""
+    make, shape, _ = JOBS[name]
+    torch.manual_seed(0)
+    return make().eval(), torch.randn(n, *shape)
+
+
+def alone(name: str, n: int, outputs: str, who: str, threads: int) -> float:
+    """Peak memory in MB of one call in a process of its own, less what loading torch takes."""
+    program = (
+        "import resource, sys, torch; sys.path.insert(0, sys.argv[1]); import empirical as b; "
+        "torch.set_num_threads(int(sys.argv[6])); "
+        "net, X = b.drawn(sys.argv[2], int(sys.argv[3])); "
+        "ours = lambda X: b.empirical_ntk(net, X, outputs=sys.argv[4]); "
+        "run = ours if sys.argv[5] == 'ntklib' else lambda X: b.recipe(net, X, sys.argv[4]); "
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
+        "run(X[:2]); before = peak(); run(X); print((peak() - before) / 1024)"
+    )
+    folder = str(Path(__file__).resolve().parent)
+    options = (folder, name, str(n), outputs, who, str(threads))
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(found.stdout)
+
+
+def large(n: int) -> None:
+    """The trace of the perceptron's kernel at many points, once, and what it takes."""
+    name = next(iter(JOBS))
+    net, X = drawn(name, n)
+    empirical_ntk(net, X[:2], outputs="trace")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    clock, processor, K = seconds(lambda: empirical_ntk(net, X, outputs="trace"))
+    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(
+        f"{name}, n = {n}, trace: {clock:.3g} s, of the processor {processor:.3g} s; "
+        f"peak memory {peak:.4g} MB, of which the kernel takes {K.nbytes / 2**20:.4g}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="networks whose name starts so")
+    parser.add_argument("--counts", type=int, nargs="+", help="numbers of points")
+    parser.add_argument("--outputs", nargs="+", default=["full", "trace"])
+    parser.add_argument("--memory", action="store_true", help="peak memory too, one process each")
+    parser.add_argument("--large", type=int, metavar="N", help="only the MLP's trace at N points")
     parser.add_argument("--json", help="where to write the figures too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.large:
+        large(arguments.large)
+        return
     rows = []
     jobs = {name: job for name, job in JOBS.items() if name.startswith(arguments.only)}
-    for name, (make, shape, counts) in jobs.items():
-        for n in counts:
-            torch.manual_seed(0)
-            net, X = make().eval(), torch.randn(n, *shape)
-            for outputs in ("full", "trace"):
+    for name, (_, _, counts) in jobs.items():
+        for n in arguments.counts or counts:
+            net, X = drawn(name, n)
+            for outputs in arguments.outputs:
 
                 def ours(net: nn.Module = net, X: Any = X, outputs: str = outputs) -> Any:
                     return empirical_ntk(net, X, outputs=outputs)
@@ -153,6 +206,12 @@ def main() -> None:
                     "difference": float((K - found).abs().max() / K.abs().max()),
                 }
                 rows.append(row)
+                if arguments.memory:
+                    for who in ("recipe", "ntklib"):
+                        row[f"MB of {who}"] = alone(name, n, outputs, who, arguments.threads)
+                    print(
+                        f"peak memory: {row['MB of recipe']:.0f} and {row['MB of ntklib']:.0f} MB"
+                    )
                 print(
                     f"{name}, n = {n}, {outputs}: recipe {row['recipe']:.3g} s, "
                     f"ntklib {row['ntklib']:.3g} s, ratio {clock:.3g}, "

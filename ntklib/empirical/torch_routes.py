@@ -126,7 +126,9 @@ def explicit(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None
     two = one if symmetric else _Formed(B, rows)
 
     def part(side: Any, at: slice) -> Any:
-        return side[:, at] if mode == "trace" else side[:, :, at].reshape(len(side), -1, side.shape[3])
+        return (
+            side[:, at] if mode == "trace" else side[:, :, at].reshape(len(side), -1, side.shape[3])
+        )
 
     for start in range(0, o * c if mode == "trace" else c, step):
         at = slice(start, start + step)

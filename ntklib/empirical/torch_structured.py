@@ -276,7 +276,7 @@ def combined(part: Part, v: Tensor, totals: dict[int, Any]) -> tuple[Tensor, flo
         skipped, size = part.calls[0].options
         values = g[:, 0].transpose(1, 2)
         if skipped is not None:
-            values = values * (part.A != skipped)[..., None]
+            values = values * part.A.ne(skipped)[..., None]
         total = values.new_zeros(size, values.shape[2])
         return total.index_add_(0, part.A.reshape(-1), values.flatten(0, 1)), float(values.norm())
     A, s = part.A, part.sizes

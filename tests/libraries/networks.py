@@ -184,7 +184,7 @@ class Pieces(nn.Module):
         h = torch.tanh(F.linear(x, first * 2 if self.changed else first, self.b[:4]))
         bias = torch.split(self.b, [4, 6])[1]
         h = torch.cat([h, F.linear(x, rest).sum(1, keepdim=True) * bias], 1)
-        h = h + (F.linear(x, self.W, self.b).sum(1, keepdim=True) if self.whole else 0)
+        h = h + (F.linear(x, self.W).sum(1, keepdim=True) if self.whole else 0)
         return torch.sin(h) + F.linear(x, self.W[:4]).sum(1, keepdim=True)
 
 
