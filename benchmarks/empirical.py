@@ -17,6 +17,7 @@ transformer full 2.3 and 1.5, trace 1.1 and 0.9, where the checks take what the 
 import argparse
 import itertools
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -123,16 +124,28 @@ def drawn(name: str, n: int) -> tuple[nn.Module, torch.Tensor]:
     return make().eval(), torch.randn(n, *shape)
 
 
+def peak() -> float:
+    """The largest memory of this process so far, in MB.
+
+    On Linux by the status of the process: what `getrusage` says there a child takes over.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return found / 2 ** (20 if sys.platform == "darwin" else 10)
+
+
 def alone(name: str, n: int, outputs: str, who: str, threads: int) -> float:
     """Peak memory in MB of one call in a process of its own, less what loading torch takes."""
     program = (
-        "import resource, sys, torch; sys.path.insert(0, sys.argv[1]); import empirical as b; "
+        "import sys, torch; sys.path.insert(0, sys.argv[1]); import empirical as b; "
         "torch.set_num_threads(int(sys.argv[6])); "
         "net, X = b.drawn(sys.argv[2], int(sys.argv[3])); "
         "ours = lambda X: b.empirical_ntk(net, X, outputs=sys.argv[4]); "
         "run = ours if sys.argv[5] == 'ntklib' else lambda X: b.recipe(net, X, sys.argv[4]); "
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
-        "run(X[:2]); before = peak(); run(X); print((peak() - before) / 1024)"
+        "run(X[:2]); before = b.peak(); run(X); print(b.peak() - before)"
     )
     folder = str(Path(__file__).resolve().parent)
     options = (folder, name, str(n), outputs, who, str(threads))
@@ -150,13 +163,48 @@ def large(n: int) -> None:
     name = next(iter(JOBS))
     net, X = drawn(name, n)
     empirical_ntk(net, X[:2], outputs="trace")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     clock, processor, K = seconds(lambda: empirical_ntk(net, X, outputs="trace"))
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(
         f"{name}, n = {n}, trace: {clock:.3g} s, of the processor {processor:.3g} s; "
-        f"peak memory {peak:.4g} MB, of which the kernel takes {K.nbytes / 2**20:.4g}"
+        f"peak memory {peak() - before:.4g} MB, of which the kernel takes {K.nbytes / 2**20:.4g}"
     )
+
+
+RIVAL = {1: "its Jacobian contraction", 2: "its products", 3: "its structured derivatives"}
+
+
+def beside(python: str, n: int, threads: int, outputs: list[str]) -> None:
+    """The perceptron's kernel by neural-tangents too, three ways, in turns with ntklib."""
+    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    rival = subprocess.Popen(
+        [python, "-W", "ignore", str(Path(__file__).with_name("empirical_rival.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        env=os.environ | ({"XLA_FLAGS": one} if threads == 1 else {}),
+    )
+    assert rival.stdin is not None
+    assert rival.stdout is not None
+    print(rival.stdout.readline().strip() + f", n = {n}")
+    net, X = drawn(next(iter(JOBS)), n)
+    for kind in outputs:
+        empirical_ntk(net, X, outputs=kind)
+        for k, words in RIVAL.items():
+            print(f"{kind} {n} {k}", file=rival.stdin, flush=True)
+            answer = rival.stdout.readline().split()
+            if not answer:
+                print(f"{kind}, {words}: the process ended with status {rival.wait()}")
+                return
+            ours = seconds(lambda kind=kind: empirical_ntk(net, X, outputs=kind))
+            print(
+                f"{kind}, {words}: {float(answer[0]):.3g} s, of the processor "
+                f"{float(answer[1]):.3g} s; ntklib {ours[0]:.3g} s and {ours[1]:.3g} s",
+                flush=True,
+            )
+    rival.stdin.close()
+    rival.wait()
 
 
 def main() -> None:
@@ -168,11 +216,16 @@ def main() -> None:
     parser.add_argument("--outputs", nargs="+", default=["full", "trace"])
     parser.add_argument("--memory", action="store_true", help="peak memory too, one process each")
     parser.add_argument("--large", type=int, metavar="N", help="only the MLP's trace at N points")
+    parser.add_argument("--rival", metavar="PYTHON", help="only the MLP, beside neural-tangents")
     parser.add_argument("--json", help="where to write the figures too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.large:
         large(arguments.large)
+        return
+    if arguments.rival:
+        n = (arguments.counts or [32])[0]
+        beside(arguments.rival, n, arguments.threads, arguments.outputs)
         return
     rows = []
     jobs = {name: job for name, job in JOBS.items() if name.startswith(arguments.only)}

@@ -245,7 +245,7 @@ def route(part: Part, mode: Mode, width: int, forced: str | None = None) -> Rout
         name = "mix" if mode == "full" and s.L > 1 else "hadamard"
         return Route(name, choices.get(name, 0.0), s.o * s.c * s.L + s.L)
     name = forced if forced in choices else min(choices, key=lambda key: choices[key])
-    if name == "explicit" and 2 * s.d <= s.L:
+    if name == "explicit" and s.d <= s.L:
         return Route("reduced", choices[name], s.groups * s.o * s.c * s.d)
     return Route(name, choices[name], kept)
 
