@@ -51,8 +51,9 @@ def gram_eigenvalue_bound(X: object, eps: float = 1.0) -> EigenvalueBounds:
     .. math:: \frac{\lambda_{\min}(K)}{\varepsilon^2}\ge
         \frac\delta{4\pi^{3/2}\sqrt{\ln2n+\delta^2/2}}
 
-    in every dimension. From above it is at most the smaller eigenvalue of two rows of the matrix,
-    :math:`\varepsilon^2(\frac12-\kappa(\cos\theta))` for the smallest angle :math:`\theta`.
+    in every dimension. From above it is at most the smaller eigenvalue of two points' block of the
+    matrix, for unit vectors :math:`\varepsilon^2(\frac12-\lvert\kappa(\cos\theta)\rvert)` with the
+    smallest angle :math:`\theta` of two points.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def gram_eigenvalue_bound(X: object, eps: float = 1.0) -> EigenvalueBounds:
     Statement: :prf:ref:`thm-separation`. The proof: let :math:`G` be the Gram matrix of the
     points. By the series (:func:`power_series`) :math:`K/\varepsilon^2` is :math:`G/4` plus the sum
     of :math:`b_kG^{\circ(2k+2)}` with :math:`b_k=\binom{2k}k/(4^k(2k+1)2\pi)`, all of them positive
-    semidefinite (Schur). Off the diagonal entries of :math:`G` are at most
+    semidefinite (Schur). Off the diagonal entries of :math:`G` are in size at most
     :math:`\tau=1-\delta^2/2`, so by Gershgorin the smallest eigenvalue of
     :math:`G^{\circ(2k+2)}` is at least :math:`\frac12` where :math:`(n-1)\tau^{2k+2}\le\frac12`,
     which is from some :math:`k_0` with :math:`k_0+\frac12\le\ln(2n)/\delta^2+\frac12` on, since

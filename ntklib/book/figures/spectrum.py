@@ -230,7 +230,7 @@ def floor(d: int) -> Figure:
     for errors, (name, color, style) in zip(_errors(d), looks, strict=True):
         ax.plot(COUNTS, errors, style, color=COLOR[color], ms=5, label=name)
     ax.axhline(1, color=COLOR["forbidden"], ls=":")
-    ax.set(xscale="log", yscale="log", ylim=(1e-5, 9), xlabel="points $n$",
+    ax.set(xscale="log", yscale="log", ylim=(3e-8, 9), xlabel="points $n$",
            ylabel="error / distance", title=f"target $x_1^3$, dimension $d={d}$")  # fmt: skip
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())

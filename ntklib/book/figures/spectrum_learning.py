@@ -238,8 +238,8 @@ def separation_alt(delta: float, n: int) -> str:
     at = int(np.argmin(np.abs(NEAR - delta)))
     return (
         f"{n} points of the circle, two of them at the distance {NEAR[at]:.2g}, and the smallest "
-        "eigenvalue of their Gram matrix against that distance, both logarithmic: at "
-        f"{found[at]:.2g} it lies between its bounds {below[at]:.2g} and {above[at]:.2g}. All "
-        "three fall in proportion to the distance, and so does the bound for the circle, which "
-        "lies between."
+        "eigenvalue of their Gram matrix against that distance, both logarithmic: it is "
+        f"{found[at]:.2g} there, between its bounds {below[at]:.2g} and {above[at]:.2g}. All three "
+        "fall nearly in proportion to the distance, and so does the bound for the circle, which is "
+        "above the lower one and below the eigenvalue."
     )
