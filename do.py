@@ -385,7 +385,9 @@ def lint() -> None:
 def bench() -> None:
     """Time ntklib against other libraries and the BLAS limit (about ten minutes)."""
     set_up()
-    run(tool("python"), "benchmarks/run.py")
+    for name in ("run", "depth", "groups", "harmonics"):
+        say(f"benchmarks/{name}.py")
+        run(tool("python"), f"benchmarks/{name}.py")
 
 
 @command

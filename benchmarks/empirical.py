@@ -1,6 +1,6 @@
 """The empirical kernel of modules of torch, against the recipe of torch.func, in one run.
 
-    python benchmarks/empirical.py [--rounds 3] [--threads 2] [--only MLP]
+    python benchmarks/empirical.py [--rounds 3] [--threads 2] [--only MLP] [--memory]
 
 The recipe is the one in torch's documentation: the Jacobian of each example by
 ``vmap(jacrev(...))``, then products over the parameters. Both are asked for the same kernel of the
@@ -9,17 +9,34 @@ machine under load meets both alike. Ratios are the median of those of the round
 the clock and of seconds of processor time; on a busy machine the second says more. Each job says
 how far both are from each other, as a share of the largest value.
 
-One run with ``--threads 1 --rounds 1`` on a busy machine, ratios by the clock and of processor
-time: MLP full 365 and 333, trace 96 and 100; ResNet full 2.1 and 2.2, trace 1.4 and 1.4;
-transformer full 2.3 and 1.5, trace 1.1 and 0.9, where the checks take what the products save.
+Traces with ``--threads 1 --rounds 3`` on a machine that others used too, ratios by the clock and of
+processor time: MLP 126 and 111; ResNet at n = 32, 128, 256: 1.7 and 1.8, 3.7 and 2.6, 2.3 and 2.3;
+transformer 1.1 and 1.1, 1.3 and 1.4, 1.6 and 1.5. On two threads, while nobody else used them, by
+the clock at n = 256: ResNet 0.94 s, ratio 2.3, transformer 1.2 s, ratio 1.6.
+
+Peak memory at n = 256, ntklib and the recipe: ResNet 372 and 1570 MB, transformer 459 and
+1864 MB; MLP at n = 128: 18 and 4495 MB.
+
+``--large 10000`` on one thread: 56 s, 27 s of the processor, peak memory 1172 MB, of which the
+kernel takes 382.
+
+neural-tangents 0.6.5 does not import on JAX 0.10.2, which these tests run on (``jax.core`` has no
+``Jaxpr`` any more), and asks for TensorFlow. ``--rival PYTHON`` asks it in an environment of its
+own, with JAX 0.4.23, as ``benchmarks/run.py`` makes one. MLP, trace, n = 32, one thread, seconds of
+the processor: Jacobian contraction 2.18, products 0.45, structured derivatives 2.13, ntklib 0.02.
 """
 
 import argparse
 import itertools
 import json
+import os
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,8 +104,8 @@ def residual() -> nn.Module:
 
 JOBS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]]] = {
     "MLP 784-512-512-512-10": (perceptron, (784,), (128,)),
-    "ResNet, 16 x 16": (residual, (3, 16, 16), (32,)),
-    "transformer, 16 x 16": (Transformer, (3, 16, 16), (32,)),
+    "ResNet, 16 x 16": (residual, (3, 16, 16), (32, 128, 256)),
+    "transformer, 16 x 16": (Transformer, (3, 16, 16), (32, 128, 256)),
 }
 
 
@@ -112,21 +129,122 @@ def seconds(function: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.perf_counter() - began[0], time.process_time() - began[1], found
 
 
+def drawn(name: str, n: int) -> tuple[nn.Module, torch.Tensor]:
+    """A network of `JOBS` and points for it."""
+    make, shape, _ = JOBS[name]
+    torch.manual_seed(0)
+    return make().eval(), torch.randn(n, *shape)
+
+
+def peak() -> float:
+    """The largest memory of this process so far, in MB.
+
+    On Linux by the status of the process: what `getrusage` says there a child takes over.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return found / 2 ** (20 if sys.platform == "darwin" else 10)
+
+
+def alone(name: str, n: int, outputs: str, who: str, threads: int) -> float:
+    """Peak memory in MB of one call in a process of its own, less what loading torch takes."""
+    program = (
+        "import sys, torch; sys.path.insert(0, sys.argv[1]); import empirical as b; "
+        "torch.set_num_threads(int(sys.argv[6])); "
+        "net, X = b.drawn(sys.argv[2], int(sys.argv[3])); "
+        "ours = lambda X: b.empirical_ntk(net, X, outputs=sys.argv[4]); "
+        "run = ours if sys.argv[5] == 'ntklib' else lambda X: b.recipe(net, X, sys.argv[4]); "
+        "run(X[:2]); before = b.peak(); run(X); print(b.peak() - before)"
+    )
+    folder = str(Path(__file__).resolve().parent)
+    options = (folder, name, str(n), outputs, who, str(threads))
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(found.stdout)
+
+
+def large(n: int) -> None:
+    """The trace of the perceptron's kernel at many points, once, and what it takes."""
+    name = next(iter(JOBS))
+    net, X = drawn(name, n)
+    empirical_ntk(net, X[:2], outputs="trace")
+    before = peak()
+    clock, processor, K = seconds(lambda: empirical_ntk(net, X, outputs="trace"))
+    print(
+        f"{name}, n = {n}, trace: {clock:.3g} s, of the processor {processor:.3g} s; "
+        f"peak memory {peak() - before:.4g} MB, of which the kernel takes {K.nbytes / 2**20:.4g}"
+    )
+
+
+RIVAL = {1: "its Jacobian contraction", 2: "its products", 3: "its structured derivatives"}
+
+
+def beside(python: str, n: int, threads: int, outputs: list[str]) -> None:
+    """The perceptron's kernel by neural-tangents too, three ways, in turns with ntklib."""
+    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    rival = subprocess.Popen(
+        [python, "-W", "ignore", str(Path(__file__).with_name("empirical_rival.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        env=os.environ | ({"XLA_FLAGS": one} if threads == 1 else {}),
+    )
+    assert rival.stdin is not None
+    assert rival.stdout is not None
+    print(rival.stdout.readline().strip() + f", n = {n}")
+    net, X = drawn(next(iter(JOBS)), n)
+    for kind in outputs:
+        empirical_ntk(net, X, outputs=kind)
+        for k, words in RIVAL.items():
+            print(f"{kind} {n} {k}", file=rival.stdin, flush=True)
+            answer = rival.stdout.readline().split()
+            if not answer:
+                print(f"{kind}, {words}: the process ended with status {rival.wait()}")
+                return
+            ours = seconds(lambda kind=kind: empirical_ntk(net, X, outputs=kind))
+            print(
+                f"{kind}, {words}: {float(answer[0]):.3g} s, of the processor "
+                f"{float(answer[1]):.3g} s; ntklib {ours[0]:.3g} s and {ours[1]:.3g} s",
+                flush=True,
+            )
+    rival.stdin.close()
+    rival.wait()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="networks whose name starts so")
+    parser.add_argument("--counts", type=int, nargs="+", help="numbers of points")
+    parser.add_argument("--outputs", nargs="+", default=["full", "trace"])
+    parser.add_argument("--memory", action="store_true", help="peak memory too, one process each")
+    parser.add_argument("--large", type=int, metavar="N", help="only the MLP's trace at N points")
+    parser.add_argument("--rival", metavar="PYTHON", help="only the MLP, beside neural-tangents")
     parser.add_argument("--json", help="where to write the figures too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.large:
+        large(arguments.large)
+        return
+    if arguments.rival:
+        n = (arguments.counts or [32])[0]
+        beside(arguments.rival, n, arguments.threads, arguments.outputs)
+        return
     rows = []
     jobs = {name: job for name, job in JOBS.items() if name.startswith(arguments.only)}
-    for name, (make, shape, counts) in jobs.items():
-        for n in counts:
-            torch.manual_seed(0)
-            net, X = make().eval(), torch.randn(n, *shape)
-            for outputs in ("full", "trace"):
+    for name, (_, _, counts) in jobs.items():
+        for n in arguments.counts or counts:
+            net, X = drawn(name, n)
+            for outputs in arguments.outputs:
 
                 def ours(net: nn.Module = net, X: Any = X, outputs: str = outputs) -> Any:
                     return empirical_ntk(net, X, outputs=outputs)
@@ -153,6 +271,12 @@ def main() -> None:
                     "difference": float((K - found).abs().max() / K.abs().max()),
                 }
                 rows.append(row)
+                if arguments.memory:
+                    for who in ("recipe", "ntklib"):
+                        row[f"MB of {who}"] = alone(name, n, outputs, who, arguments.threads)
+                    print(
+                        f"peak memory: {row['MB of recipe']:.0f} and {row['MB of ntklib']:.0f} MB"
+                    )
                 print(
                     f"{name}, n = {n}, {outputs}: recipe {row['recipe']:.3g} s, "
                     f"ntklib {row['ntklib']:.3g} s, ratio {clock:.3g}, "

@@ -26,8 +26,9 @@ Exempt are
 - decimals, percentages and powers of ten that stand in the page's code: its settings;
 - statements, proofs and displays, which are proved, and the tables "In the scan", which quote;
 - alternative texts of figures: functions write them from what they draw;
-- pages without code. The tables of the speed page are written by the benchmark, its text measures
-  nothing; the others have versions, licenses and references.
+- pages without code of their own. The tables of the speed page are written by the benchmark, its
+  text measures nothing; what the blocks of "Your own network" print is compared by a test; the
+  others have versions, licenses and references.
 """
 
 import json

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +11,10 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from ntklib._precision import epsilon, refuse_negative, representable, scaled, unscaled
 from ntklib._validate import Array, matrix, positive, positive_int, real_array, targets
 from ntklib.dynamics.filters import Rule, rule, times
-from ntklib.dynamics.krylov import Report, Space, lanczos
+from ntklib.dynamics.krylov import Space, lanczos
 from ntklib.dynamics.spectrum import gram, spectrum
 from ntklib.large.conjugate_gradients import ConvergenceWarning
-from ntklib.large.extra import extra
+from ntklib.large.extra import bar
 
 
 class Coefficients(NamedTuple):
@@ -94,8 +92,9 @@ def coefficients(
     maxiter : int
         Steps of Lanczos' process at most; for an operator.
     progress : bool
-        Show a bar with the memory that the steps may take, and the error (needs tqdm); for an
-        operator.
+        Show a bar, where a terminal or a notebook does (needs tqdm). Before anything is done it
+        says the memory that the decomposition takes beside the matrix, or the steps may take; with
+        an operator, later the error.
 
     Returns
     -------
@@ -146,7 +145,7 @@ def coefficients(
         error = space.errors
         iterations, converged = space.steps, bool((error <= rtol).all())
     else:
-        found = spectrum(K, trained, rcond)
+        found = spectrum(K, trained, rcond, progress)
         r = targets("r", r, len(found.values)).astype(np.float64)
         factors = found.coefficients(at.reshape(-1), trained)
         values = combined(factors, found.vectors.T @ r.reshape(len(r), -1), found.vectors)
@@ -228,7 +227,7 @@ def predict(
     at = times(t, trained)
     flat = at.reshape(-1)
     products = _products_only(K)
-    found = None if products else spectrum(K, trained, rcond)
+    found = None if products else spectrum(K, trained, rcond, progress)
     n = _side(K) if found is None else len(found.values)
     y = targets("y", y, n).astype(np.float64)
     before = _start("f0", f0, y.shape)
@@ -264,7 +263,9 @@ def predict(
     return np.asarray(representable("the outputs are", values))
 
 
-def max_step(K: Any, *, momentum: object = 0.0, ridge: object = 0.0) -> float:
+def max_step(
+    K: Any, *, momentum: object = 0.0, ridge: object = 0.0, progress: bool = False
+) -> float:
     r"""The step :math:`2/\lambda_{\max}` below which descent converges from every start.
 
     With momentum :math:`\beta` and a ridge :math:`\nu` it is
@@ -279,6 +280,8 @@ def max_step(K: Any, *, momentum: object = 0.0, ridge: object = 0.0) -> float:
         :math:`\beta` in :math:`[0,1)`.
     ridge : float
         :math:`\nu\ge0`.
+    progress : bool
+        For a matrix: show a bar with the memory that its eigenvalues take beside it (needs tqdm).
 
     Returns
     -------
@@ -290,6 +293,8 @@ def max_step(K: Any, *, momentum: object = 0.0, ridge: object = 0.0) -> float:
     ValueError, TypeError
         ``K`` not square, not symmetric, or with an eigenvalue below zero by more than rounding;
         ``momentum`` or ``ridge`` out of range; a Dask array.
+    ImportError
+        ``progress`` without tqdm.
 
     Notes
     -----
@@ -311,7 +316,8 @@ def max_step(K: Any, *, momentum: object = 0.0, ridge: object = 0.0) -> float:
         top += float(np.linalg.norm(product - top * v))
     else:
         A, _ = gram(K)
-        values = np.linalg.eigvalsh(A)
+        with bar(progress, 1, "decomposition", A.size):
+            values = np.linalg.eigvalsh(A)
         refuse_negative(float(values[0]), A.diagonal(), epsilon(K))
         top = max(float(values[-1]), 0.0)
     top += trained.ridge
@@ -373,7 +379,13 @@ def _space(
     """Lanczos' process for these right-hand sides, and the power of two that they lack."""
     rtol, maxiter = positive("rtol", rtol), positive_int("maxiter", maxiter)
     R, power = scaled(r.reshape(len(r), -1))
-    with _bar(progress, maxiter, R.size) as report:
+    with bar(progress, maxiter, "step", (maxiter + 1) * R.size) as shown:
+
+        def report(steps: int, error: float) -> None:
+            if shown is not None:
+                shown.update(steps - shown.n)
+                shown.set_postfix_str(f"error {error:.1e}")
+
         space = lanczos(K, R, at.reshape(-1), trained, rtol, maxiter, report)
     worst = float(space.errors.max())
     if worst > rtol:
@@ -384,18 +396,3 @@ def _space(
             stacklevel=3,
         )
     return space, power
-
-
-@contextmanager
-def _bar(progress: bool, maxiter: int, numbers: int) -> Iterator[Report]:
-    if not progress:
-        yield lambda steps, error: None
-        return
-    memory = f"up to {(maxiter + 1) * numbers / 2**27:.2g} GiB"
-    with extra("tqdm.auto").tqdm(total=maxiter, unit="step", leave=False, desc=memory) as bar:
-
-        def report(steps: int, error: float) -> None:
-            bar.update(steps - bar.n)
-            bar.set_postfix_str(f"error {error:.1e}")
-
-        yield report

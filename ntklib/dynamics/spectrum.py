@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ntklib._precision import EPS, cutoff, epsilon, refuse_negative, rounding, symmetric
 from ntklib._validate import Array, matrix
 from ntklib.dynamics.filters import Rule, check_step, coefficient
+from ntklib.large.extra import bar
 
 
 class Zero(NamedTuple):
@@ -73,11 +74,14 @@ class Spectrum(NamedTuple):
         return products
 
 
-def spectrum(K: object, trained: Rule, rcond: float | None = None) -> Spectrum:
+def spectrum(
+    K: object, trained: Rule, rcond: float | None = None, progress: bool = False
+) -> Spectrum:
     """That of a checked matrix, for training by a rule whose step is checked too."""
     eps = epsilon(K)
     A, share = gram(K, rcond)
-    values, vectors = np.linalg.eigh(A)
+    with bar(progress, 1, "decomposition", 4 * A.size):
+        values, vectors = np.linalg.eigh(A)
     diagonal = A.diagonal()
     refuse_negative(float(values[0]), diagonal, eps)
     values = np.maximum(values, 0.0)

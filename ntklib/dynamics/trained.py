@@ -31,6 +31,7 @@ def ensemble(
     rcond: float | None = None,
     return_std: bool = False,
     return_cov: bool = False,
+    progress: bool = False,
 ) -> Any:
     r"""Mean and covariance, over random starts, of networks that are trained for the times ``t``.
 
@@ -66,6 +67,8 @@ def ensemble(
     return_std, return_cov : bool
         Also give the standard deviations, or the covariances; at most one of them, as for Gaussian
         processes in scikit-learn.
+    progress : bool
+        As for :func:`ntklib.dynamics.predict`.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def ensemble(
 
     Raises
     ------
-    ValueError, TypeError
+    ValueError, TypeError, ImportError
         As :func:`ntklib.dynamics.predict`; also a kernel of the wrong shape, both ``return_std``
         and ``return_cov``, one of them without a covariance, and a variance below zero by more than
         rounding.
@@ -102,7 +105,7 @@ def ensemble(
     at = times(t, trained)
     X, X_test = real_array("X", X), real_array("X_test", X_test)
     y = targets("y", y, len(X)).astype(np.float64)
-    found = spectrum(_values("kernel", kernel, X), trained, rcond)
+    found = spectrum(_values("kernel", kernel, X), trained, rcond, progress)
     rows = found.seen(_values("kernel", kernel, X_test, X))
     factors = found.coefficients(at.reshape(-1), trained)
     mean = combined(factors, found.vectors.T @ y.reshape(len(y), -1), rows)

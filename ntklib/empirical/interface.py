@@ -127,9 +127,11 @@ def empirical_ntk(
     their gradients, its mode, its buffers and the states of the random generators are as they were
     before, also after an error. A compiled module runs as it was written, and autocast is off.
 
-    The structured method knows linear layers, convolutions in one to three dimensions, products
-    with a parameter, embeddings, normalization by layer, group, root mean square or by running
-    statistics, and parameters that are added or multiplied, however often each is used.
+    The structured method knows linear layers, convolutions and transposed ones in one to three
+    dimensions, products with a parameter, embeddings, normalization by layer, group, root mean
+    square or by running statistics, and parameters that are added, multiplied or repeated, however
+    often each is used; also rows of a parameter where they do not overlap, so all of
+    ``nn.MultiheadAttention``.
     """
     asked, size, to = parse_outputs(outputs), parse_batch(batch), parse_method(method)
     library = _library(model, params, "kernel")

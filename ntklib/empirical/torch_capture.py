@@ -23,6 +23,8 @@ MATMUL = {torch.matmul, T.matmul, T.__matmul__, torch.mm, T.mm}
 ADD = {torch.add, T.add, T.__add__, T.__radd__}
 MULTIPLY = {torch.mul, T.mul, T.__mul__, T.__rmul__}
 CONVOLUTION = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
+TRANSPOSED = {torch.conv_transpose1d: 1, torch.conv_transpose2d: 2, torch.conv_transpose3d: 3}
+SPLIT = {torch.split, T.split, torch.chunk, T.chunk}
 DROPOUT = {
     *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
     *(torch.dropout, F.rrelu),
@@ -31,6 +33,16 @@ DROPOUT = {
 ALWAYS = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d}
 # The order of their arguments, for those that are called by position.
 _CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+_TRANSPOSED = (
+    "input",
+    "weight",
+    "bias",
+    "stride",
+    "padding",
+    "output_padding",
+    "groups",
+    "dilation",
+)
 _EMBEDDING = ("input", "weight", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq")
 _LAYER_NORM = ("input", "normalized_shape", "weight", "bias", "eps")
 _RMS_NORM = ("input", "normalized_shape", "weight", "eps")
@@ -102,6 +114,7 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
     def __init__(self, wanted: Iterable[Any]) -> None:
         super().__init__()
         self.wanted = {id(p): p for p in wanted}
+        self.pieces: dict[tuple[int, int, int], Any] = {}
         self.calls: list[Call] = []
         self.nodes: list[Any] = []  # they are told apart by what they are, so they must stay alive
 
@@ -113,6 +126,10 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
         if func is F.multi_head_attention_forward:
             with self:
                 return opened(func)(*args, **kwargs)
+        if args and self.ours(args[0]):
+            pieces = self.cut(func, args, kwargs)
+            if pieces is not None:
+                return pieces
         match = self.match(func, args, kwargs)
         inputs = [t for t in args if isinstance(t, T) and t.requires_grad] if match else []
         stops = [get_gradient_edge(t).node for t in inputs if id(t) not in self.wanted]
@@ -146,6 +163,37 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
         self.nodes += [*seen, *stops]
         self.calls.append(call)
 
+    def cut(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Rows of a parameter, each a parameter of its own from here on; None for another call.
+
+        The weight of attention is three in one, and used in parts where keys are not queries.
+        """
+        p = args[0]
+        if id(p) in {id(piece) for piece in self.pieces.values()} or p.dim() == 0:
+            return None
+        if func in SPLIT:
+            if named(("self", "size", "dim"), args, kwargs).get("dim", 0) not in (0, -p.dim()):
+                return None
+            with torch.no_grad():
+                sizes = [len(part) for part in func(*args, **kwargs)]
+            stops = [sum(sizes[: k + 1]) for k in range(len(sizes))]
+            return tuple(
+                self.piece(p, stop - size, stop) for size, stop in zip(sizes, stops, strict=True)
+            )
+        if func is T.__getitem__ and isinstance(args[1], slice):
+            start, stop, step = args[1].indices(len(p))
+            return self.piece(p, start, stop) if step == 1 and start < stop else None
+        return None
+
+    def piece(self, p: Any, start: int, stop: int) -> Any:
+        """These rows as a leaf of the graph, the same one where they are asked for again."""
+        key = id(p), start, stop
+        if key not in self.pieces:
+            found = p.detach()[start:stop].requires_grad_()
+            self.pieces[key] = found
+            self.wanted[id(found)] = found
+        return self.pieces[key]
+
     def ours(self, value: Any) -> bool:
         return id(value) in self.wanted
 
@@ -161,7 +209,10 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
         if func is F.linear:
             return self.linear(named(("input", "weight", "bias"), args, kwargs))
         if func in CONVOLUTION:
-            return self.convolution(CONVOLUTION[func], named(_CONVOLUTION, args, kwargs))
+            return self.convolution(CONVOLUTION[func], named(_CONVOLUTION, args, kwargs), "conv")
+        if func in TRANSPOSED:
+            at = named(_TRANSPOSED, args, kwargs)
+            return self.convolution(TRANSPOSED[func], at, "transposed")
         if func is torch.addmm and not kwargs and len(args) == 3:
             b, x, w = args
             known = self.parameters({"weight": w, "bias": b})
@@ -181,13 +232,22 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
             return Match("multiply", p, None, other) if isinstance(other, T) else None
         if func is T.expand and self.ours(args[0]):
             return Match("add", args[0])
+        if func is T.repeat and self.ours(args[0]):
+            return self.repeated(args[0], args[1:])
         return None
 
     def linear(self, at: dict[str, Any]) -> Match | None:
         known = self.parameters(at)
         return Match("linear", *known, at["input"]) if known else None
 
-    def convolution(self, dims: int, at: dict[str, Any]) -> Match | None:
+    def repeated(self, p: Any, times: tuple[Any, ...]) -> Match | None:
+        """A parameter repeated along axes of size one, which is what broadcasting does."""
+        counts = times[0] if len(times) == 1 and not isinstance(times[0], int) else times
+        sizes = (1,) * (len(counts) - p.dim()) + tuple(p.shape)
+        alike = all(k == 1 or size == 1 for k, size in zip(counts, sizes, strict=True))
+        return Match("add", p) if alike else None
+
+    def convolution(self, dims: int, at: dict[str, Any], kind: str) -> Match | None:
         known, w, x = self.parameters(at), at["weight"], at["input"]
         if known is None or x.dim() != dims + 2:
             return None
@@ -208,7 +268,8 @@ class Capture(TorchFunctionMode):  # type: ignore[misc]
         else:
             pads = tuple((k, k) for k in each(0 if padding == "valid" else padding))
         groups = at.get("groups", 1)
-        return Match("conv", *known, x, (tuple(sizes), stride, pads, dilation, groups, w.shape[0]))
+        channels = w.shape[0] if kind == "conv" else w.shape[1] * groups
+        return Match(kind, *known, x, (tuple(sizes), stride, pads, dilation, groups, channels))
 
     def embedding(self, at: dict[str, Any]) -> Match | None:
         w, skipped = at["weight"], at.get("padding_idx")

@@ -3,7 +3,9 @@ r"""The derivative of one call, example by example, as two factors.
 For one output :math:`a` of example :math:`i`, a layer's gradient in its weight is
 :math:`\sum_l g_{ial}\,x_{il}^\top` over the positions :math:`l` at which the weight is used: pixels
 of a convolution, tokens, the passes of a layer that is used again. So it is never formed: ``A`` has
-the inputs, shape (n, L, d), and ``G`` the gradients at the output, shape (n, o, c, L).
+the inputs, shape (n, L, d), and ``G`` the gradients at the output, shape (n, o, c, L). A transposed
+convolution has the roles exchanged: its positions are those of the input, and the windows are taken
+of the gradients.
 
 Examples need not lie on the first axis inside a model: a *layout* says where they are.
 """
@@ -19,6 +21,9 @@ import torch.nn.functional as F
 from ntklib.empirical.torch_capture import Call
 
 Tensor = Any  # of torch, which need not be there when types are checked
+CONVOLUTIONS = ("conv", "transposed")
+# Their weights have the inputs' axis first.
+TURNED = ("matmul", "transposed")
 
 
 def layouts(shape: tuple[int, ...], n: int) -> list[Any]:
@@ -52,27 +57,68 @@ def windows(x: Any, options: Any) -> Any:
     return x
 
 
+def _spread(call: Call, x: Any, n: int, moved: bool) -> Any:
+    """A signal as (n, groups, times, channels, positions...), or its windows, those after them.
+
+    ``times`` counts the signals of one example.
+    """
+    dims, groups = len(call.options[0]), call.options[4]
+    x = x.reshape(-1, *x.shape[-dims - 1 :])
+    if moved:
+        x = windows(x, call.options)
+    return x.unflatten(0, (n, -1)).unflatten(2, (groups, -1)).transpose(1, 2)
+
+
+def _outer(dims: int, view: Any) -> Any:
+    """From (n, groups, times, channels, positions..., window...) to positions before channels."""
+    positions = range(4, 4 + dims)
+    return view.permute(0, 1, 2, *positions, 3, *range(4 + dims, view.dim()))
+
+
+def put_inputs(call: Call, n: int, into: Any) -> None:
+    """Write ``A`` of a call to ``into``, shape (n, groups, L, d)."""
+    x = split(call.x, call.layout, n)
+    if call.kind not in CONVOLUTIONS:
+        into.copy_(x.reshape(n, 1, -1, x.shape[-1]))
+        return
+    dims = len(call.options[0])
+    x = _outer(dims, _spread(call, x, n, call.kind == "conv"))
+    into.unflatten(3, x.shape[3 + dims :]).unflatten(2, x.shape[2 : 3 + dims]).copy_(x)
+
+
 def inputs(call: Call, n: int) -> Any:
     """``A`` of a call, shape (n, groups, L, d)."""
-    if call.kind != "conv":
-        x = split(call.x, call.layout, n)
-        return x.reshape(n, 1, -1, x.shape[-1])
-    dims, groups = len(call.options[0]), call.options[4]
+    groups = call.options[4] if call.kind in CONVOLUTIONS else 1
     x = split(call.x, call.layout, n)
-    x = windows(x.reshape(-1, *x.shape[-dims - 1 :]), call.options)
-    k, positions = len(x) // n, math.prod(x.shape[2 : 2 + dims])
-    x = x.reshape(n, k, groups, x.shape[1] // groups, positions, -1)
-    return x.permute(0, 2, 1, 4, 3, 5).reshape(n, groups, k * positions, -1)
+    if call.kind in CONVOLUTIONS:
+        dims = len(call.options[0])
+        shape = _outer(dims, _spread(call, x, n, call.kind == "conv")).shape
+        L, d = math.prod(shape[2 : 3 + dims]), math.prod(shape[3 + dims :])
+    else:
+        d = x.shape[-1]
+        L = x.numel() // (n * d)
+    found = x.new_empty(n, groups, L, d)
+    put_inputs(call, n, found)
+    return found
 
 
 def gradients(call: Call, g: Any, n: int) -> Any:
-    """``G`` of a call for one output, shape (n, groups, c, L), of the gradient at its output."""
-    g = split(g, call.layout, n)
-    if call.kind != "conv":
+    """``G`` of a call for one output, shape (n, groups, c, L), of the gradient at its output.
+
+    The examples are on the first axis, as `split` puts them.
+    """
+    if call.kind not in CONVOLUTIONS:
         return g.reshape(n, 1, -1, g.shape[-1]).transpose(2, 3)
-    dims, groups, channels = len(call.options[0]), call.options[4], call.options[5]
-    g = g.reshape(n, -1, groups, channels // groups, math.prod(g.shape[-dims:]))
-    return g.permute(0, 2, 3, 1, 4).reshape(n, groups, channels // groups, -1)
+    dims = len(call.options[0])
+    if call.kind == "conv":
+        return _spread(call, g, n, False).movedim(3, 2).flatten(3)
+    places = call.x.shape[-dims:]
+    g = _spread(call, g, n, True)
+    for axis, length in enumerate(places, start=4):
+        g = g.narrow(axis, 0, length)  # padding of the output may leave room for more
+    inside = range(4 + dims, 4 + 2 * dims)
+    g = g.permute(0, 1, 3, *inside, 2, *range(4, 4 + dims))
+    return g.flatten(3 + dims).flatten(2, 2 + dims)
 
 
 def tokens(call: Call, n: int) -> Any:
@@ -119,9 +165,13 @@ def rows(call: Call, p: Any, g: Any, n: int) -> Any:
         elif call.kind == "multiply":
             g = g * call.x
         return summed(call, p, g, n)
-    q = gradients(call, g, n)
     if p is call.bias:
-        return q.sum(3).reshape(n, -1)
+        g = split(g, call.layout, n)
+        if call.kind in CONVOLUTIONS:
+            dims = len(call.options[0])
+            return g.reshape(n, -1, g.shape[-dims - 1], math.prod(g.shape[-dims:])).sum((1, 3))
+        return g.reshape(n, -1, g.shape[-1]).sum(1)
+    q = gradients(call, split(g, call.layout, n), n)
     if call.kind == "lookup":
         at, (skipped, size) = tokens(call, n), call.options
         values = q[:, 0].transpose(1, 2)
@@ -130,4 +180,4 @@ def rows(call: Call, p: Any, g: Any, n: int) -> Any:
         found = values.new_zeros(n, size, values.shape[2])
         return found.scatter_add_(1, at[..., None].expand_as(values), values).reshape(n, -1)
     J = q @ inputs(call, n)
-    return (J.transpose(2, 3) if call.kind == "matmul" else J).reshape(n, -1)
+    return (J.transpose(2, 3) if call.kind in TURNED else J).reshape(n, -1)

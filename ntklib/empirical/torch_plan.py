@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +14,10 @@ from ntklib.empirical.request import Mode
 from ntklib.empirical.torch_call import Problem, take, tensors
 from ntklib.empirical.torch_capture import Call, Capture
 from ntklib.empirical.torch_checks import uses
-from ntklib.empirical.torch_factors import broadcasts, layouts, split
+from ntklib.empirical.torch_factors import CONVOLUTIONS, TURNED, broadcasts, layouts, split
 from ntklib.empirical.torch_routes import Sizes, work
 
-PAIRS = ("linear", "conv", "matmul")
+PAIRS = ("linear", "matmul", *CONVOLUTIONS)
 Key = tuple[str, str | None, str | None]
 
 
@@ -36,6 +38,7 @@ class Part:
     weight: str | None
     bias: str | None
     sizes: Sizes
+    label: str
     A: Any = None
     G: Any = None
     W: Any = None
@@ -43,6 +46,13 @@ class Part:
     @property
     def key(self) -> Key:
         return self.kind, self.weight, self.bias
+
+    def positions(self, call: Call, n: int) -> int:
+        """How many positions of an example a call has."""
+        s = self.sizes
+        if call.kind == "transposed":  # those of its input
+            return int(call.x.numel()) // (n * s.d * s.groups)
+        return math.prod(call.shape) // (n * s.c * s.groups)
 
     @property
     def names(self) -> set[str]:
@@ -65,8 +75,14 @@ class Route:
 
 @dataclass(frozen=True)
 class Seen:
-    """A pass of the model: the outputs (n, o) with their graph, and what was seen."""
+    """A pass of the model: the outputs (n, o) with their graph, and what was seen.
 
+    In ``problem`` pieces of parameters stand beside them, by names of their own, of which
+    ``parents`` has the parameters'.
+    """
+
+    problem: Problem
+    parents: dict[str, str]
     y: Any
     capture: Capture
     uses: dict[int, set[Any]]
@@ -77,14 +93,37 @@ def seen(problem: Problem, X: Any) -> Seen:
     """Run the model and keep its calls."""
     with Capture(problem.parameters.values()) as capture:
         y = problem.call(X)
-    found, nodes = uses(y, problem.parameters.values())
-    return Seen(y, capture, found, nodes)
+    names = {id(p): name for name, p in problem.parameters.items()}
+    parameters, labels, parents = dict(problem.parameters), dict(problem.labels), {}
+    for (parent, start, stop), piece in capture.pieces.items():
+        name = f"{names[parent]}[{start}:{stop}]"
+        parameters[name], parents[name] = piece, names[parent]
+        labels[name] = labels[names[parent]]
+    cut = Problem(problem.module, problem.outputs, parameters, labels, problem.placed)
+    found, nodes = uses(y, parameters.values())
+    return Seen(cut, parents, y, capture, found, nodes)
 
 
-def explained(problem: Problem, run: Seen, n: int) -> dict[str, list[Call]]:
+def crossed(run: Seen) -> set[str]:
+    """Parameters that are used in pieces that overlap, or both in pieces and whole."""
+    cuts: dict[str, list[tuple[int, int]]] = {}
+    for (_, start, stop), name in zip(run.capture.pieces, run.parents, strict=True):
+        if run.uses.get(id(run.problem.parameters[name])):
+            cuts.setdefault(run.parents[name], []).append((start, stop))
+    found = set()
+    for name, ends in cuts.items():
+        ends.sort()
+        apart = all(one[1] <= two[0] for one, two in itertools.pairwise(ends))
+        if not apart or run.uses.get(id(run.problem.parameters[name])):
+            found.add(name)
+    return found
+
+
+def explained(run: Seen, n: int) -> dict[str, list[Call]]:
     """For each parameter its calls; UnexplainedError for those that are used in another way."""
+    problem = run.problem
     found: dict[str, list[Call]] = {}
-    bad = set()
+    bad = crossed(run)
     for name, p in problem.parameters.items():
         edges = run.uses.get(id(p), set())
         if not edges:
@@ -98,8 +137,13 @@ def explained(problem: Problem, run: Seen, n: int) -> dict[str, list[Call]]:
         else:
             bad.add(name)
     if bad:
-        raise UnexplainedError(bad)
+        raise unexplained(run, bad)
     return found
+
+
+def unexplained(run: Seen, names: Iterable[str]) -> UnexplainedError:
+    """The error about these, those that are pieces by the parameters that they are of."""
+    return UnexplainedError({run.parents.get(name, name) for name in names})
 
 
 def place(run: Seen, calls: list[Call], n: int) -> None:
@@ -124,12 +168,12 @@ def place(run: Seen, calls: list[Call], n: int) -> None:
             call.layout = (sound or choices)[0]
 
 
-def parts(problem: Problem, run: Seen, n: int, m: int, symmetric: bool, rows: int) -> list[Part]:
+def parts(run: Seen, n: int, m: int, symmetric: bool, rows: int) -> list[Part]:
     """Parameters with the form of their derivative, a weight together with its bias.
 
     The pass has ``rows`` examples; the kernel is between ``n`` and ``m``.
     """
-    calls = explained(problem, run, rows)
+    problem, calls = run.problem, explained(run, rows)
     place(run, list({id(c): c for cs in calls.values() for c in cs}.values()), rows)
     names = {id(p): name for name, p in problem.parameters.items()}
     o = run.y.shape[1]
@@ -137,7 +181,13 @@ def parts(problem: Problem, run: Seen, n: int, m: int, symmetric: bool, rows: in
     done: set[str] = set()
 
     def sizes(used: list[Call], c: int, d: int, groups: int) -> Sizes:
-        L = sum(math.prod(call.shape) // (rows * c * groups) for call in used)
+        # Of a transposed convolution the positions are those of its input.
+        L = sum(
+            call.x.numel() // (rows * d * groups)
+            if call.kind == "transposed"
+            else math.prod(call.shape) // (rows * c * groups)
+            for call in used
+        )
         return Sizes(n, m, o, L, c, d, groups, symmetric)
 
     for name, used in calls.items():
@@ -145,24 +195,25 @@ def parts(problem: Problem, run: Seen, n: int, m: int, symmetric: bool, rows: in
         kinds = {call.kind for call in used}
         if not all(call.weight is p for call in used) or len(kinds) != 1:
             continue
-        groups = first.options[4] if first.kind == "conv" else 1
-        alike = len({call.options[4] if call.kind == "conv" else 1 for call in used}) == 1
+        groups = first.options[4] if first.kind in CONVOLUTIONS else 1
+        alike = len({c.options[4] if c.kind in CONVOLUTIONS else 1 for c in used}) == 1
         if first.kind in PAIRS and alike:
             bias = names.get(id(first.bias)) if first.bias is not None else None
             joint = (
-                bias in calls
+                first.kind != "transposed"  # whose windows are not where its output is
+                and bias in calls
                 and all(call.bias is first.bias for call in used)
                 and set(map(id, calls[bias])) == set(map(id, used))
                 and problem.labels[bias] == problem.labels[name]
             )
-            c, d = (p.shape[0] // groups, p[0].numel())
-            if first.kind == "matmul":
-                d, c = p.shape
-            part = Part(
-                "pairs", used, name, bias if joint else None, sizes(used, c, d + joint, groups)
-            )
+            c, d = p.shape[0] // groups, p[0].numel()
+            if first.kind in TURNED:
+                c, d = d, c
+            size = sizes(used, c, d + joint, groups)
+            part = Part("pairs", used, name, bias if joint else None, size, problem.labels[name])
         elif first.kind == "lookup" and len({call.options for call in used}) == 1:
-            part = Part("lookup", used, name, None, sizes(used, p.shape[1], 1, 1))
+            size = sizes(used, p.shape[1], 1, 1)
+            part = Part("lookup", used, name, None, size, problem.labels[name])
         else:
             continue
         found.append(part)
@@ -174,9 +225,10 @@ def parts(problem: Problem, run: Seen, n: int, m: int, symmetric: bool, rows: in
         p = problem.parameters[name]
         if not all(call.kind in (*PAIRS, "lookup") or broadcasts(call, p) for call in used):
             bad.add(name)
-        found.append(Part("rows", used, name, None, Sizes(n, m, o, 1, p.numel(), 1, 1, symmetric)))
+        size = Sizes(n, m, o, 1, p.numel(), 1, 1, symmetric)
+        found.append(Part("rows", used, name, None, size, problem.labels[name]))
     if bad:
-        raise UnexplainedError(bad)
+        raise unexplained(run, bad)
     return found
 
 
@@ -210,6 +262,6 @@ def survey(
         if not some.parameters:
             return [], left
         try:
-            return parts(some, seen(some, x), n, m, symmetric, rows), left
+            return parts(seen(some, x), n, m, symmetric, rows), left
         except UnexplainedError as error:
             left |= error.names

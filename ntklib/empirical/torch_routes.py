@@ -23,11 +23,13 @@ from ntklib.empirical.request import Mode
 
 Tensor = Any  # of torch, which need not be there when types are checked
 # Rates relative to a large product of matrices: forming gradients and the products of `mix` are
-# made of many small ones. A byte moved costs as much as so many multiply-adds (two cores: 8).
-FORMED, MIXED, NARROW, BYTE = 0.43, 0.6, 0.25, 8.0
+# made of many small ones, tables are wide. A byte moved costs as much as so many multiply-adds.
+FORMED, MIXED, NARROW, TABLED, BYTE = 0.5, 0.6, 0.25, 0.85, 8.0
 # Numbers held at a time beside the factors, in entries.
-TABLE, CHUNK = 1 << 22, 3 << 23
-ROWS = 256
+TABLE, CHUNK = 1 << 21, 1 << 22
+# Fewest terms of a sum for which a large kernel is read and written.
+DEEP = 512
+ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -47,67 +49,102 @@ class Sizes:
 def work(size: Sizes, mode: Mode, width: int = 4) -> dict[str, float]:
     """Multiply-adds of each route, those of small products counted by how slow they are."""
     n, m, o, L, c, d = size.n, size.m, size.o, size.L, size.c, size.d
+    square = o * o if mode == "full" else o
     pairs = n * m * (0.55 if size.symmetric else 1.0)
     sides = n if size.symmetric else n + m
     byte = BYTE * width
-    forming = sides * o * (L * c * d / FORMED + 3 * c * d * byte)
-    square = o * o if mode == "full" else o
-    found = {"explicit": forming + pairs * square * c * d}
+    forming = sides * o * (L * c * d / FORMED + c * d * byte / 2)
+    rows = n * (o if mode == "full" else 1)
+    found = {"explicit": forming + n * m * half(rows, size.symmetric) * square * c * d}
     if mode != "full":
         tables = 1 if mode == "trace" else o
-        found["hadamard"] = pairs * L * L * (d + o * c + 2 * tables * byte)
+        found["hadamard"] = pairs * L * L * ((d + o * c) / TABLED + 2 * tables * byte)
     elif L == 1:
         found["hadamard"] = pairs * (d + square * c + 3 * square * byte)
     else:
         mixed = L * L * d + L * L * o * c / MIXED + square * L * c / NARROW
-        found["mix"] = 1.15 * pairs * mixed
+        found["mix"] = 0.85 * pairs * mixed
     return {route: size.groups * value for route, value in found.items()}
+
+
+def half(rows: int, symmetric: bool) -> float:
+    """What of a product with itself is computed, in time: blocks, and short ones are slower."""
+    return min(1.0, 1.18 * (0.5 + ROWS / (2 * rows))) if symmetric else 1.0
 
 
 def add_rows(K: Any, W: Any, V: Any, mode: Mode, symmetric: bool) -> None:
     """Add the products of rows of Jacobians, (n, o, p) and (n', o, p)."""
-    if mode == "diagonal":
-        for a in range(W.shape[1]):
-            _product(K[a], W[:, a], V[:, a], symmetric)
-    elif mode == "full":
+    if mode == "full":
         _product(K, W.reshape(-1, W.shape[2]), V.reshape(-1, V.shape[2]), symmetric)
+    elif mode == "trace" and W.is_contiguous() and V.is_contiguous():
+        _product(K, W.flatten(1), V.flatten(1), symmetric)
     else:
-        _product(K, W.reshape(len(W), -1), V.reshape(len(V), -1), symmetric)
+        for a in range(W.shape[1]):
+            _product(K if mode == "trace" else K[a], W[:, a], V[:, a], symmetric)
 
 
 def _product(K: Any, W: Any, V: Any, symmetric: bool) -> None:
     if not symmetric:
         K.addmm_(W, V.T)
         return
-    for start in range(0, len(W), ROWS):
-        stop = start + ROWS
+    step = ROWS if len(W) < 8 * ROWS else 2 * ROWS
+    for start in range(0, len(W), step):
+        stop = start + step
         K[start:stop, start:].addmm_(W[start:stop], V[start:].T)
+
+
+class _Formed:
+    """Gradients of some rows of G at a time, in one piece of memory that stays in the cache."""
+
+    def __init__(self, A: Any, rows: int) -> None:
+        self.A = A
+        self.held = A.new_empty(len(A) * rows * A.shape[2])
+
+    def __call__(self, g: Any) -> Any:
+        """G A for g, (n, rows, L), in shape (n, rows, d)."""
+        n, rows, d = len(g), g.shape[1], self.A.shape[2]
+        out = self.held[: n * rows * d].view(n, rows, d)
+        if g.shape[2] == 1:
+            return torch.mul(g, self.A, out=out)
+        return torch.bmm(g, self.A, out=out)
 
 
 def explicit(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None:
     """Form the gradients of some channels at a time and multiply them."""
-    (A, G), (_, H) = left, right
-    n, o, c, _ = G.shape
-    held = max(n, len(H)) * o * A.shape[2]
-    step = max(1, min(c, CHUNK // held))
+    (A, G), (B, H) = left, right
+    (n, o, c, _), m, d = G.shape, len(H), A.shape[2]
+    most = max(n, m)
+    if mode == "trace":  # outputs and channels are alike
+        G, H = G.flatten(1, 2), H.flatten(1, 2)
+        step = max(1, min(o * c, CHUNK // (most * d)))
+        rows = step
+    else:
+        # Of all pairs of outputs the kernel is read and written each time: let it be worth it.
+        step = max(1, min(c, max(CHUNK // (most * o * d), DEEP // d)))
+        rows = o * step
+    one = _Formed(A, rows)
+    two = one if symmetric else _Formed(B, rows)
 
-    def formed(side: tuple[Any, Any], channels: slice) -> Any:
-        A, g = side[0], side[1][:, :, channels]
-        if A.shape[1] == 1:
-            return (g * A[:, None]).reshape(len(A), o, -1)
-        return torch.bmm(g.reshape(len(A), -1, g.shape[3]), A).reshape(len(A), o, -1)
+    def part(side: Any, at: slice) -> Any:
+        return (
+            side[:, at] if mode == "trace" else side[:, :, at].reshape(len(side), -1, side.shape[3])
+        )
 
-    for start in range(0, c, step):
-        channels = slice(start, start + step)
-        W = formed(left, channels)
-        add_rows(K, W, W if symmetric else formed(right, channels), mode, symmetric)
+    for start in range(0, o * c if mode == "trace" else c, step):
+        at = slice(start, start + step)
+        W = one(part(G, at))
+        V = W if symmetric else two(part(H, at))
+        if mode == "trace":
+            _product(K, W.flatten(1), V.flatten(1), symmetric)
+        else:
+            add_rows(K, W.view(n, o, -1), V.view(m, o, -1), mode, symmetric)
 
 
-def _table(A: Any, B: Any, dtype: Any) -> Any:
+def _table(A: Any, B: Any, out: Any) -> Any:
     """Inner products of the inputs of all positions; of tokens, whether they are equal."""
     if A.dim() == 2:
-        return (A.reshape(-1)[:, None] == B.reshape(-1)[None]).to(dtype)
-    return A.reshape(-1, A.shape[-1]) @ B.reshape(-1, B.shape[-1]).T
+        return out.copy_(A.reshape(-1)[:, None] == B.reshape(-1)[None])
+    return torch.mm(A.reshape(-1, A.shape[-1]), B.reshape(-1, B.shape[-1]).T, out=out)
 
 
 def mix(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None:
@@ -121,8 +158,8 @@ def mix(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None:
     for start in range(0, n, few):
         stop = min(n, start + few)
         at = start if symmetric else 0
-        S = _table(B[at:], A[start:stop], G.dtype).view(m - at, M, stop - start, L)
-        S = S.permute(2, 0, 1, 3).contiguous()
+        S = _table(B[at:], A[start:stop], G.new_empty((m - at) * M, (stop - start) * L))
+        S = S.view(m - at, M, stop - start, L).permute(2, 0, 1, 3).contiguous()
         for i in range(start, stop):
             for j in range(i if symmetric else 0, m, many):
                 k = min(m, j + many)
@@ -138,22 +175,27 @@ def hadamard(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None
     if mode == "full":
         _hadamard_full(K, left, right, symmetric)
         return
-    first = G.permute(1, 0, 3, 2).reshape(o, n * L, c)
-    second = first if symmetric else H.permute(1, 0, 3, 2).reshape(o, m * M, c)
-    if mode == "trace":
-        first = first.transpose(0, 1).reshape(1, n * L, o * c)
-        second = first if symmetric else second.transpose(0, 1).reshape(1, m * M, o * c)
+    sides = []
+    for side in (G,) if symmetric else (G, H):
+        rows = len(side) * side.shape[3]
+        if mode == "trace":
+            sides.append(side.permute(0, 3, 1, 2).reshape(1, rows, o * c))
+        else:
+            sides.append(side.permute(1, 0, 3, 2).reshape(o, rows, c))
+    first, second = sides[0], sides[-1]
     few = max(1, min(n, TABLE // (L * M * m)))
     if symmetric:
         few = min(few, max(1, n // 8))
+    held = G.new_empty(2, few * L * m * M)
     for start in range(0, n, few):
         stop, at = min(n, start + few), start if symmetric else 0
-        S = _table(A[start:stop], B[at:], G.dtype)
+        here = (stop - start) * L, (m - at) * M
+        S, P = (part[: here[0] * here[1]].view(here) for part in held)
+        _table(A[start:stop], B[at:], S)
         for a in range(len(first)):
-            P = (first[a, start * L : stop * L] @ second[a, at * M :].T).mul_(S)
-            if L * M > 1:
-                P = P.view(stop - start, L, m - at, M).sum((1, 3))
-            (K if mode == "trace" else K[a])[start:stop, at:] += P
+            torch.mm(first[a, start * L : stop * L], second[a, at * M :].T, out=P).mul_(S)
+            sums = P.view(stop - start, L, m - at, M).sum((1, 3)) if L * M > 1 else P
+            (K if mode == "trace" else K[a])[start:stop, at:] += sums
 
 
 def _hadamard_full(K: Any, left: Any, right: Any, symmetric: bool) -> None:
@@ -164,7 +206,7 @@ def _hadamard_full(K: Any, left: Any, right: Any, symmetric: bool) -> None:
     few = max(1, min(n, 2 * TABLE // (o * o * m)))
     for start in range(0, n, few):
         stop, at = min(n, start + few), start if symmetric else 0
-        S = _table(A[start:stop], B[at:], G.dtype)
+        S = _table(A[start:stop], B[at:], G.new_empty(stop - start, m - at))
         P = first[start * o : stop * o] @ second[at * o :].T
         P.view(stop - start, o, m - at, o).mul_(S[:, None, :, None])
         K[start * o : stop * o, at * o :] += P
@@ -175,9 +217,10 @@ ROUTES = {"explicit": explicit, "mix": mix, "hadamard": hadamard}
 
 def mirrored(K: Any) -> Any:
     """The lower half of a symmetric kernel, put in place from the upper one; K (..., N, N)."""
+    step = 4 * ROWS
     for M in K if K.dim() == 3 else [K]:
-        for start in range(0, len(M), ROWS):
-            stop = start + ROWS
+        for start in range(0, len(M), step):
+            stop = start + step
             block = M[start:stop, start:stop]
             block.copy_(block.triu() + block.triu(1).T)
             M[stop:, start:stop] = M[start:stop, stop:].T

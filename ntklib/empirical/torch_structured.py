@@ -9,37 +9,84 @@ elsewhere than thought; and that each parameter's gradient is what its factors s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ntklib.empirical.request import HELD, Mode
+from ntklib.empirical.request import Mode
 from ntklib.empirical.torch_call import Problem, take, tensors
 from ntklib.empirical.torch_capture import Call
-from ntklib.empirical.torch_factors import gradients, inputs, rows, split, tokens
-from ntklib.empirical.torch_plan import Key, Part, Route, UnexplainedError, parts, seen
+from ntklib.empirical.torch_factors import (
+    CONVOLUTIONS,
+    TURNED,
+    gradients,
+    put_inputs,
+    rows,
+    split,
+    tokens,
+)
+from ntklib.empirical.torch_plan import Key, Part, Route, Seen, parts, seen, unexplained
 from ntklib.empirical.torch_routes import ROUTES, add_rows, block
 
 Tensor = Any  # of torch, which need not be there when types are checked
 Plan = dict[Key, Route]
+# Examples that the model runs on at a time.
+PASS = 128
 
 
 def filled(
-    problem: Problem, X: Any, plan: Plan, size: tuple[int, int, bool], check: bool
+    problem: Problem, X: Any, plan: Plan, size: tuple[int, int, bool], mode: Mode, check: bool
 ) -> list[Part]:
-    """The parts with their factors at some examples, in the order of the plan."""
+    """The parts with their factors at some examples, in the order of the plan.
+
+    The model runs on `PASS` of them at a time: what a pass leaves behind then stays near the
+    processor, and is gone before the next.
+    """
     n = next(tensors(X)).shape[0]
-    run = seen(problem, X)
-    found = {part.key: part for part in parts(problem, run, *size, n)}
+    passes = -(-n // PASS)
+    ends = [n * k // passes for k in range(passes + 1)]
+    whole: list[Part] = []
+    for start, stop in itertools.pairwise(ends):
+        run = seen(problem, take(X, slice(start, stop)))
+        found = matched(run, plan, size, stop - start)
+        if not whole:
+            whole = [allocated(part, plan[part.key], n, mode, run.y) for part in found]
+        changed = {
+            name
+            for part, all_of in zip(found, whole, strict=True)
+            if part.sizes != all_of.sizes
+            for name in part.names
+        }
+        if changed:  # as often as some of the examples need it, say
+            raise unexplained(run, changed)
+        for part, all_of in zip(found, whole, strict=True):
+            for key in ("A", "G", "W"):
+                t = getattr(all_of, key)
+                setattr(part, key, None if t is None else t[start:stop])
+        passed(run, found, plan, stop - start, check)
+    return whole
+
+
+def matched(run: Seen, plan: Plan, size: tuple[int, int, bool], n: int) -> list[Part]:
+    """The parts of a pass in the order of the plan; UnexplainedError where they are others."""
+    found = {part.key: part for part in parts(run, *size, n)}
     if set(found) != set(plan):
         others = set(found).symmetric_difference(plan)
-        raise UnexplainedError({name for key in others for name in key[1:] if name is not None})
-    ordered = [found[key] for key in plan]
+        names = {name for key in others for name in key[1:] if name is not None}
+        raise unexplained(run, names)
+    return [found[key] for key in plan]
+
+
+def passed(run: Seen, ordered: list[Part], plan: Plan, n: int, check: bool) -> None:
+    """One backward pass for each output, and what it gives kept; and the checks."""
     calls = list({id(c): c for part in ordered for c in part.calls}.values())
     if not calls:
-        return []
+        return
+    problem = run.problem
     edges, (_, o) = [call.edge for call in calls], run.y.shape
     v, expected, trained = None, (), []
     if check:
@@ -50,9 +97,14 @@ def filled(
         expected = torch.autograd.grad(run.y, wanted, v, retain_graph=True, allow_unused=True)
     with torch.no_grad():
         for part in ordered:
-            allocate(problem, part, plan[part.key], n, run.y)
+            if part.kind == "pairs":
+                if plan[part.key].reduced:
+                    part.A = room(part, n, True, run.y)
+                joined(part, part.A, n)
+            elif part.kind == "lookup":
+                part.A.copy_(torch.cat([tokens(call, n) for call in part.calls], 1))
     sums: list[Any] = [None] * len(calls)
-    sizes = [0.0] * len(calls)
+    sizes: list[Any] = [0.0] * len(calls)
     weights = torch.zeros_like(run.y)
     for a in range(o):
         weights.zero_()[:, a] = 1
@@ -65,43 +117,69 @@ def filled(
                 at[id(call)] = run.y.new_zeros(call.shape) if g is None else g
                 if v is not None and g is not None:
                     term = split(g, call.layout, n)
-                    term = term * v[:, a].reshape(n, *[1] * (term.dim() - 1))
-                    sizes[k] += float(term.norm()) ** 2
-                    sums[k] = term if sums[k] is None else sums[k].add_(term)
+                    by = v[:, a].reshape(n, *[1] * (term.dim() - 1))
+                    sizes[k] = sizes[k] + torch.linalg.vector_norm(term) ** 2
+                    sums[k] = term * by if sums[k] is None else sums[k].addcmul_(term, by)
             for part in ordered:
                 store(problem, part, plan[part.key], at, n, a)
     if v is not None:
+        totals = {
+            id(call): split(run.y.new_zeros(call.shape), call.layout, n) if s is None else s
+            for call, s in zip(calls, sums, strict=True)
+        }
+        given = dict(zip(trained, expected[len(edges) :], strict=True))
         with torch.no_grad():
             bad = mixed(problem, calls, expected, sums, sizes, n)
             for part in ordered:
-                bad |= wrong(
-                    problem, part, v, dict(zip(trained, expected[len(edges) :], strict=True))
-                )
+                bad |= wrong(problem, part, v, totals, given)
         if bad:
-            raise UnexplainedError(bad)
-    for part in ordered:
-        if plan[part.key].reduced:
-            part.calls, part.A = [], None
-    return ordered
+            raise unexplained(run, bad)
 
 
-def allocate(problem: Problem, part: Part, to: Route, n: int, y: Tensor) -> None:
+def allocated(part: Part, to: Route, n: int, mode: Mode, y: Tensor) -> Part:
+    """The part with room for the factors of n examples, in the order in which they are used."""
     s = part.sizes
+    whole = replace(part, calls=[])
     if to.name == "rows":
-        part.W = y.new_empty(n, s.o, s.c)
+        whole.W = y.new_empty(n, s.o, s.c)
     elif to.reduced:
-        part.A = joined(part, n)
-        part.W = y.new_empty(n, s.o, s.groups, s.c, s.d)
+        shape = (s.groups, s.c, s.d)
+        whole.W = (
+            y.new_empty(n, s.o, *shape)
+            if mode == "full"
+            else y.new_empty(s.o, n, *shape).transpose(0, 1)
+        )
     else:
-        part.G = y.new_empty(n, s.o, s.groups, s.c, s.L)
+        # Gradients come with channels inside positions, but for convolutions.
+        whole.G = (
+            y.new_empty(n, s.groups, s.o, s.c, s.L).transpose(1, 2)
+            if part.calls[0].kind in CONVOLUTIONS
+            else y.new_empty(n, s.groups, s.L, s.o, s.c).permute(0, 3, 1, 4, 2)
+        )
+        if part.kind == "lookup":
+            whole.A = torch.empty(n, s.L, dtype=torch.long, device=y.device)
+        else:
+            whole.A = room(part, n, to.name == "explicit", y)
+    return whole
 
 
-def joined(part: Part, n: int) -> Tensor:
-    """``A`` of all calls, with a column of ones for the bias, shape (n, groups, L, d)."""
-    A = torch.cat([inputs(call, n) for call in part.calls], 2)
-    if part.bias is None:
-        return A
-    return torch.cat([A, A.new_ones(*A.shape[:3], 1)], 3)
+def room(part: Part, n: int, formed: bool, y: Tensor) -> Tensor:
+    """Memory for ``A``, (n, groups, L, d): for forming gradients windows are faster turned."""
+    s = part.sizes
+    if formed and part.calls[0].kind in CONVOLUTIONS:
+        return y.new_empty(n, s.groups, s.d, s.L).transpose(2, 3)
+    return y.new_empty(n, s.groups, s.L, s.d)
+
+
+def joined(part: Part, A: Tensor, n: int) -> None:
+    """Write ``A`` of all calls, with a column of ones for the bias, shape (n, groups, L, d)."""
+    d = part.sizes.d - (part.bias is not None)
+    start = 0
+    for call in part.calls:
+        stop = start + part.positions(call, n)
+        put_inputs(call, n, A[:, :, start:stop, :d])
+        start = stop
+    A[..., d:] = 1
 
 
 def store(problem: Problem, part: Part, to: Route, at: dict[int, Tensor], n: int, a: int) -> None:
@@ -110,14 +188,28 @@ def store(problem: Problem, part: Part, to: Route, at: dict[int, Tensor], n: int
         p = problem.parameters[str(part.weight)]
         part.W[:, a] = sum(rows(call, p, at[id(call)], n) for call in part.calls)
         return
-    G = [gradients(call, at[id(call)], n) for call in part.calls]
     if to.reduced:
-        part.W[:, a] = (G[0] if len(G) == 1 else torch.cat(G, 3)) @ part.A
+        g, into = joint(part, at, n), part.W[:, a]
+        if into.is_contiguous():
+            torch.bmm(g.flatten(0, 1), part.A.flatten(0, 1), out=into.flatten(0, 1))
+        else:
+            into.copy_(g @ part.A)
         return
     start = 0
-    for g in G:
-        part.G[:, a, :, :, start : start + g.shape[3]] = g
+    for call in part.calls:
+        g = gradients(call, split(at[id(call)], call.layout, n), n)
+        into = part.G[:, a, :, :, start : start + g.shape[3]]
+        if part.kind == "lookup" and call.options[0] is not None:
+            torch.mul(g, (tokens(call, n) != call.options[0])[:, None, None], out=into)
+        else:
+            into.copy_(g)
         start += g.shape[3]
+
+
+def joint(part: Part, at: dict[int, Tensor], n: int) -> Tensor:
+    """``G`` of all calls for one output, shape (n, groups, c, L)."""
+    G = [gradients(call, split(at[id(call)], call.layout, n), n) for call in part.calls]
+    return G[0] if len(G) == 1 else torch.cat(G, 3)
 
 
 def bar(dtype: Any) -> float:
@@ -130,7 +222,7 @@ def mixed(
     calls: list[Call],
     expected: Sequence[Any],
     sums: list[Any],
-    sizes: list[float],
+    sizes: list[Any],
     n: int,
 ) -> set[str]:
     """Parameters of calls at whose output the examples mix, or lie elsewhere than thought."""
@@ -140,15 +232,20 @@ def mixed(
         if g is None or total is None:
             continue
         error = float((split(g, call.layout, n) - total).norm())
-        if not error <= bar(total.dtype) * math.sqrt(size):
+        if not error <= bar(total.dtype) * math.sqrt(float(size)):
             bad |= {names[id(p)] for p in (call.weight, call.bias) if id(p) in names}
     return bad
 
 
-def wrong(problem: Problem, part: Part, v: Tensor, expected: dict[str, Any]) -> set[str]:
-    """Parameters of a part whose gradient for weights v is not what the factors say."""
-    found, size = combined(part, v)
-    bad = set()
+def wrong(
+    problem: Problem, part: Part, v: Tensor, totals: dict[int, Any], expected: dict[str, Any]
+) -> set[str]:
+    """Parameters of a part whose gradient for weights v is not what the factors say.
+
+    ``totals`` are the gradients at each call's output, weighted by v and summed over outputs.
+    """
+    bad: set[str] = set()
+    found, size = combined(part, v, totals)
     for name in part.names:
         g = expected[name]
         if g is None:
@@ -156,12 +253,9 @@ def wrong(problem: Problem, part: Part, v: Tensor, expected: dict[str, Any]) -> 
             continue
         got = found
         if part.kind == "pairs":
-            got = (
-                found[..., -1]
-                if name == part.bias
-                else found[..., : part.sizes.d - bool(part.bias)]
-            )
-            if part.calls[0].kind == "matmul" and name == part.weight:
+            d = part.sizes.d - (part.bias is not None)
+            got = found[..., -1] if name == part.bias else found[..., :d]
+            if part.calls[0].kind in TURNED and name == part.weight:
                 got = got.transpose(1, 2)
         error = float((got.reshape(-1) - g.reshape(-1)).norm())
         if not error <= bar(v.dtype) * max(size, float(g.norm())):
@@ -169,37 +263,32 @@ def wrong(problem: Problem, part: Part, v: Tensor, expected: dict[str, Any]) -> 
     return bad
 
 
-def combined(part: Part, v: Tensor) -> tuple[Tensor, float]:
+def combined(part: Part, v: Tensor, totals: dict[int, Any]) -> tuple[Tensor, float]:
     """The sum over examples and outputs of v times the gradients, and the size of its terms."""
     n = len(v)
-    if part.W is not None:
+    if part.kind == "rows":
         W = part.W.reshape(v.numel(), -1)
         found = (v.reshape(1, -1) @ W).reshape(part.W.shape[2:])
         return found, float(torch.linalg.vector_norm(W, dim=1).dot(v.abs().reshape(-1))) / n**0.5
-    g = torch.einsum("na,nagcl->ngcl", v, part.G)
+    G = [gradients(call, totals[id(call)], n) for call in part.calls]
+    g = G[0] if len(G) == 1 else torch.cat(G, 3)
     if part.kind == "lookup":
-        at, G = lookup(part, g[:, None], n)
-        values = G[:, 0].transpose(1, 2)
-        total = values.new_zeros(part.calls[0].options[1], values.shape[2])
-        return total.index_add_(0, at.reshape(-1), values.flatten(0, 1)), float(values.norm())
-    A = joined(part, n)
-    found = torch.stack(
-        [
-            g[:, k].transpose(0, 1).reshape(g.shape[2], -1) @ A[:, k].reshape(-1, A.shape[3])
-            for k in range(part.sizes.groups)
-        ]
-    )
-    if A.numel() * A.element_size() <= HELD // 16:
-        part.A = A
+        skipped, size = part.calls[0].options
+        values = g[:, 0].transpose(1, 2)
+        if skipped is not None:
+            values = values * part.A.ne(skipped)[..., None]
+        total = values.new_zeros(size, values.shape[2])
+        return total.index_add_(0, part.A.reshape(-1), values.flatten(0, 1)), float(values.norm())
+    A, s = part.A, part.sizes
+    found = g.new_zeros(s.groups, s.c, s.d)
+    for k in range(s.groups):
+        if A.stride(3) == 1:
+            torch.mm(
+                g[:, k].transpose(0, 1).reshape(s.c, -1), A[:, k].reshape(-1, s.d), out=found[k]
+            )
+        else:
+            found[k].addbmm_(g[:, k], A[:, k])
     return found, float(g.norm()) * float(A.norm()) / n**0.5
-
-
-def lookup(part: Part, G: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Tokens (n, L) and gradients (n, o, c, L), those of the token that is skipped zero."""
-    at = torch.cat([tokens(call, n) for call in part.calls], 1)
-    skipped = part.calls[0].options[0]
-    G = G[:, :, 0]
-    return at, G if skipped is None else G * (at != skipped)[:, None, None, :]
 
 
 def contribute(
@@ -207,26 +296,20 @@ def contribute(
     left: Part,
     right: Part,
     to: Route,
-    sizes: tuple[int, int],
     mode: Mode,
     symmetric: bool,
 ) -> None:
     """Add a part's kernel between the examples of two blocks."""
-    n, m = sizes
     if to.reduced:
-        W, V = (part.W.reshape(len(part.W), part.sizes.o, -1) for part in (left, right))
+        W, V = (part.W.flatten(2) for part in (left, right))
         add_rows(K, W, V, mode, symmetric)
         return
-    function = ROUTES[to.name]
-    if left.kind == "lookup":
-        one = lookup(left, left.G, n)
-        function(K, one, one if right is left else lookup(right, right.G, m), mode, symmetric)
-        return
-    A = joined(left, n) if left.A is None else left.A
-    B = A if right is left else joined(right, m) if right.A is None else right.A
     for group in range(left.sizes.groups):
-        first, second = (A[:, group], left.G[:, :, group]), (B[:, group], right.G[:, :, group])
-        function(K, first, second, mode, symmetric)
+        first, second = (
+            (part.A if part.kind == "lookup" else part.A[:, group], part.G[:, :, group])
+            for part in (left, right)
+        )
+        ROUTES[to.name](K, first, second, mode, symmetric)
 
 
 def add(
@@ -251,7 +334,7 @@ def add(
 
     def block_of(side: Any, start: int, length: int, checked: bool) -> tuple[slice, list[Part]]:
         at = slice(start, min(start + batch, length))
-        return at, filled(problem, take(side, at), plan, size, check and checked)
+        return at, filled(problem, take(side, at), plan, size, mode, check and checked)
 
     for i in range(0, n, batch):
         rows_at, left = block_of(X, i, n, True)
@@ -262,11 +345,9 @@ def add(
             )
             last = j + batch >= m
             for k, (one, two) in enumerate(zip(left, right, strict=True)):
-                label = problem.labels[next(iter(one.names))]
-                part = block(kernels[label], rows_at, columns, one.sizes.o, mode)
-                lengths = rows_at.stop - rows_at.start, columns.stop - columns.start
+                part = block(kernels[one.label], rows_at, columns, one.sizes.o, mode)
                 with torch.no_grad():
-                    contribute(part, one, two, plan[one.key], lengths, mode, same)
+                    contribute(part, one, two, plan[one.key], mode, same)
                 if last and not same:
                     left[k].G = left[k].A = left[k].W = None
                 elif last:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ntklib._precision import rounding, scaled, unscaled
 from ntklib._validate import Array, nonnegative, positive, positive_int, real_array
-from ntklib.large.extra import extra
+from ntklib.large.extra import bar
 
 # By how much one run of products in float32 may be asked to lower the residual.
 _INNER = 1e-3
@@ -70,7 +70,7 @@ def ridge_solve(
     maxiter : int
         Steps of conjugate gradients at most.
     progress : bool
-        Show a bar with the residual (needs tqdm).
+        Show a bar with the residual, where a terminal or a notebook does (needs tqdm).
 
     Returns
     -------
@@ -112,26 +112,25 @@ def ridge_solve(
     # Residuals in float64; what is inexact may be used for the way there.
     accurate = getattr(K, "accurate", K)
     inner = rtol if accurate is K else max(rtol, _INNER)
-    bar = extra("tqdm.auto").tqdm(total=maxiter, unit="step", leave=False) if progress else None
     C, R, iterations = np.zeros_like(Y), Y.copy(), 0
     worst = previous = float(np.max(np.linalg.norm(R, axis=0) / size))
-    while worst > rtol and iterations < maxiter:
-        target = np.maximum(inner * np.linalg.norm(R, axis=0), 0.9 * rtol * size)
-        change, steps = _descend(K, R, ridge, preconditioner, target, maxiter - iterations, bar)
-        C += change
-        iterations += steps
-        with np.errstate(over="ignore", invalid="ignore"):
-            R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
-        worst = float(np.max(np.linalg.norm(R, axis=0) / size))
-        if bar is not None:
-            bar.set_postfix_str(f"residual {worst:.1e}")
-        if not np.isfinite(worst):
-            raise OverflowError("products with K leave the range: divide it by a power of two")
-        if worst > previous / 2:  # rounding is all that is left
-            break
-        previous = worst
-    if bar is not None:
-        bar.close()
+    with bar(progress, maxiter, "step") as shown:
+        while worst > rtol and iterations < maxiter:
+            target = np.maximum(inner * np.linalg.norm(R, axis=0), 0.9 * rtol * size)
+            left = maxiter - iterations
+            change, steps = _descend(K, R, ridge, preconditioner, target, left, shown)
+            C += change
+            iterations += steps
+            with np.errstate(over="ignore", invalid="ignore"):
+                R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
+            worst = float(np.max(np.linalg.norm(R, axis=0) / size))
+            if shown is not None:
+                shown.set_postfix_str(f"residual {worst:.1e}")
+            if not np.isfinite(worst):
+                raise OverflowError("products with K leave the range: divide it by a power of two")
+            if worst > previous / 2:  # rounding is all that is left
+                break
+            previous = worst
     if worst > rtol:
         warnings.warn(
             f"the residual is {worst:.1e} after {iterations} iterations, asked for was {rtol:.1e}",
@@ -144,7 +143,7 @@ def ridge_solve(
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the residual reports it
 def _descend(
-    K: Any, R: Array, ridge: float, preconditioner: Any, target: Array, maxiter: int, bar: Any
+    K: Any, R: Array, ridge: float, preconditioner: Any, target: Array, maxiter: int, shown: Any
 ) -> tuple[Array, int]:
     """Preconditioned conjugate gradients from zero, until every column is below its target."""
 
@@ -177,6 +176,6 @@ def _descend(
         new = np.sum(R * Z, axis=0)
         D = Z + np.divide(new, rz, out=np.zeros_like(rz), where=rz > 0) * D
         rz = new
-        if bar is not None:
-            bar.update()
+        if shown is not None:
+            shown.update()
     return C, steps

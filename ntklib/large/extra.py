@@ -1,7 +1,9 @@
-"""What the extra ``large`` installs."""
+"""What the extra ``large`` installs, and the bars that are made with it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -13,3 +15,19 @@ def extra(module: str) -> Any:
     except ImportError as error:
         library = module.partition(".")[0]
         raise ImportError(f"this needs {library}: pip install 'ntklib[large]'") from error
+
+
+@contextmanager
+def bar(shown: bool, total: int, unit: str, numbers: float = 0) -> Iterator[Any]:
+    """A bar of tqdm, or None where none was asked for; it is gone at the end, also of an error.
+
+    Before anything is done it says what so many numbers of float64 take. Where no terminal and no
+    notebook shows it, it is quiet.
+    """
+    if not shown:
+        yield None
+        return
+    memory = f"up to {numbers / 2**27:.2g} GiB" if numbers else None
+    options = {"total": total, "unit": unit, "desc": memory, "leave": False, "disable": None}
+    with extra("tqdm.auto").tqdm(**options) as made:
+        yield made

@@ -10,7 +10,7 @@ import numpy as np
 
 from ntklib._engine.sizes import slices
 from ntklib._validate import matrix, positive_int
-from ntklib.large.extra import extra
+from ntklib.large.extra import bar, extra
 from ntklib.large.operators import block_of
 from ntklib.model import Kernel
 
@@ -44,7 +44,7 @@ def store_gram(
     dtype : {numpy.float32, numpy.float64}
         Precision in which the entries are stored.
     progress : bool
-        Show a bar (needs tqdm).
+        Show a bar, where a terminal or a notebook does (needs tqdm).
 
     Returns
     -------
@@ -89,10 +89,13 @@ def store_gram(
     K, done = store["K"], store["done"]
     finished = done[:]
     todo = [(i, j) for i in range(len(ranges)) for j in range(i + 1) if not finished[i, j]]
-    for i, j in extra("tqdm.auto").tqdm(todo, unit="block", leave=False) if progress else todo:
-        value = block_of(kernel, X, ranges[i], ranges[j]).astype(dtype)  # type: ignore[call-overload]
-        K[ranges[i], ranges[j]] = value
-        if i != j:
-            K[ranges[j], ranges[i]] = value.T
-        done[i, j] = True
+    with bar(progress, len(todo), "block") as shown:
+        for i, j in todo:
+            value = block_of(kernel, X, ranges[i], ranges[j]).astype(dtype)  # type: ignore[call-overload]
+            K[ranges[i], ranges[j]] = value
+            if i != j:
+                K[ranges[j], ranges[i]] = value.T
+            done[i, j] = True
+            if shown is not None:
+                shown.update()
     return K

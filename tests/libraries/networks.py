@@ -153,17 +153,39 @@ class Flattened(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, first: bool = True, cross: bool = False) -> None:
+    """Queries, keys and values are one, or the first or none is another."""
+
+    def __init__(self, first: bool = True, kinds: int = 1, **settings: Any) -> None:
         super().__init__()
-        self.first, self.cross = first, cross
-        self.attention = nn.MultiheadAttention(6, 2, batch_first=first, add_bias_kv=not first)
+        self.first, self.kinds = first, kinds
+        self.attention = nn.MultiheadAttention(
+            6, 2, batch_first=first, add_bias_kv=not first, **settings
+        )
         self.out = nn.Linear(6, 2)
 
     def forward(self, x):
         y = x if self.first else x.transpose(0, 1)
-        z = torch.sin(y) if self.cross else y
-        y, _ = self.attention(y, z, z, need_weights=False)
+        k = torch.sin(y) if self.kinds > 1 else y
+        v = torch.cos(y) if self.kinds > 2 else k
+        y, _ = self.attention(y, k, v, need_weights=False)
         return self.out((y if self.first else y.transpose(0, 1)).mean(1))
+
+
+class Pieces(nn.Module):
+    """Rows of one weight in several roles, of which some may overlap or be used whole too."""
+
+    def __init__(self, stop: int = 4, *, whole: bool = False, changed: bool = False) -> None:
+        super().__init__()
+        self.W, self.b = nn.Parameter(torch.randn(10, 5)), nn.Parameter(torch.randn(10))
+        self.stop, self.whole, self.changed = stop, whole, changed
+
+    def forward(self, x):
+        first, rest = self.W[:4], self.W[self.stop :]
+        h = torch.tanh(F.linear(x, first * 2 if self.changed else first, self.b[:4]))
+        bias = torch.split(self.b, [4, 6])[1]
+        h = torch.cat([h, F.linear(x, rest).sum(1, keepdim=True) * bias], 1)
+        h = h + (F.linear(x, self.W).sum(1, keepdim=True) if self.whole else 0)
+        return torch.sin(h) + F.linear(x, self.W[:4]).sum(1, keepdim=True)
 
 
 class Rare(nn.Module):
@@ -176,6 +198,26 @@ class Rare(nn.Module):
 
     def forward(self, x):
         return self.c(self.d(self.b(self.a(x, x)[:, :, None, None])).flatten(1))
+
+
+def transposed() -> nn.Module:
+    settings = {"stride": (3, 1), "padding": (1, 0), "output_padding": (2, 1), "dilation": (1, 2)}
+    return nn.Sequential(
+        *(nn.ConvTranspose2d(4, 6, (3, 2), groups=2, **settings), nn.Tanh()),
+        *(nn.ConvTranspose2d(6, 6, 2, stride=2, groups=3, bias=False), nn.Tanh()),
+        *(nn.ConvTranspose2d(6, 2, 2, padding=1), nn.AdaptiveAvgPool2d(2), nn.Flatten()),
+        nn.Linear(8, 3),
+    )
+
+
+def decoder() -> nn.Module:
+    """Transposed convolutions of signals and of volumes, one of them used again."""
+    again = nn.ConvTranspose1d(4, 4, 3, padding=1)
+    return nn.Sequential(
+        *(nn.ConvTranspose1d(2, 4, 3, stride=2), nn.Tanh(), again, nn.Tanh(), again),
+        *(nn.Unflatten(2, (3, 1, 3)), nn.Tanh(), nn.ConvTranspose3d(4, 2, (1, 2, 2), stride=2)),
+        *(nn.Flatten(), nn.Linear(120, 2)),
+    )
 
 
 class Recurrent(nn.Module):
@@ -340,7 +382,15 @@ NETWORKS: dict[str, Any] = {
     "tokens": lambda: (Tokens(), points(3, 3, 8, 8)),
     "attention": lambda: (Attention(), points(3, 4, 6)),
     "attention, time first": lambda: (Attention(first=False), points(4, 4, 6)),
-    "attention, other keys": lambda: (Attention(cross=True), points(3, 4, 6)),
+    "attention, other keys": lambda: (Attention(kinds=2), points(3, 4, 6)),
+    "attention, three": lambda: (Attention(first=False, kinds=3), points(3, 4, 6)),
+    "attention, sizes": lambda: (Attention(kinds=3, kdim=6, vdim=6), points(3, 4, 6)),
+    "transposed": lambda: (transposed(), points(3, 4, 3, 4)),
+    "transposed 1d and 3d": lambda: (decoder(), points(3, 2, 4)),
+    "pieces": lambda: (Pieces(), points(4, 5)),
+    "overlapping pieces": lambda: (Pieces(3), points(4, 5)),
+    "pieces and whole": lambda: (Pieces(whole=True), points(4, 5)),
+    "a piece that is changed": lambda: (Pieces(changed=True), points(4, 5)),
     "encoder layer": lambda: (
         S(nn.TransformerEncoderLayer(6, 2, 8, batch_first=True), nn.Flatten(), nn.Linear(18, 2)),
         points(3, 3, 6),

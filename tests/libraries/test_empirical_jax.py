@@ -126,6 +126,43 @@ def test_a_module_of_equinox_by_its_own_partition():
     assert error(found, np.einsum("iap,jbp->ijab", J, J)) <= EXACT
 
 
+class Linen:
+    """In the shape of a module of flax: no weights in it, `apply` takes them with their kind."""
+
+    def apply(self, variables, X):
+        return network(variables["params"], X)
+
+
+class Stateful:
+    """In the shape of a module of flax's nnx: weights in it, and `split` and `merge` beside it."""
+
+    def __init__(self, p):
+        self.p = p
+
+    def __call__(self, X):
+        return network(self.p, X)
+
+
+def split(net):
+    return Stateful, net.p
+
+
+def merge(graph, state):
+    return graph(state)
+
+
+def test_modules_of_the_shapes_of_flax_by_their_own_ways():
+    net = Linen()
+    J = jacobian(network, PARAMETERS, X)
+    expected = np.einsum("iap,jap->ij", J, J)
+    options = {"outputs": "trace", "method": "contract"}
+    found = empirical_ntk(lambda p, X: net.apply({"params": p}, X), X, params=PARAMETERS, **options)
+    assert error(found, expected) <= EXACT
+    graph, state = split(Stateful(PARAMETERS))
+    found = empirical_ntk(lambda s, X: merge(graph, s)(X), X, params=state, **options)
+    assert error(found, expected) <= EXACT
+
+
 @jax.custom_vjp
 def centered(y):
     return y

@@ -155,14 +155,14 @@ def profiles_alt() -> str:
 def exact_pairs(exponents: NDArray[np.int_]) -> tuple[Array, Array, Array]:
     """Pairs of stored vectors whose angle arctan(2^-k) is known exactly.
 
-    The vectors x = (1, 2, 2, 4) and y = (2, -1, 4, -2) are orthogonal and have norm 5; for k at
-    most 50 the entries of x + 2^-k y are floating-point numbers.
+    The vectors x = (1, 2, 2, 4) and x_perp = (2, -1, 4, -2) are orthogonal and have norm 5; for k
+    at most 50 the entries of x + 2^-k x_perp are floating-point numbers.
 
-    Returns x (4,), the vectors x + h y (n, 4), and the angles (n,).
+    Returns x (4,), the vectors x + h x_perp (n, 4), and the angles (n,).
     """
-    x, y = np.array([1.0, 2.0, 2.0, 4.0]), np.array([2.0, -1.0, 4.0, -2.0])
+    x, x_perp = np.array([1.0, 2.0, 2.0, 4.0]), np.array([2.0, -1.0, 4.0, -2.0])
     h = 2.0 ** -exponents.astype(float)
-    return x, x + h[:, None] * y, np.arctan(h)
+    return x, x + h[:, None] * x_perp, np.arctan(h)
 
 
 def naive_angles(x: Array, Z: Array) -> Array:

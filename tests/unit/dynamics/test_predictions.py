@@ -1,12 +1,15 @@
 """Predictions at any time: against an integrator and steps."""
 
+import io
+import sys
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from scipy.sparse.linalg import aslinearoperator
 
 from ntklib import relu_ntk
-from ntklib.dynamics import coefficients, filter, max_step, predict
+from ntklib.dynamics import coefficients, ensemble, filter, max_step, predict
 from ntklib.least_squares import dual_coefficients
 from tests.unit.samples import points, refused
 
@@ -189,3 +192,36 @@ def test_range():
         assert np.abs(np.ldexp(lanczos, -power) - right).max() <= 1e-12
     huge = np.full(9, 1.7e308)
     refused("y - f0 has entries", predict, K, huge, t=1, f0=-huge, error=OverflowError)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_decomposition_says_its_memory_before_it_starts_and_only_to_a_terminal(K, y, monkeypatch):
+    """4 n^2 numbers of 8 bytes, of eigenvalues alone n^2; said when LAPACK is called."""
+    said = []
+
+    def stopped(A):
+        said.append(sys.stderr.getvalue())
+        raise KeyboardInterrupt
+
+    X = points(N, 4)
+    calls = (
+        (4, lambda progress: coefficients(K, y, t=1.0, progress=progress)),
+        (4, lambda progress: predict(K, y, t=1.0, progress=progress)),
+        (4, lambda progress: ensemble(X, y, X, kernel=relu_ntk, progress=progress)),
+        (1, lambda progress: max_step(K, progress=progress)),
+    )
+    monkeypatch.setattr(np.linalg, "eigh", stopped)
+    monkeypatch.setattr(np.linalg, "eigvalsh", stopped)
+    for times, call in calls:
+        for stderr, progress in ((Terminal, True), (Terminal, False), (io.StringIO, True)):
+            monkeypatch.setattr(sys, "stderr", stderr())
+            with pytest.raises(KeyboardInterrupt):
+                call(progress)
+            heard = stderr is Terminal and progress
+            memory = f"up to {times * N * N / 2**27:.2g} GiB"
+            assert (memory in said[-1]) if heard else not said[-1]
+    assert len(said) == 12
