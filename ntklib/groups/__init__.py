@@ -9,7 +9,8 @@ What :math:`k_G` learns is invariant under :math:`G`, as if :math:`k` had been g
 every point (:prf:ref:`prp-orbits`). Where the law of the points is invariant too, its
 eigenfunctions are the invariant ones of :math:`k`, with their eigenvalues
 (:prf:ref:`prp-averaged-spectrum`). Of the harmonics of a degree those may be few
-(:prf:ref:`prp-invariant-count`), and so many points are then enough for that degree
+(:prf:ref:`prp-invariant-count`). The part of :math:`k_G` in this degree alone then finds an
+invariant function of it from as many points, drawn uniformly, as there are such harmonics
 (:prf:ref:`thm-single-degree`).
 """
 

@@ -295,7 +295,8 @@ def spectrum_alt(depth: int, d: int) -> str:
     values = _eigenvalues(depth, d)
     odd = "are zero from degree three on" if values[58] < 1e-9 else f"end at {values[58]:.3g}"
     return (
-        f"Eigenvalues times the degree to the power {d}, {depth} hidden layers, dimension {d}, "
-        f"on logarithmic scales: level for large degrees. Even ones end at {values[59]:.3g}, odd "
-        f"ones {odd}; those of the shallow kernel with bias end at {_with_bias(d)[59]:.3g}."
+        f"Eigenvalues times the degree to the power {d}, {depth} hidden layer{'s' * (depth > 1)}, "
+        f"dimension {d}, on logarithmic scales, flatten toward large degrees. Even ones end at "
+        f"{values[59]:.3g}, odd ones {odd}; twice those of the shallow kernel with bias end at "
+        f"{_with_bias(d)[59]:.3g}."
     )
