@@ -114,7 +114,8 @@ _Y = np.array([0.6, -0.4, 0.5, -0.3, 0.2])
 # Close together beside the points, where deep fits have peaks.
 _BESIDE = np.concatenate([[0.0], np.geomspace(1e-3, 0.1, 12)])
 _NEAR = (_PLACES[:, None] + np.append(-_BESIDE, _BESIDE)).ravel()
-_AROUND = np.unique(np.append(np.linspace(0, 2 * np.pi, 181), _NEAR))
+_EVEN = np.linspace(0, 2 * np.pi, 181)
+_AROUND = np.unique(np.append(_EVEN, _NEAR))
 
 
 def _he(depth: int) -> tuple[float, ...]:
@@ -164,7 +165,8 @@ def profile_alt(depth: int) -> str:
     """What a frame of `profile` shows, in words."""
     at = np.interp(np.deg2rad([1, 10, 90]), _ANGLES, _profile(depth))
     off = np.abs(_profile(depth) - _law(_ANGLES, depth)).max()
-    away = np.median(np.abs(_fitted(depth) - _Y.sum() / 8))
+    # Evenly spaced positions: those drawn are mostly beside the points.
+    away = np.median(np.abs(np.interp(_EVEN, _AROUND, _fitted(depth)) - _Y.sum() / 8))
     return (
         f"{depth} hidden layer{'s' * (depth > 1)}. Above, the kernel over its diagonal falls from "
         f"1 at angle zero to {at[0]:.2f} at 1 degree, {at[1]:.2f} at 10 and {at[2]:.2f} at 90; the "
@@ -190,20 +192,22 @@ def _kernel(kind: str) -> Callable[[Array, int], Array]:
 
 @cache
 def _points() -> tuple[Array, Array, Array, Array]:
-    """Angles among points of the sphere and from new ones to them, and the targets."""
+    """Cosines among points of the sphere and from new ones to them, and the targets."""
     x = np.random.default_rng(3).standard_normal((_N + _NEW, 3))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     f = math.sqrt(3) * x[:, 0] / 1.5 + math.sqrt(15) * x[:, 1] * x[:, 2] / 1.5
-    cos = np.clip(x @ x[:_N].T, -1, 1)  # the arccos of a product that exceeds one by an ulp
-    return np.arccos(cos[:_N]), np.arccos(cos[_N:]), f[:_N], f[_N:]
+    cos = np.clip(x @ x[:_N].T, -1, 1)  # a product may exceed one by an ulp
+    return cos[:_N], cos[_N:], f[:_N], f[_N:]
 
 
 @cache
 def _phase(kind: str, depth: int) -> tuple[Array, Array, float]:
     """Profile over the angles; eigenvalues of a Gram matrix; relative error of the fit."""
-    values = _kernel(kind)(np.cos(_ANGLES[::-1]), depth)[::-1]
+    kernel = _kernel(kind)
+    values = kernel(np.cos(_ANGLES[::-1]), depth)[::-1]
     near, new, y, wanted = _points()
-    K, cross = (np.interp(a, _ANGLES, values) for a in (near, new))
+    # Not between the angles of the profile: eigenvalues of 1e-5 and less would be those of chords.
+    K, cross = (kernel(np.append(a, 1.0), depth)[:-1].reshape(a.shape) for a in (near, new))
     np.fill_diagonal(K, 1.0)
     found = cross @ np.linalg.solve(K + 1e-8 * np.eye(_N), y)
     error = np.mean((found - wanted) ** 2) / np.mean(wanted**2)
@@ -230,7 +234,7 @@ def phases(kind: str, depth: int) -> Figure:
     errors = [_phase(kind, L)[2] for L in DEPTHS]
     lower.plot(DEPTHS, errors, color=COLOR["forbidden"])
     lower.plot(depth, errors[DEPTHS.index(depth)], "o", color=COLOR["forbidden"])
-    lower.set(ylim=(0, 1.25), ylabel="error", xlabel="hidden layers $L$")
+    lower.set(ylim=(0, 1.75), ylabel="error", xlabel="hidden layers $L$")
     _by_depth(middle, lower)
     return fig
 

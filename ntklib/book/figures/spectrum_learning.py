@@ -239,7 +239,7 @@ def separation_alt(delta: float, n: int) -> str:
     return (
         f"{n} points of the circle, two of them at the distance {NEAR[at]:.2g}, and the smallest "
         "eigenvalue of their Gram matrix against that distance, both logarithmic: it is "
-        f"{found[at]:.2g} there, between its bounds {below[at]:.2g} and {above[at]:.2g}. All three "
-        "fall nearly in proportion to the distance, and so does the bound for the circle, which is "
-        "above the lower one and below the eigenvalue."
+        f"{found[at]:.2g} there, between its bounds {below[at]:.2g} and {above[at]:.2g}. At small "
+        "distances all three fall nearly in proportion, and so does the bound for the circle, "
+        "which is above the lower one and below the eigenvalue."
     )
