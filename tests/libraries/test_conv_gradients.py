@@ -179,6 +179,39 @@ def test_at_a_zero_signal_along_the_other(kernel, padding):
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("layout", [{}, {"pool": (5, 1)}, LAYOUTS[2]], ids=str)
+@pytest.mark.parametrize("law", ["erf", "cos"])
+def test_smooth_kernels_where_windows_are_zero(law, layout):
+    """Without biases, also under a mean; by differences, as in general position."""
+    torch = Torch()
+    given = {"depth": 2, "activation": law, **layout}
+    for i, x in enumerate((HOLE, 0 * HOLE)):
+        way = unit(x.shape, i)
+        (found,) = torch.grad(lambda A: conv_ntk(A, torch.array(Z), **given).sum(), x)
+        right = along(lambda step, x=x: conv_ntk(x + step, Z, **given).sum(), way, 1e-4)
+        assert abs((found * way).sum() - right) <= 4e-9 * max(1, abs(right))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("readout", ["flatten", "mean"])
+def test_powers_of_powers_at_zero(readout):
+    """Of degree eight in the signal: its derivative is zero, and lengths there underflow."""
+    torch = Torch()
+    given = {"depth": 3, "activation": "square", "readout": readout}
+    (found,) = torch.grad(lambda A: conv_ntk(A, torch.array(Z), **given).sum(), 0 * X)
+    assert np.abs(found).max() <= EPS
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("readout", ["flatten", "mean"])
+def test_three_dimensions(readout):
+    torch, A = Torch(), np.random.default_rng(6).standard_normal((2, 3, 2, 2, 1))
+    given = {"depth": 2, "kernel_size": 2, "readout": readout}
+    found = conv_ntk(torch.array(A).requires_grad_(), **given).detach().numpy()
+    assert np.abs(found - conv_ntk(A, **given)).max() <= 1600 * EPS * np.abs(found).max()
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize("layout", [{}, {"pool": (5, 1), "readout": "mean"}], ids=str)
 @pytest.mark.parametrize("law", ["relu", "erf", "square"])
 def test_second_derivatives(law, layout):
