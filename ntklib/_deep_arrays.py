@@ -192,13 +192,7 @@ def matrix(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
 def _followed(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
     scales = (*net.weights, *net.biases)
     portable.refuse_others("W_std and b_std must be numbers or", scales, X, Z)
-    net = replace(net, law=net.law.followed)
-    if not net.law.portable:
-        raise TypeError(
-            "activation must have a closed form or be a mixture of Gaussians where torch or JAX "
-            "differentiates, vectorizes or compiles, got one that is done by "
-            f"{type(net.law).__name__}"
-        )
+    net = with_law(net)
     X, Z = portable.checked(X, Z)
     if net.mixes(0):
         column = net.biases[0] / net.weights[0]
@@ -210,6 +204,18 @@ def _followed(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
         return kernel.values, kernel.diagonal
 
     return portable.evaluate(partial(kernel_matrix, net, tangent=tangent), build, X, Z)
+
+
+def with_law(net: Architecture) -> Architecture:
+    """The same network with an activation that torch and JAX can follow; TypeError without one."""
+    net = replace(net, law=net.law.followed)
+    if not net.law.portable:
+        raise TypeError(
+            "activation must have a closed form or be a mixture of Gaussians where torch or JAX "
+            "differentiates, vectorizes or compiles, got one that is done by "
+            f"{type(net.law).__name__}"
+        )
+    return net
 
 
 def _with_column(A: Any, value: Any) -> Any:

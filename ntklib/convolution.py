@@ -48,15 +48,18 @@ of some :math:`10^{-8}`; only between the same pixel of two equal signals is the
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._engine import sizes, threads
+from ntklib._engine import portable, sizes, threads
 from ntklib._engine.angular import compiled
 from ntklib._engine.blocks import finite
-from ntklib._engine.portable import is_foreign, library
+from ntklib._engine.portable import is_foreign
 from ntklib._engine.sizes import slices
 from ntklib._engine.windows import Windows, axis
 from ntklib._pixels import Grid, Setting, Signals, View, block, of_degree_one
@@ -65,6 +68,7 @@ from ntklib.architecture import ActivationLike, Architecture, Trained, architect
 
 _PADDINGS = ("same", "valid", "circular")
 _READOUTS = ("flatten", "mean")
+_DIMENSIONS = (3, 4, 5)  # signals, a grid of one to three, channels
 
 
 # -- grids ----------------------------------------------------------------------------------------
@@ -130,34 +134,60 @@ def _grids(
     return grids
 
 
-def _kernel(
-    net: Architecture,
-    X: object,
-    Z: object | None,
-    tangent: bool,
-    padding: str,
-    readout: str,
-    *layout: object,
+class _Layout(NamedTuple):
+    """What a caller says of the layers' windows and of the readout, not yet checked."""
+
+    padding: str
+    readout: str
+    kernel_size: object
+    stride: object
+    pool: object
+    residual: object
+
+    def grids(self, shape: tuple[int, ...], depth: int) -> list[Grid]:
+        if self.padding not in _PADDINGS:
+            raise ValueError(f"padding must be one of {sorted(_PADDINGS)}, got {self.padding!r}")
+        if self.readout not in _READOUTS:
+            raise ValueError(f"readout must be one of {sorted(_READOUTS)}, got {self.readout!r}")
+        sizes = self.kernel_size, self.stride, self.pool, self.residual
+        return _grids(tuple(shape), depth, self.padding, *sizes)
+
+
+def _kernel(X: Any, Z: Any | None, net: Architecture, tangent: bool, layout: _Layout) -> Array:
+    """The kernel, of the library of the points."""
+    scales = (*net.weights, *net.biases)
+    result: Array
+    if any(portable.followed(value) for value in (X, Z, *scales) if is_foreign(value)):
+        portable.refuse_others("W_std and b_std must be numbers or", scales, X, Z)
+        X, Z = portable.checked_signals(X, Z)
+        grids = layout.grids(X.shape[1:-1], len(net.weights) - 1)
+        arrays = importlib.import_module("ntklib._pixels_arrays")  # most calls do not need it
+        result = arrays.matrix(net, grids, X, Z, tangent, layout.readout == "flatten")
+        return result
+    if not is_foreign(X) and not is_foreign(Z):
+        return _in_numpy(X, Z, net, tangent, layout)
+    if portable.one_library(X, Z) == "dask":
+        kernel = partial(_kernel, net=net, tangent=tangent, layout=layout)
+        result = portable.blocks(kernel, X, Z, ndim=_DIMENSIONS)
+        return result
+    X, Z = portable.checked_signals(X, Z)
+    left, right = (A if A is None else portable.in_numpy(A) for A in (X, Z))
+    result = portable.moved(_in_numpy(left, right, net, tangent, layout), X)
+    return result
+
+
+def _in_numpy(
+    X: object, Z: object | None, net: Architecture, tangent: bool, layout: _Layout
 ) -> Array:
-    """The kernel; `layout` is kernel_size, stride, pool and residual."""
-    for scale in filter(is_foreign, (*net.weights, *net.biases)):  # others became numbers
-        raise TypeError(
-            "W_std and b_std must be numbers: convolutional kernels follow no derivatives, got "
-            f"those of {library(scale)}"
-        )
-    X = real_array("X", X, ndim=(3, 4, 5))
+    X = real_array("X", X, ndim=_DIMENSIONS)
     shape, dtype = X.shape[1:], X.dtype
-    if padding not in _PADDINGS:
-        raise ValueError(f"padding must be one of {sorted(_PADDINGS)}, got {padding!r}")
-    if readout not in _READOUTS:
-        raise ValueError(f"readout must be one of {sorted(_READOUTS)}, got {readout!r}")
-    grids = _grids(shape[:-1], len(net.weights) - 1, padding, *layout)
+    grids = layout.grids(shape[:-1], len(net.weights) - 1)
     if Z is not None:
         Z = real_array("Z", Z, ndim=X.ndim)
         if Z.shape[1:] != shape:
             raise ValueError(f"Z must have signals of shape {shape}, got shape {Z.shape}")
         dtype = np.result_type(X.dtype, Z.dtype)
-    both = readout == "mean" or any(g.pool > 1 for g in grids)
+    both = layout.readout == "mean" or any(g.pool > 1 for g in grids)
     pixels = [math.prod(shape[:-1]), *(math.prod(g.windows.after) for g in grids)]
     # A mean before a further layer takes half of the digits, and other activations some.
     single = both and of_degree_one(net) and all(g.pool == 1 for g in grids[:-1])
@@ -183,7 +213,7 @@ def _kernel(
         # What overflows is reported at the end.
         with np.errstate(over="ignore", invalid="ignore"):
             for i, x, j, z in tasks:
-                K[i, j] = block(setting, x, z, readout == "flatten")
+                K[i, j] = block(setting, x, z, layout.readout == "flatten")
 
     with np.errstate(over="ignore", invalid="ignore"):
         left = sides(X)
@@ -221,7 +251,8 @@ def conv_nngp(
     Parameters (without ``trained``), result and exceptions are those of :func:`conv_ntk`.
     """
     net = architecture(depth, activation, W_std, b_std, "all")
-    return _kernel(net, X, Z, False, padding, readout, kernel_size, stride, pool, residual)
+    layout = _Layout(padding, readout, kernel_size, stride, pool, residual)
+    return _kernel(X, Z, net, False, layout)
 
 
 def conv_ntk(
@@ -249,7 +280,8 @@ def conv_ntk(
     Parameters
     ----------
     X : array_like, shape (n, *grid, channels)
-        Signals on a grid of one, two or three dimensions.
+        Signals on a grid of one, two or three dimensions. Also a torch, JAX, CuPy or Dask array of
+        float32 or float64 (:ref:`other-arrays`).
     Z : array_like, shape (n', *grid, channels), optional
         Other signals; ``X`` itself when left out, and then the result is exactly symmetric.
     depth : int
@@ -282,16 +314,32 @@ def conv_ntk(
         float32 if the signals are, else float64. Time and memory grow as the number of pixels, or
         as its square when there is any mean. Float32 signals are computed in float64, except for
         ``relu`` and the other activations of degree one with a mean at the end and none before:
-        there in float32, with an error of some of its ulps a layer.
+        there in float32, with an error of some of its ulps a layer. Arrays of other libraries come
+        back as their own kind, on their device. NumPy does the arithmetic, except under jit, vmap
+        and derivatives of torch and JAX: there the library does it, in the dtype of the signals,
+        and holds some arrays of a number for each pair of pixels and position in the window.
 
     Raises
     ------
     ValueError, TypeError, OverflowError
         As :func:`ntklib.ntk`; also for windows that do not fit, layers that cannot be joined, and
         unknown paddings or readouts.
+    ImportError
+        Arrays of another library without array-api-compat.
 
     Notes
     -----
+    torch and JAX differentiate it in ``X``, ``Z`` and the scales, to any order where it is smooth,
+    vectorize and compile it. Where two windows have equal or opposite directions, the derivative is
+    the mean of those in opposite directions. Zero pixels are no corners, except of an activation
+    with a corner, without bias in the first layer, where a whole window is zero. There the first
+    layer has the mean of opposite directions. If later windows lie over nothing but such windows,
+    no linear choice is that mean in all directions: without biases it is so along the other signal,
+    for a zero signal, ``"flatten"``, no ``pool`` and no ``residual``; on one pixel the derivative
+    is that of :func:`ntklib.ntk`. After a
+    ``pool`` before a further layer, derivatives at angles of less than :math:`10^{-8}` are as
+    little known as these angles.
+
     In neural-tangents, with ``C`` channels: ``kernel_fn(sqrt(C) * X, sqrt(C) * Z, "ntk")`` of
     ``Conv``, the activation and ``AvgPool`` for each layer, then ``Flatten`` or ``GlobalAvgPool``
     and ``Dense``; it divides inner products of inputs by ``C``. A residual connection is ``FanOut``
@@ -303,4 +351,5 @@ def conv_ntk(
     of patches (``"mean"``).
     """
     net = architecture(depth, activation, W_std, b_std, trained)
-    return _kernel(net, X, Z, True, padding, readout, kernel_size, stride, pool, residual)
+    layout = _Layout(padding, readout, kernel_size, stride, pool, residual)
+    return _kernel(X, Z, net, True, layout)

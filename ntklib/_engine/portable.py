@@ -5,7 +5,7 @@ of points are those of NumPy's arrays, from 1 - cos and 1 + cos; what is known o
 moved to the array's device.
 
 What is done here can be differentiated, by torch and by JAX. A norm and an angle have kinks where
-they are zero; `root` and the constants of `_side` give them there the derivative zero, which is the
+they are zero; `root` and the constants of `side` give them there the derivative zero, which is the
 mean of those in opposite directions.
 """
 
@@ -153,20 +153,26 @@ def _namespace(*arrays: Any) -> Any:
 
 def _matrix(name: str, X: Any, xp: Any, columns: int | None = None) -> Any:
     """As :func:`ntklib._validate.matrix`; integers are refused, since their float is a choice."""
-    if not xp.isdtype(X.dtype, "real floating"):
-        raise TypeError(f"{name} must be real floating-point numbers, got dtype {X.dtype}")
-    if X.ndim != 2:
-        raise ValueError(f"{name} must have 2 dimension(s), got shape {tuple(X.shape)}")
-    if 0 in tuple(X.shape):
-        raise ValueError(f"{name} must not be empty, got shape {tuple(X.shape)}")
+    X = _numbers(name, X, xp, (2,))
     if columns is not None and X.shape[1] != columns:
         raise ValueError(f"{name} must have {columns} columns, got shape {tuple(X.shape)}")
+    return X
+
+
+def _numbers(name: str, X: Any, xp: Any, ndim: tuple[int, ...]) -> Any:
+    if not xp.isdtype(X.dtype, "real floating"):
+        raise TypeError(f"{name} must be real floating-point numbers, got dtype {X.dtype}")
+    if X.ndim not in ndim:
+        wanted = " or ".join(map(str, ndim))
+        raise ValueError(f"{name} must have {wanted} dimension(s), got shape {tuple(X.shape)}")
+    if 0 in tuple(X.shape):
+        raise ValueError(f"{name} must not be empty, got shape {tuple(X.shape)}")
     if not traced(X) and not bool(xp.all(xp.isfinite(X))):
         raise ValueError(f"{name} must be finite, got NaN or inf")
     return X
 
 
-def _side(X: Any, xp: Any) -> Side:
+def side(X: Any, xp: Any) -> Side:
     """Unit rows, and norms as the product of two numbers, one of them the largest coordinate."""
     largest = constant(xp.max(xp.abs(X), axis=1, keepdims=True))
     scaled = X / xp.where(largest > 0, largest, 1.0)
@@ -178,32 +184,65 @@ def _side(X: Any, xp: Any) -> Side:
 
 def checked(X: Any, Z: Any | None) -> tuple[Any, Any]:
     """Points of one library that follow derivatives, with the checks of :func:`evaluate`."""
+    xp = _together(X, Z)
+    X = _matrix("X", X, xp)
+    return X, Z if Z is None else _matrix("Z", Z, xp, X.shape[1])
+
+
+def checked_signals(X: Any, Z: Any | None) -> tuple[Any, Any]:
+    """Signals of one library, of shape (n, *grid, channels) and one dtype, float32 or float64."""
+    xp = _together(X, Z)
+    X = _numbers("X", X, xp, (3, 4, 5))
+    if Z is not None:
+        Z = _numbers("Z", Z, xp, (X.ndim,))
+        if tuple(Z.shape[1:]) != tuple(X.shape[1:]):
+            raise ValueError(
+                f"Z must have signals of shape {tuple(X.shape[1:])}, got shape {tuple(Z.shape)}"
+            )
+        dtype = xp.result_type(X, Z)
+        X, Z = (xp.astype(A, dtype, copy=False) for A in (X, Z))
+    if xp.finfo(X.dtype).bits not in (32, 64):
+        raise TypeError(f"X and Z must be float32 or float64, got {X.dtype}")
+    return X, Z
+
+
+def _together(X: Any, Z: Any | None) -> Any:
+    """The namespace of arrays that are of one library."""
+    one_library(X, Z)
+    return _namespace(X) if Z is None else _namespace(X, Z)
+
+
+def one_library(X: Any, Z: Any | None) -> str:
+    """Which library both are of."""
     kinds = {library(A) for A in (X, Z) if A is not None}
     if len(kinds) > 1:
         raise TypeError(f"X and Z must be arrays of one library, got {' and '.join(sorted(kinds))}")
-    xp = _namespace(X) if Z is None else _namespace(X, Z)
-    X = _matrix("X", X, xp)
-    return X, Z if Z is None else _matrix("Z", Z, xp, X.shape[1])
+    return kinds.pop()
 
 
 def _sides(X: Any, Z: Any | None, xp: Any) -> tuple[Side, Side | None]:
     X = _matrix("X", X, xp)
     if Z is None:
-        return _side(X, xp), None
+        return side(X, xp), None
     Z = _matrix("Z", Z, xp, X.shape[1])
     dtype = xp.result_type(X, Z)
-    return _side(xp.astype(X, dtype, copy=False), xp), _side(xp.astype(Z, dtype, copy=False), xp)
+    return side(xp.astype(X, dtype, copy=False), xp), side(xp.astype(Z, dtype, copy=False), xp)
 
 
 def numbers(array: Any) -> Array:
     """To NumPy, in float64."""
+    return in_numpy(array).astype(np.float64)
+
+
+def in_numpy(array: Any) -> Array:
+    """To NumPy, in the same dtype."""
     from array_api_compat import is_cupy_array, is_torch_array
 
     if is_torch_array(array):
         array = array.detach().cpu()
     elif is_cupy_array(array):
         array = array.get()
-    return np.asarray(array).astype(np.float64)
+    return np.asarray(array)
 
 
 def moved(values: Array, like: Any) -> Any:
@@ -226,7 +265,7 @@ def _replace(target: Any, where: Any, values: Any, xp: Any) -> Any:
     return xp.where(where, spread, target)
 
 
-def _angles(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
+def angles(U: Any, V: Any, xp: Any) -> tuple[Any, Any]:
     """1 - cos and 1 + cos between unit rows, each accurate where it is small."""
     cos = U @ xp.matrix_transpose(V)
     near = xp.abs(cos) > NEAR
@@ -282,21 +321,28 @@ def _result(name: str, A: Any) -> Any:
     return A.dtype if A.dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
 
-def _blocks(kernel: Callable[[Any, Any], Any], X: Any, Z: Any | None) -> Any:
-    """A Dask array: each pair of chunks of rows by itself, lower blocks mirrored."""
+def blocks(
+    kernel: Callable[[Any, Any], Any], X: Any, Z: Any | None, ndim: tuple[int, ...] = (2,)
+) -> Any:
+    """A Dask array: each pair of chunks of rows by itself, lower blocks mirrored.
+
+    Points are rows, or whatever has `ndim` dimensions with its own.
+    """
     import dask.array as da
     from dask.delayed import delayed
 
     def rows(name: str, A: Any) -> tuple[list[Any], tuple[int, ...]]:
-        if A.ndim != 2:
-            raise ValueError(f"{name} must have 2 dimension(s), got shape {A.shape}")
-        A = A.rechunk({1: -1})
-        return [block for (block,) in A.to_delayed()], A.chunks[0]
+        if A.ndim not in ndim:
+            wanted = " or ".join(map(str, ndim))
+            raise ValueError(f"{name} must have {wanted} dimension(s), got shape {A.shape}")
+        A = A.rechunk(dict.fromkeys(range(1, A.ndim), -1))
+        return list(A.to_delayed().reshape(-1)), A.chunks[0]
 
     left, heights = rows("X", X)
     right, widths = (left, heights) if Z is None else rows("Z", Z)
-    if Z is not None and Z.shape[1] != X.shape[1]:
-        raise ValueError(f"Z must have {X.shape[1]} columns, got shape {Z.shape}")
+    if Z is not None and Z.shape[1:] != X.shape[1:]:
+        wanted = f"{X.shape[1]} columns" if X.ndim == 2 else f"signals of shape {X.shape[1:]}"
+        raise ValueError(f"Z must have {wanted}, got shape {Z.shape}")
     dtype = np.result_type(*(_result(name, A) for name, A in (("X", X), ("Z", Z)) if A is not None))
 
     def place(i: int, j: int) -> Any:
@@ -341,11 +387,8 @@ def evaluate(
     OverflowError
         Values beyond the range of the dtype.
     """
-    kinds = {library(A) for A in (X, Z) if A is not None}
-    if len(kinds) > 1:
-        raise TypeError(f"X and Z must be arrays of one library, got {' and '.join(sorted(kinds))}")
-    if kinds == {"dask"}:
-        return _blocks(kernel, X, Z)
+    if one_library(X, Z) == "dask":
+        return blocks(kernel, X, Z)
     xp = _namespace(X) if Z is None else _namespace(X, Z)
     left, right = _sides(X, Z, xp)
     values, diagonal = build(left, left if right is None else right)
@@ -365,5 +408,5 @@ def _matrix_of(values: Values, U: Any, V: Any, xp: Any) -> Any:
     """The values at all pairs, some rows after the other: their temporaries stay small."""
     # Some temporaries at once: a quarter each.
     parts = slices(0, U.shape[0], sizes.HELD // 4 // V.shape[0])
-    blocks = [values(*_angles(U[rows, :], V, xp), rows) for rows in parts]
-    return xp.concat(blocks) if len(blocks) > 1 else blocks[0]
+    found = [values(*angles(U[rows, :], V, xp), rows) for rows in parts]
+    return xp.concat(found) if len(found) > 1 else found[0]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ntklib import conv_ntk, nngp, ntk, relu_nngp, relu_ntk
+from ntklib import nngp, ntk, relu_nngp, relu_ntk
 from ntklib.expectations import Quadrature
 from tests.libraries.test_gradients import EPS, Jax, Torch, library, x, z  # noqa: F401
 
@@ -246,10 +246,6 @@ def test_what_is_refused():
             ntk(points, depth=1, W_std=one)
         with pytest.raises(TypeError, match=f"number or of the library of X, {name}, .* got torch"):
             relu_ntk(points, eps=one)
-    with pytest.raises(
-        TypeError, match=r"convolutional kernels follow no derivatives, .* of torch"
-    ):
-        conv_ntk(np.ones((1, 2, 2, 1)), depth=1, W_std=one)
     with pytest.raises(ValueError, match=r"eps must be a number, got shape \(2,\)"):
         relu_ntk(torch.array(POINTS), eps=torch.array([0.1, 0.2]))
     with pytest.raises(ValueError, match="W_std must be positive, got -1"):
