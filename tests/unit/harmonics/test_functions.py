@@ -130,13 +130,15 @@ def test_series_make_the_eigenvalues(d):
     """Of t^j at degree k it is a ratio of Gammas, by parts.
 
     Their products with the coefficients fall like j^-(d+2)/2, so what follows after J is J / d of
-    the last one.
+    the last one. The next order comes from exp(-(k+d/2)^2 / 2j), as of a binomial coefficient, and
+    from the sum, where J is J + 1: not more than (k+d/2)^2 / 2 + d, over J.
     """
     j, k, log = np.arange(6, 2001, 2), 6, scipy.special.gammaln
     ratio = log(d / 2) + log(j + 1) - log((j - k) / 2 + 1) - log((j + k + d) / 2)
     terms = power_series(relu_ntk, j) * np.exp(ratio - j * math.log(2))
     left = eigenvalues(relu_ntk, d, k) - terms.sum()
-    assert left == pytest.approx(terms[-1] * j[-1] / d, rel=0.05, abs=0)
+    order = ((k + d / 2) ** 2 / 2 + d) / j[-1]
+    assert left == pytest.approx(terms[-1] * j[-1] / d, rel=order, abs=0)
 
 
 def test_other_series_are_not_known():
