@@ -78,8 +78,8 @@ def test_deep_networks_to_a_few_hundred_degrees(depth):
 def test_depth_does_not_change_the_power_of_decay():
     """(k + 1/2)^-3 at both parities in three dimensions.
 
-    The next order is k^-2. For the shallow kernel its factor is 41 / 8 (prp-decay), which makes 4e-4
-    here. Five times that is far from an order of 1 / k.
+    The next order is k^-2. For the shallow kernel its factor is 41 / 8 (prp-decay), which makes
+    4e-4 here. Five times that is far from an order of 1 / k.
     """
     for depth in (2, 4):
         values = eigenvalues(partial(ntk, depth=depth), 3, [100, 101, 200, 201])
