@@ -40,6 +40,7 @@ __all__ = [
 
 _MODULES = {
     "activations",
+    "complexity",
     "concentration",
     "dynamics",
     "empirical",

@@ -16,7 +16,7 @@ import ntklib
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ntklib"
 MODULES = [
-    *("activations", "concentration", "dynamics", "empirical", "expectations"),
+    *("activations", "complexity", "concentration", "dynamics", "empirical", "expectations"),
     *("gaussian_process", "groups", "harmonics", "large", "least_squares", "model", "regression"),
     "systems",
 ]
