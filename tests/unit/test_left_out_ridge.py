@@ -124,6 +124,22 @@ def test_weights_and_copies(data):
     np.testing.assert_allclose(fit.predict(Z), given.predict(Z), rtol=1e-9, atol=1e-11)
 
 
+def test_copies_with_other_targets_at_a_small_ridge(data):
+    """What is left between copies goes to their coefficients, over the ridge."""
+    X, Y, _ = data
+    X[11] = X[4]
+
+    def small(X, Z=None):
+        return 1e-6 * relu_ntk(X, Z)
+
+    fit = NTKRegressor(small, "loo").fit(X, Y)
+    assert 0 < fit.alpha_ < 1e-2
+    given = NTKRegressor(small, fit.alpha_).fit(X, Y)
+    np.testing.assert_allclose(fit.dual_coef_, given.dual_coef_, rtol=1e-9)
+    gap = fit.alpha_ * (fit.dual_coef_[4] - fit.dual_coef_[11])
+    np.testing.assert_allclose(gap, Y[4] - Y[11], rtol=1e-9)
+
+
 def test_weights_are_repetitions(data):
     X, Y, Z = data
     weight = np.random.default_rng(4).integers(0, 4, 30)

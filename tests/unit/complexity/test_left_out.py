@@ -97,6 +97,20 @@ def test_repeated_points(rng):
     assert leave_one_out(np.ones((2, 2)), [1, 1]) == pytest.approx([0, 0])
 
 
+def test_a_point_that_one_other_nearly_fails_to_fix():
+    """A short copy of the first point: left out, it is read off the short one, times 2^27.
+
+    The component of the null vector is 2^-27, its square below rounding, and it is known to ulps
+    of one, so that 2^27 of them are left in the quotient, relative to it.
+    """
+    features = np.diag([1.0, 1, 1, 0])
+    features[3, 0] = 2.0**-27
+    y = np.array([3.0, 1, -1, 2])
+    found = leave_one_out(features @ features.T, y)
+    right = np.array([3 - 2 * 2.0**27, 1, -1, 2 - 3 * 2.0**-27])
+    np.testing.assert_allclose(found, right, rtol=10 * 2.0**27 * EPS)
+
+
 @pytest.mark.parametrize("ridge", [1.0, 1e-6, 1e-10, 1e-13, 1e-14, 1e-16, 1e-18, 1e-30, 1e-300])
 def test_small_ridges(rng, ridge):
     """Down to any size, with a repeated point, against as many fits in many digits.

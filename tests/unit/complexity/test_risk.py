@@ -83,8 +83,12 @@ def test_gaussian_features(rng, n, p):
 
 
 def test_the_formula():
-    assert ridgeless_risk(10, 30, 2, 3) == pytest.approx(4 * (1 - 1 / 3) + 9 * 10 / 19, rel=1e-14)
-    assert ridgeless_risk(30, 10, 2, 3) == pytest.approx(9 * 10 / 19, rel=1e-14)
+    right = 25 * (1 - 1 / 3) + 9 * 10 / 19
+    assert ridgeless_risk(10, 30, 5, 3) == pytest.approx(right, rel=1e-14)
+    assert ridgeless_risk(30, 10, 5, 3) == pytest.approx(9 * 10 / 19, rel=1e-14)
+    assert ridgeless_risk(10, 30) == pytest.approx(2 / 3, rel=1e-14)
+    Z, beta = np.eye(2, 3), np.ones(3)
+    assert ridge_risk(Z, beta, 1.0).total == ridge_risk(Z, beta, 1.0, 0.0).total == 3
 
 
 def test_the_peak_needs_noise():
@@ -120,6 +124,9 @@ def test_bad_arguments_are_named(rng):
     refused("covariance must be symmetric of", ridge_risk, Z, beta, 1, covariance=np.eye(3))
     refused("covariance must be symmetric of", ridge_risk, Z, beta, 1, covariance=[[1, 2], [0, 1]])
     refused("covariance must be positive semi", ridge_risk, Z, beta, 1, covariance=-np.eye(2))
+    refused("positive semi.*-1e-12", ridge_risk, Z, beta, 1, covariance=np.diag([1e-9, -1e-12]))
+    line = 1e10 * np.outer([1, 1 / 3], [1, 1 / 3])  # its least eigenvalue is rounding
+    assert ridge_risk(Z, beta, 0.0, covariance=line - 1e-7 * np.eye(2)).variance == 0
     refused("n must be at least 1, got 0", ridgeless_risk, [1, 0], 2)
     refused("p must be whole numbers", ridgeless_risk, 1, 2.0, error=TypeError)
     refused("n must be whole numbers", ridgeless_risk, True, 2, error=TypeError)
