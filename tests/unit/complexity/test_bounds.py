@@ -140,6 +140,13 @@ def test_a_diagonal_that_varies(rng):
     K, y = relu_ntk(X), np.sign(X[:, 1])
     refused("K must have a constant positive diagonal, got .*divide", norm_bound, K, y)
     refused("diagonal must be at least that of K", norm_bound, K, y, diagonal=0.01)
+    most = float(K.diagonal().max())
+    refused("diagonal must be at least that of K", norm_bound, K, y, diagonal=0.99 * most)
+    assert (
+        norm_bound(K, y, diagonal=most * (1 - 1e-15)).radii == norm_bound(K, y, diagonal=most).radii
+    )
+    nearly = np.eye(3) * [1, 1, 1.001]
+    refused("constant positive diagonal", norm_bound, nearly, [1, 1, -1])
     refused("diagonal must be positive", norm_bound, K, y, diagonal=0.0)
     found = norm_bound(K, y, diagonal=0.5)
     assert isinstance(found, NormBound)

@@ -125,6 +125,7 @@ def test_bad_arguments_are_named(rng):
     refused("covariance must be symmetric of", ridge_risk, Z, beta, 1, covariance=[[1, 2], [0, 1]])
     refused("covariance must be positive semi", ridge_risk, Z, beta, 1, covariance=-np.eye(2))
     refused("positive semi.*-1e-12", ridge_risk, Z, beta, 1, covariance=np.diag([1e-9, -1e-12]))
+    assert ridge_risk(Z[:, :1] * [1, 0], beta, 1, covariance=np.diag([0.0, 1])).bias == 1
     line = 1e10 * np.outer([1, 1 / 3], [1, 1 / 3])  # its least eigenvalue is rounding
     assert ridge_risk(Z, beta, 0.0, covariance=line - 1e-7 * np.eye(2)).variance == 0
     refused("n must be at least 1, got 0", ridgeless_risk, [1, 0], 2)
