@@ -39,10 +39,9 @@ class Cube(NamedTuple):
     characters: Array
 
 
-def count(d: int, k: int | None = None) -> Array:
-    """How many parities of k bits there are, or for all k from 0 to d, as floats."""
-    sizes = np.array([math.comb(d, j) for j in range(d + 1)], dtype=float)
-    return sizes if k is None else sizes[k]
+def count(d: int) -> Array:
+    """How many parities of k bits there are, for k from 0 to d, as floats."""
+    return np.array([math.comb(d, k) for k in range(d + 1)], dtype=float)
 
 
 def cube(kernel: Kernel, d: int) -> Cube:
@@ -71,7 +70,7 @@ def signs(n: int, d: int, rng: np.random.Generator) -> Array:
 
 def apart(X: Array, Z: Array) -> Array:
     """In how many signs points differ, shape (n, n')."""
-    return np.rint((X.shape[1] - X @ Z.T) / 2).astype(np.int64)
+    return np.asarray(np.rint((X.shape[1] - X @ Z.T) / 2).astype(np.int64))
 
 
 def mean_distance(on: Cube, X: Array, k: int) -> float:
