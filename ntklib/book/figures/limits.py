@@ -91,9 +91,10 @@ def _shares(n: int) -> tuple[Array, Array]:
     rng = np.random.default_rng(n)
     found = np.zeros((2, 7))
     for _ in range(5):
-        # Among 1024 points many would meet twice; different ones keep the matrices regular.
-        at = rng.choice(2**BITS, size=n, replace=False)
+        # No two equal or opposite, so that the Gram matrices are regular.
+        at = rng.choice(2 ** (BITS - 1), size=n, replace=False)
         X = 1.0 - 2.0 * ((at[:, None] >> np.arange(BITS)) & 1)
+        X *= rng.choice([-1.0, 1.0], size=(n, 1))
         for i, kernel in enumerate((relu_ntk, biased)):
             on = parity.cube(kernel, BITS)
             found[i] += [(1 - parity.mean_distance(on, X, k)) / 5 for k in range(7)]
