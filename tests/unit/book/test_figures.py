@@ -35,6 +35,8 @@ STILL = {
                      [1, 10, 100, 1000]),
     "least_squares.digits_lost": (),
     "least_squares.widths": (np.column_stack([WIDTHS, [4, 16, 60, 64, 64], 100 * DOWN, DOWN]), 64),
+    "limits.learners": ({n: [{name: [1.0 + d, 0.6] for name in ("kernel", "linearized", "trained")}
+                             for d in (0.1, 0.2)] for n in ("50", "100", "200", "400", "800")},),
     "limit.question": (),
     "limit.running_means": (np.arange(1, 1025), [np.full(1024, q) for q in (0.5, 0.1, 0.2)],
                             [0.5, 0.1, 0.2], [(0, 0), (0, 1), (2, 3)]),
