@@ -48,6 +48,7 @@ STILL = {
     "relu_kernel.angle_errors": (),
     "relu_kernel.profiles": (),
     "relu_kernel.folds": ({"linear": 0.9 + DOWN / 20, "Gaussian SVM": 0.9 + DOWN / 20},),
+    "rich.steps": (),
     "span.levels": (),
 }  # fmt: skip
 
