@@ -38,6 +38,7 @@ __all__ = [
     "RIDGES",
     "SIZES",
     "STEP",
+    "TURNED",
     "ball",
     "ball_alt",
     "curves",
@@ -118,6 +119,8 @@ def question_alt(pair: str) -> str:
 # -- leaving one out -------------------------------------------------------------------------------
 
 _LEFT, _DRAWS = 120, 40
+# The share of labels that are turned, at random.
+TURNED = 0.1
 _GRID = 10.0 ** np.linspace(-3, 2, 41)
 
 
@@ -125,13 +128,13 @@ _GRID = 10.0 ** np.linspace(-3, 2, 41)
 def _margins() -> tuple[Array, Array, Array]:
     """y times the prediction, by ridges, draws and images: left out, new, and fitted images.
 
-    Each draw takes 120 images of 3 and 8 and turns a tenth of all labels, at random.
+    Each draw takes 120 images of 3 and 8 and turns a share TURNED of all labels, at random.
     """
     K, clean = digits("3 and 8")
     rng = np.random.default_rng(4)
     rows: list[tuple[Array, Array, Array]] = []
     for _ in range(_DRAWS):
-        y = np.where(rng.random(len(clean)) < 0.1, -clean, clean)
+        y = np.where(rng.random(len(clean)) < TURNED, -clean, clean)
         order = rng.permutation(len(y))
         train, test = order[:_LEFT], order[_LEFT:]
         G = K[np.ix_(train, train)]
