@@ -15,6 +15,7 @@ import numpy as np
 from ntklib._engine.portable import is_foreign
 from ntklib._precision import representable
 from ntklib._validate import Array, complete, weights
+from ntklib.complexity.chosen import choose
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.least_squares import dual_coefficients
 from ntklib.model import Kernel
@@ -77,7 +78,7 @@ def _ridges(alpha: Any, y: Array) -> list[float]:
             raise ValueError(f"alpha must be one number or {y.shape[1]}, one a target, got {alpha}")
         return [_ridges(a, y[:, 0])[0] for a in alpha]
     if not (isinstance(alpha, int | float | np.number) and 0 <= alpha < np.inf):
-        raise ValueError(f"alpha must be a finite number, at least 0, got {alpha!r}")
+        raise ValueError(f'alpha must be a finite number, at least 0, or "loo", got {alpha!r}')
     return [float(alpha)]
 
 
@@ -105,7 +106,8 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
 
         With weights w: sqrt(w) times those of sqrt(w) K sqrt(w) and sqrt(w) y.
         """
-        alphas = _ridges(self.alpha, y)
+        chosen = isinstance(self.alpha, str) and self.alpha == "loo"
+        alphas = [0.0] if chosen else _ridges(self.alpha, y)
         K, least = _kernel(self.kernel)(X, None), min(alphas)
         points = not isinstance(self.kernel, str) or self.kernel != "precomputed"
         if points and X.dtype == np.float32 and (least == 0 or least < smallest_ridge(K)):
@@ -113,8 +115,15 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
             X, y = X.astype(np.float64), y.astype(np.float64)
             K = _kernel(self.kernel)(X, None)
         self.X_fit_ = X
+        for name in ("alpha_", "alphas_", "loo_"):
+            self.__dict__.pop(name, None)  # of an earlier fit
         if sample_weight is not None:
-            root = np.sqrt(weights("sample_weight", sample_weight, len(X))).astype(X.dtype)
+            sample_weight = weights("sample_weight", sample_weight, len(X))
+        if chosen:
+            self.dual_coef_ = self._choose(K, y, sample_weight)
+            return
+        if sample_weight is not None:
+            root = np.sqrt(sample_weight).astype(X.dtype)
             K = root[:, None] * K * root
             y = (root * y.T).T
         if len(alphas) == 1:
@@ -123,6 +132,12 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
             columns = [_coefficients(K, t, a) for t, a in zip(y.T, alphas, strict=True)]
             coef = np.stack(columns, axis=1)
         self.dual_coef_ = coef if sample_weight is None else (root * coef.T).T
+
+    def _choose(self, K: Array, y: Array, sample_weight: Array | None) -> Array:
+        """The coefficients with the ridge that does best on points left out."""
+        found = choose(K, y.reshape(len(y), -1), sample_weight)
+        self.alpha_, self.alphas_, self.loo_ = found.ridge, found.ridges, found.errors
+        return found.coef.reshape(y.shape).astype(y.dtype)
 
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
@@ -138,7 +153,9 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
 
     Once fitted, it has ``X_fit_``, the points, shape ``(n, d)``; ``dual_coef_``, the dual
     coefficients, shape ``(n,)`` or ``(n, k)``; and ``n_features_in_``, which is ``d``. Predictions
-    have the dtype of the points at which they are made, float32 or float64.
+    have the dtype of the points at which they are made, float32 or float64. With ``alpha="loo"`` it
+    also has ``alpha_``, the ridge that was chosen; ``alphas_``, those tried; and ``loo_``, their
+    mean squared errors on points left out, weighted where points are.
 
     Parameters
     ----------
@@ -146,11 +163,16 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
         A callable takes ``(X, Z)`` with ``Z`` possibly None and returns the kernel matrix, shape
         ``(n, n')``, as the kernels of ``ntklib`` do. With ``"precomputed"`` the methods take such a
         matrix in place of ``X``: ``(n, n)`` in ``fit``, else ``(n', n)``.
-    alpha : float or array_like, shape (k,)
+    alpha : float, array_like, shape (k,), or "loo"
         Ridge, added to the diagonal of the Gram matrix, for all targets or one a column of ``y``.
-        With 0 the data are interpolated where they can be, by the solution of least norm. Points in
-        float32 are taken to float64, exactly, for 0 and wherever the ridge does not stand out from
-        the rounding of a float32 matrix; then ``X_fit_`` and ``dual_coef_`` are float64.
+        With 0 the data are interpolated where they can be, by the solution of least norm. With
+        ``"loo"`` it is the one, for all targets, with the least mean squared error of the points
+        left out one by one, in closed form from one eigendecomposition. It is looked for among 0,
+        unless rounding decides about the rank, and four ridges a decade, from a tenth of the least
+        eigenvalue that is not zero to ten times the largest. Points in
+        float32 are taken to float64, exactly, for 0, for ``"loo"`` and wherever the ridge does not
+        stand out from the rounding of a float32 matrix; then ``X_fit_`` and ``dual_coef_`` are
+        float64.
 
     Raises
     ------
@@ -163,6 +185,11 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
     Notes
     -----
     Statements: :prf:ref:`prp-predictor`, with a ridge :prf:ref:`prp-ridge`.
+
+    ``alpha="loo"`` leaves out a point with its whole weight and with its copies, which would tell
+    the answer: a weight of 2 is as good as a repetition. Copies are points whose features differ by
+    rounding only. On different points it is what ``RidgeCV`` of scikit-learn does; one ridge serves
+    all targets, as there without ``alpha_per_target``.
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressor:

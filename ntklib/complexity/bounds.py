@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ntklib._precision import EPS, epsilon, symmetric
-from ntklib._validate import Array, matrix, positive, positive_int, probability, targets
-from ntklib.complexity.spectrum import spectrum
+from ntklib._precision import EPS, epsilon
+from ntklib._validate import Array, positive, positive_int, probability, targets
+from ntklib.complexity.spectrum import gram, spectrum
 
 
 class InterpolationError(np.linalg.LinAlgError):
@@ -180,11 +180,7 @@ def norm_bound(
 
 
 def _square(K: object) -> Array:
-    eps, A = epsilon(K), matrix("K", K)
-    if A.shape[0] != A.shape[1]:
-        raise ValueError(f"K must be square, got shape {A.shape}")
-    if not symmetric(A, eps):
-        raise ValueError("K must be symmetric")
+    A = gram(K)
     if A.diagonal().min() < 0:
         raise ValueError(f"K must have no negative diagonal entry, got {A.diagonal().min()}")
     return A.astype(np.float64, copy=False)

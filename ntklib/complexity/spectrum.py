@@ -12,7 +12,7 @@ from ntklib._validate import Array, matrix
 
 # Of an eigenvalue less than so many times as large as what rounding makes of zero, not one digit
 # is known.
-_DIGIT = 10
+DIGIT = 10
 
 
 class RankError(np.linalg.LinAlgError):
@@ -43,15 +43,22 @@ class Spectrum(NamedTuple):
     exponent: int
     given: bool
 
+    @property
+    def clear(self) -> bool:
+        """Some eigenvalues are zero up to rounding, and all others are not."""
+        small, kept = self.values[self.zero], self.values[~self.zero]
+        gap = not kept.size or kept[0] >= DIGIT * self.noise
+        return bool(small.size and small[-1] <= self.noise and gap)
+
     def decided(self) -> None:
         """Refuse a matrix with an eigenvalue of which rounding leaves no digit, nor tells it zero.
 
         With a threshold of the caller's own none is refused.
         """
         kept = self.values[~self.zero]
-        if self.given or not kept.size or kept[0] >= _DIGIT * self.noise:
+        if self.given or not kept.size or kept[0] >= DIGIT * self.noise:
             return
-        least, top, enough = np.ldexp([kept[0], kept[-1], _DIGIT * self.noise], self.exponent)
+        least, top, enough = np.ldexp([kept[0], kept[-1], DIGIT * self.noise], self.exponent)
         raise RankError(
             f"K is singular to working precision, or nearly: an eigenvalue is {least:.1e}, the "
             f"largest {top:.1e}, and rounding decides whether its rank is {kept.size} of "
@@ -60,15 +67,21 @@ class Spectrum(NamedTuple):
         )
 
 
-def spectrum(K: object, rcond: float | None = None) -> Spectrum:
-    """That of a square symmetric positive semidefinite matrix, checked."""
+def gram(K: object) -> Array:
+    """A matrix that is square and symmetric."""
     eps, A = epsilon(K), matrix("K", K)
     if A.shape[0] != A.shape[1]:
         raise ValueError(f"K must be square, got shape {A.shape}")
-    share = cutoff(A.shape, eps, rcond)
-    A, exponent = scaled(A)
     if not symmetric(A, eps):
         raise ValueError("K must be symmetric")
+    return A
+
+
+def spectrum(K: object, rcond: float | None = None) -> Spectrum:
+    """That of a square symmetric positive semidefinite matrix, checked."""
+    eps = epsilon(K)
+    A, exponent = scaled(gram(K))
+    share = cutoff(A.shape, eps, rcond)
     A = A.astype(np.float64, copy=False)
     values, vectors = np.linalg.eigh(A)
     diagonal = A.diagonal()
