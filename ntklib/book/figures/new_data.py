@@ -35,6 +35,7 @@ from ntklib.complexity import leave_one_out
 
 __all__ = [
     "DELTA",
+    "GRID",
     "RIDGES",
     "SIZES",
     "STEP",
@@ -51,6 +52,7 @@ __all__ = [
     "learned",
     "left_out",
     "left_out_alt",
+    "margins",
     "promises",
     "question",
     "question_alt",
@@ -121,11 +123,11 @@ def question_alt(pair: str) -> str:
 _LEFT, _DRAWS = 120, 40
 # The share of labels that are turned, at random.
 TURNED = 0.1
-_GRID = 10.0 ** np.linspace(-3, 2, 41)
+GRID = 10.0 ** np.linspace(-3, 2, 41)
 
 
 @cache
-def _margins() -> tuple[Array, Array, Array]:
+def margins() -> tuple[Array, Array, Array]:
     """y times the prediction, by ridges, draws and images: left out, new, and fitted images.
 
     Each draw takes 120 images of 3 and 8 and turns a share TURNED of all labels, at random.
@@ -138,9 +140,9 @@ def _margins() -> tuple[Array, Array, Array]:
         order = rng.permutation(len(y))
         train, test = order[:_LEFT], order[_LEFT:]
         G = K[np.ix_(train, train)]
-        out = 1 - y[train] * leave_one_out(G, y[train], _GRID)
+        out = 1 - y[train] * leave_one_out(G, y[train], GRID)
         values, vectors = np.linalg.eigh(G)
-        alpha = (vectors.T @ y[train]) / (values + _GRID[:, None]) @ vectors.T
+        alpha = (vectors.T @ y[train]) / (values + GRID[:, None]) @ vectors.T
         rows.append((out, y[test] * (alpha @ K[np.ix_(train, test)]), y[train] * (alpha @ G)))
     out, new, fitted = (np.stack(part, axis=1) for part in zip(*rows, strict=True))
     return out, new, fitted
@@ -148,7 +150,7 @@ def _margins() -> tuple[Array, Array, Array]:
 
 def _at(ridge: float) -> int:
     """Where a ridge stands in the grid, or the nearest to it."""
-    return int(np.argmin(np.abs(np.log(_GRID / ridge))))
+    return int(np.argmin(np.abs(np.log(GRID / ridge))))
 
 
 def left_out(ridge: float) -> Figure:
@@ -156,14 +158,14 @@ def left_out(ridge: float) -> Figure:
     fig, (upper, lower) = new_axes(2, height=5.0)
     looks = (("left out", "linear", "-"), ("new images", "network", "--"),
              ("fitted", "sample", ":"))  # fmt: skip
-    for (name, color, dashes), margin in zip(looks, _margins(), strict=True):
+    for (name, color, dashes), margin in zip(looks, margins(), strict=True):
         style = {"color": COLOR[color], "lw": 1.8, "ls": dashes}
         square = np.mean((1 - margin) ** 2, axis=2)
-        upper.plot(_GRID, square.mean(axis=1), label=name, **style)
+        upper.plot(GRID, square.mean(axis=1), label=name, **style)
         upper.plot(ridge, square[_at(ridge)].mean(), "o", color=COLOR[color])
         if name == "left out":
             low, high = np.quantile(square, (0.1, 0.9), axis=1)
-            upper.fill_between(_GRID, low, high, color=COLOR[color], alpha=0.2, lw=0)
+            upper.fill_between(GRID, low, high, color=COLOR[color], alpha=0.2, lw=0)
         shares = np.linspace(0, 1, 201)
         lower.plot(np.quantile(margin[_at(ridge)], shares), shares, **style)
     upper.set(xscale="log", ylim=(0, 1.3), xlabel=r"ridge $\nu$", ylabel="mean squared error")
@@ -176,7 +178,7 @@ def left_out(ridge: float) -> Figure:
 
 def left_out_alt(ridge: float) -> str:
     """What a frame of `left_out` shows, in words."""
-    parts = [margin[_at(ridge)] for margin in _margins()]
+    parts = [margin[_at(ridge)] for margin in margins()]
     squares = [np.mean((1 - part) ** 2) for part in parts]
     wrong = [np.mean(part <= 0) for part in parts]
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -192,31 +193,30 @@ def _crossing(found: Array) -> str:
     return " and ".join(name for name, below in ends.items() if below) or "none"
 
 
-def larger(sizes: Sequence[int], record: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """The bound on 28 x 28 images, from a committed record: best ridge and interpolation."""
-    fig, ax = new_axes(height=3.6)
+def larger(record: Mapping[str, Any]) -> Figure:
+    """The bound on 28 x 28 images, from the record of ``study/bound.py``."""
+    fig, ax = new_axes(height=3.8)
     ax.axhline(1, color=COLOR["forbidden"], lw=1.2, ls="--")
     looks = (("linear", "o"), ("network", "s"), ("accent", "^"))
-    for (pair, row), (color, mark) in zip(record.items(), looks, strict=True):
+    for (pair, row), (color, mark) in zip(record["pairs"].items(), looks, strict=True):
         style = {"color": COLOR[color], "ms": 5, "lw": 1.5}
-        ax.plot(sizes, row["interpolation"], mark + ":", **style)
-        ax.plot(sizes, row["ridge"], mark + "-", **style, label=pair)
-        ax.plot(sizes, row["errors"], mark + "--", **style)
-    ax.set(xlabel="training images $n$", ylabel="share of errors", ylim=(-0.08, 2.6))
-    ax.set_title(
-        "solid: bound, best ridge; dotted: interpolation; dashed: errors", fontsize="small"
-    )
+        ax.plot(record["sizes"], row["interpolation"], mark + ":", **style)
+        ax.plot(record["sizes"], row["ridge"], mark + "-", **style, label=pair)
+        ax.plot(record["sizes"], row["errors"], mark + "--", **style)
+    ax.set(xlabel="training images $n$", ylabel="share of errors", ylim=(-0.08, 2.3))
+    ax.set_title("bounds: best ridge (solid), interpolation (dotted); errors (dashed)")
     fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 
-def larger_alt(sizes: Sequence[int], record: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+def larger_alt(record: Mapping[str, Any]) -> str:
     """What `larger` shows, in words."""
     parts = [
         f"{pair}: interpolation {row['interpolation'][-1]:.2g}, best ridge {row['ridge'][-1]:.2g}, "
         f"errors {row['errors'][-1]:.2g}"
-        for pair, row in record.items()
+        for pair, row in record["pairs"].items()
     ]
+    sizes = record["sizes"]
     return (
         f"Bounds and errors on new images for three pairs of digits, {sizes[0]} to {sizes[-1]} "
         f"training images; all bounds fall. At the end, {'; '.join(parts)}."
