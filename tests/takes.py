@@ -106,6 +106,14 @@ CALLS: dict[str, tuple[Any, Call]] = {
     ),
     "low_rank_preconditioner": (POINTS, lambda F, t: large.low_rank_preconditioner(F, 1.0) @ y),
     "ridge_solve": (SQUARE, lambda Y, t: large.ridge_solve(np.eye(3), Y, 1.0).coef),
+    "large.leave_one_out": (
+        POINTS,
+        lambda X, t: (
+            large.leave_one_out(
+                ntklib.relu_ntk, X, y, 0.5, rank=3, rng=np.random.default_rng(0)
+            ).residuals
+        ),
+    ),
     "spherical_harmonics": (SQUARE, lambda X, t: harmonics.spherical_harmonics(X, 2)),
     "features": (SQUARE, lambda X, t: harmonics.features(X, ntklib.relu_ntk, 2)),
     "DotProduct": (SQUARE, lambda X, t: harmonics.DotProduct(np.exp)(X)),
