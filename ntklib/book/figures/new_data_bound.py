@@ -204,7 +204,6 @@ def larger(record: Mapping[str, Any]) -> Figure:
         ax.plot(record["sizes"], row["ridge"], mark + "-", **style, label=pair)
         ax.plot(record["sizes"], row["errors"], mark + "--", **style)
     ax.set(xlabel="training images $n$", ylabel="share of errors", ylim=(-0.08, 2.3))
-    ax.set_title("bounds: best ridge (solid), interpolation (dotted); errors (dashed)")
     fig.legend(loc="outside lower center", ncols=3)
     return fig
 
