@@ -88,6 +88,18 @@ def test_the_parts_of_the_bound(rng):
     assert thousand.union + thousand.confidence == pytest.approx(0.100, abs=5e-4)
 
 
+def test_what_is_left_out():
+    """Radius 1, a thousand draws, failure of 1 in 20, steps of 1."""
+    K, y = np.eye(5) + 0.1, np.array([1, -1, 1, 1, -1])
+    assert rademacher(K) == rademacher(K, 1.0)
+    found, given = (
+        rademacher_estimate(K, *options[0], rng=np.random.default_rng(1), **options[1])
+        for options in (((), {}), ((1.0,), {"draws": 1000}))
+    )
+    assert found == given
+    assert norm_bound(K, y) == norm_bound(K, y, 0.05, h=1.0)
+
+
 def test_the_bound_holds(rng):
     """For a law of thirty points, of which samples miss some: the bound is above the risk.
 
