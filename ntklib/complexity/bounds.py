@@ -50,6 +50,8 @@ def rademacher(K: object, radius: float = 1.0) -> float:
     :math:`\mathbb E\sup_{\lVert f\rVert\le B}\tfrac1n\sum_is_if(x_i)
     =\tfrac Bn\mathbb E\sqrt{s^\top Ks}`, and the mean of the root at most the root of the mean.
 
+    Statement: :prf:ref:`prp-rademacher`.
+
     Parameters
     ----------
     K : array_like, shape (n, n)
@@ -74,6 +76,8 @@ def rademacher_estimate(
     K: object, radius: float = 1.0, *, draws: int = 1000, rng: np.random.Generator
 ) -> tuple[float, float]:
     r"""The complexity itself, by the mean over random signs, and the mean's standard error.
+
+    Statement: :prf:ref:`prp-rademacher`.
 
     Parameters
     ----------
@@ -124,6 +128,8 @@ def norm_bound(
 
         P(yf(x)\le0)\le\frac{2\sqrt c\,(b+h)}{\sqrt n}+\sqrt{\frac{\ln(N/\delta)}{2n}},\qquad
         N=\Bigl\lceil\frac{\sqrt n}{2\sqrt c\,h}\Bigr\rceil.
+
+    Statement: :prf:ref:`cor-union`.
 
     Parameters
     ----------

@@ -25,6 +25,8 @@ def leave_one_out(
     :math:`P_{ii}>0`, that is where the features of :math:`x_i` depend on those of the others, and
     :math:`(K^{+}y)_i/(K^{+})_{ii}` elsewhere.
 
+    Statement: :prf:ref:`prp-loo`.
+
     Parameters
     ----------
     K : array_like, shape (n, n)
