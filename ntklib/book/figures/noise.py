@@ -10,11 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from ntklib import ShallowNetwork
-from ntklib.book.figures.noise_benign import digits, dots, dots_alt, spikes, spikes_alt
+from ntklib.book.figures.noise_benign import (
+    digits,
+    digits_alt,
+    dots,
+    dots_alt,
+    spikes,
+    spikes_alt,
+)
 from ntklib.book.figures.style import COLOR, new_axes
 
 __all__ = [
     "digits",
+    "digits_alt",
     "dots",
     "dots_alt",
     "eigenvalues",

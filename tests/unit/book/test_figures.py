@@ -36,6 +36,8 @@ STILL = {
     "least_squares.digits_lost": (),
     "least_squares.widths": (np.column_stack([WIDTHS, [4, 16, 60, 64, 64], 100 * DOWN, DOWN]), 64),
     "limit.question": (),
+    "noise.digits": (np.linspace(0, 0.5, 6), {name: np.linspace(low, 0.3, 6) for name, low in
+                                             (("no ridge", 0.01), ("ridge 0.2", 0.05))}),
     "limit.running_means": (np.arange(1, 1025), [np.full(1024, q) for q in (0.5, 0.1, 0.2)],
                             [0.5, 0.1, 0.2], [(0, 0), (0, 1), (2, 3)]),
     "limit.predictors": (),
