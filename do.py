@@ -385,7 +385,7 @@ def lint() -> None:
 def bench() -> None:
     """Time ntklib against other libraries and the BLAS limit (about ten minutes)."""
     set_up()
-    for name in ("run", "depth", "groups", "harmonics"):
+    for name in ("run", "depth", "groups", "harmonics", "left_out"):
         say(f"benchmarks/{name}.py")
         run(tool("python"), f"benchmarks/{name}.py")
 

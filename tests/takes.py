@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib import concentration, groups, harmonics, large, least_squares, systems
+from ntklib import complexity, concentration, groups, harmonics, large, least_squares, systems
 from ntklib.gaussian_process import AveragedKernel, NetworkKernel
 from ntklib.regression import NTKClassifier, NTKRegressor
 
@@ -75,6 +75,14 @@ CALLS: dict[str, tuple[Any, Call]] = {
     "primal_solve": (POINTS, lambda J, t: least_squares.primal_solve(J, ones(3, t))),
     "dual_solve": (POINTS.T, lambda J, t: least_squares.dual_solve(J, ones(2, t))),
     "dual_coefficients": (SQUARE, lambda K, t: least_squares.dual_coefficients(K, ones(3, t))[0]),
+    "leave_one_out": (SQUARE, lambda K, t: complexity.leave_one_out(K, y.astype(t), 0.5)),
+    "rademacher": (SQUARE, lambda K, t: complexity.rademacher(K)),
+    "rademacher_estimate": (
+        SQUARE,
+        lambda K, t: complexity.rademacher_estimate(K, rng=np.random.default_rng(0))[0],
+    ),
+    "norm_bound": (SQUARE, lambda K, t: complexity.norm_bound(K, [-1, 1, 1]).value),
+    "ridge_risk": (POINTS, lambda Z, t: complexity.ridge_risk(Z, y[:2], 1.0, 0.5).total),
     "Group.orbits": (POINTS, lambda X, t: SWAP.orbits(X)),
     "solve": (SQUARE, lambda K, t: systems.solve(K, ones(3, t)).coef),
     "numerical_rank": (POINTS, lambda A, t: least_squares.numerical_rank(A)),
@@ -98,6 +106,14 @@ CALLS: dict[str, tuple[Any, Call]] = {
     ),
     "low_rank_preconditioner": (POINTS, lambda F, t: large.low_rank_preconditioner(F, 1.0) @ y),
     "ridge_solve": (SQUARE, lambda Y, t: large.ridge_solve(np.eye(3), Y, 1.0).coef),
+    "large.leave_one_out": (
+        POINTS,
+        lambda X, t: (
+            large.leave_one_out(
+                ntklib.relu_ntk, X, y, 0.5, rank=3, rng=np.random.default_rng(0)
+            ).residuals
+        ),
+    ),
     "spherical_harmonics": (SQUARE, lambda X, t: harmonics.spherical_harmonics(X, 2)),
     "features": (SQUARE, lambda X, t: harmonics.features(X, ntklib.relu_ntk, 2)),
     "DotProduct": (SQUARE, lambda X, t: harmonics.DotProduct(np.exp)(X)),

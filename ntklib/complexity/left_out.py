@@ -84,13 +84,17 @@ def residuals(found: Spectrum, y: Array, ridges: Array) -> Array:
     that is left. So neither is 0 or infinite at any ridge, and the limit at 0 is the value there.
     """
     result = np.empty((len(ridges), *y.shape))
-    small = ridges <= found.noise
+    near = ridges <= found.noise
+    if near.any():
+        found.decided()
+    # Where zeros are told from the rest they are zero at every ridge: points that depend on others
+    # would else disturb those that do not, by rounding over the ridge.
+    small = near | found.clear
     if not small.all():
         result[~small] = _quotients(
             found.vectors, found.values, found.vectors.T @ y, ridges[~small], found.values[0]
         )
     if small.any():
-        found.decided()
         result[small] = _near_zero(found, y, ridges[small])
     return result
 
@@ -105,7 +109,7 @@ def _quotients(V: Array, values: Array, coords: Array, ridges: Array, least: flo
 
 
 def _near_zero(found: Spectrum, y: Array, ridges: Array) -> Array:
-    """At ridges that cannot be told from zero by the small eigenvalues, which then are zero."""
+    """With zero for the small eigenvalues."""
     null, V = found.vectors[:, found.zero], found.vectors[:, ~found.zero]
     values, coords = found.values[~found.zero], V.T @ y
     seen = np.sum(np.square(null), axis=1)

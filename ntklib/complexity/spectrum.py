@@ -43,6 +43,13 @@ class Spectrum(NamedTuple):
     exponent: int
     given: bool
 
+    @property
+    def clear(self) -> bool:
+        """Some eigenvalues are zero up to rounding, and all others are not."""
+        small, kept = self.values[self.zero], self.values[~self.zero]
+        gap = not kept.size or kept[0] >= DIGIT * self.noise
+        return bool(small.size and small[-1] <= self.noise and gap)
+
     def decided(self) -> None:
         """Refuse a matrix with an eigenvalue of which rounding leaves no digit, nor tells it zero.
 

@@ -15,6 +15,7 @@ from sklearn.svm import SVR
 
 import ntklib
 from ntklib import (
+    complexity,
     concentration,
     convolution,
     deep,
@@ -118,7 +119,7 @@ def test_every_function_is_in_the_table_once():
     shown = [g for part in TABLE["table"] for column in part["columns"] for g in column["groups"]]
     assert set(shown) == set(TABLE["functions"]) - {"images"}
     modules = (
-        *(concentration, convolution, deep, groups, harmonics, kernels, large),
+        *(complexity, concentration, convolution, deep, groups, harmonics, kernels, large),
         *(least_squares, systems),
     )
     public = {
