@@ -170,5 +170,5 @@ def digits_alt(shares: np.ndarray, errors: dict[str, np.ndarray]) -> str:
     ends = "; ".join(f"{name}, {e[0]:.1%} to {e[-1]:.1%}" for name, e in errors.items())
     return (
         f"Test error on handwritten digits as the share of wrong training labels grows from 0 to "
-        f"{shares[-1]:.0%}: {ends}. All curves rise; the thin line is where error and share agree."
+        f"{shares[-1]:.0%}: {ends}. On the thin line error and share agree."
     )
