@@ -31,23 +31,23 @@ class Risk(NamedTuple):
 def ridgeless_risk(n: object, p: object, signal: float = 1.0, noise: float = 0.0) -> Array:
     r"""Expected excess risk of least squares of least norm, for isotropic Gaussian features.
 
-    :math:`n` rows :math:`z_i\sim N(0,I_p)` and :math:`y_i=\langle z_i,\beta\rangle+\sigma g_i` with
-    :math:`\lVert\beta\rVert=` ``signal`` and independent :math:`g_i` of mean 0 and variance 1;
-    :math:`\hat\beta=Z^{+}y`. Then :math:`\mathbb E\lVert\hat\beta-\beta\rVert^2` is
+    The :math:`n` rows of :math:`J` are independent :math:`N(0,I_p)`, :math:`y=Jb+\xi` with noise
+    :math:`\xi` of mean 0 and covariance :math:`\tau^2I` whatever :math:`J` is, and
+    :math:`\hat b=J^{+}y`. Then :math:`\mathbb E\lVert\hat b-b\rVert^2` is
 
     .. math::
 
-        \lVert\beta\rVert^2\Bigl(1-\frac np\Bigr)+\frac{\sigma^2n}{p-n-1}\quad(n<p-1),\qquad
-        \frac{\sigma^2p}{n-p-1}\quad(n>p+1),
+        \lVert b\rVert^2\Bigl(1-\frac np\Bigr)+\frac{\tau^2n}{p-n-1}\quad(n<p-1),\qquad
+        \frac{\tau^2p}{n-p-1}\quad(n>p+1),
 
-    and infinite for :math:`\lvert n-p\rvert\le1`, unless :math:`\sigma=0`.
+    and infinite for :math:`\lvert n-p\rvert\le1`, unless :math:`\tau=0`.
 
     Parameters
     ----------
     n, p : int or array_like of int
         Numbers of points and of features, at least 1; broadcast against each other.
     signal, noise : float
-        :math:`\lVert\beta\rVert` and :math:`\sigma`, at least 0.
+        :math:`\lVert b\rVert` and :math:`\tau`, at least 0.
 
     Returns
     -------
@@ -58,6 +58,10 @@ def ridgeless_risk(n: object, p: object, signal: float = 1.0, noise: float = 0.0
     ------
     ValueError, TypeError
         Numbers out of range, or not whole.
+
+    Notes
+    -----
+    Statement: :prf:ref:`thm-peak`.
     """
     n, p = _counts("n", n), _counts("p", p)
     signal, noise = nonnegative("signal", signal), nonnegative("noise", noise)
@@ -82,30 +86,32 @@ def ridge_risk(
 ) -> Risk:
     r"""Expected excess risk of ridge regression given its features, at every ridge.
 
-    :math:`y=Z\beta+\sigma g` with :math:`g` of mean 0 and covariance :math:`I`, and
-    :math:`\hat\beta=(S+\nu I)^{-1}Z^\top y` with :math:`S=Z^\top Z`; at :math:`\nu=0`
-    :math:`Z^{+}y`. At a new point of covariance :math:`\Sigma` the mean over :math:`g` of
-    :math:`\langle z,\hat\beta-\beta\rangle^2` is the sum of
+    :math:`y=Jb+\xi` with :math:`\xi` of mean 0 and covariance :math:`\tau^2I`, and
+    :math:`\hat b=(S+\nu I)^{-1}J^\top y` with :math:`S=J^\top J`; at :math:`\nu=0`
+    :math:`J^{+}y`. At new points whose features :math:`\varphi` have the second moment
+    :math:`\mathbb E\varphi\varphi^\top=C` the mean of :math:`\langle\varphi,\hat b-b\rangle^2`,
+    also over :math:`\xi`, is the sum of
 
     .. math::
 
-        \text{bias}=\nu^2\beta^\top(S+\nu I)^{-1}\Sigma(S+\nu I)^{-1}\beta,\qquad
-        \text{variance}=\sigma^2\operatorname{tr}\Sigma(S+\nu I)^{-1}S(S+\nu I)^{-1}.
+        \text{bias}=\nu^2b^\top(S+\nu I)^{-1}C(S+\nu I)^{-1}b,\qquad
+        \text{variance}=\tau^2\operatorname{tr}C(S+\nu I)^{-1}S(S+\nu I)^{-1},
 
-    The eigenvalues of :math:`S` are those of the Gram matrix :math:`ZZ^\top`.
+    or their limits at :math:`\nu=0`. The nonzero eigenvalues of :math:`S` are those of the Gram
+    matrix :math:`JJ^\top`.
 
     Parameters
     ----------
     Z : array_like, shape (n, p)
-        Features, one point a row.
+        Features :math:`J`, one point a row.
     beta : array_like, shape (p,)
-        The true coefficients.
+        The true coefficients :math:`b`.
     noise : float
-        :math:`\sigma\ge0`.
+        :math:`\tau\ge0`.
     ridge : float or array_like, shape u
         Ridges :math:`\nu\ge0`, for which one decomposition serves.
     covariance : array_like, shape (p, p), optional
-        :math:`\Sigma`; the identity when left out.
+        :math:`C`; the identity when left out.
     rcond : float, optional
         Singular values of ``Z`` up to ``rcond`` times the largest count as zero, as for
         :func:`ntklib.least_squares.pinv_solve`.
@@ -119,6 +125,10 @@ def ridge_risk(
     ------
     ValueError, TypeError
         Shapes that do not fit, ``noise`` or a ridge below 0, ``covariance`` not symmetric.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-conditional-risk`.
     """
     eps, Z = epsilon(Z), matrix("Z", Z)
     p = Z.shape[1]

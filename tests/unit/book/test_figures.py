@@ -38,6 +38,8 @@ STILL = {
     "limits.learners": ({n: [{name: [1.0 + d, 0.6] for name in ("kernel", "linearized", "trained")}
                              for d in (0.1, 0.2)] for n in ("50", "100", "200", "400", "800")},),
     "limit.question": (),
+    "noise.digits": (np.linspace(0, 0.5, 6), {name: np.linspace(low, 0.3, 6) for name, low in
+                                             (("no ridge", 0.01), ("ridge 0.2", 0.05))}),
     "limit.running_means": (np.arange(1, 1025), [np.full(1024, q) for q in (0.5, 0.1, 0.2)],
                             [0.5, 0.1, 0.2], [(0, 0), (0, 1), (2, 3)]),
     "limit.predictors": (),
