@@ -56,6 +56,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from website import (
+    decisions,
     figures,
     implementations,
     ledger,
@@ -150,6 +151,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("versions", project.Versions)
     app.add_directive("take-away", links.TakeAway)
     app.add_directive("takes", takes.Takes)
+    app.add_directive("decisions", decisions.Decisions)
     for node in (ledger.ledger_node, ledger.reason_node, links.take_away_node):
         app.add_node(node)
     app.add_node(folds.fold_node, html=(folds.visit_fold, folds.depart_fold))
