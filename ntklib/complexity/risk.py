@@ -58,6 +58,10 @@ def ridgeless_risk(n: object, p: object, signal: float = 1.0, noise: float = 0.0
     ------
     ValueError, TypeError
         Numbers out of range, or not whole.
+
+    Notes
+    -----
+    Statement: :prf:ref:`thm-peak`.
     """
     n, p = _counts("n", n), _counts("p", p)
     signal, noise = nonnegative("signal", signal), nonnegative("noise", noise)
@@ -119,6 +123,10 @@ def ridge_risk(
     ------
     ValueError, TypeError
         Shapes that do not fit, ``noise`` or a ridge below 0, ``covariance`` not symmetric.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-conditional-risk`.
     """
     eps, Z = epsilon(Z), matrix("Z", Z)
     p = Z.shape[1]
