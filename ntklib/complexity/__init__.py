@@ -1,10 +1,11 @@
 r"""What the Gram matrix says of new data: errors left out, bounds, and exact risks.
 
-Implements the closed form of leave-one-out residuals (:func:`leave_one_out`), the Rademacher
-complexity of a ball (:func:`rademacher`, :func:`rademacher_estimate`), a bound of the risk by the
-norm of the interpolant (:func:`norm_bound`), and the expected risk of least squares with noise:
-without a ridge for Gaussian features (:func:`ridgeless_risk`), and for given features at every
-ridge (:func:`ridge_risk`).
+Implements :prf:ref:`prp-loo`, residuals left out in closed form (:func:`leave_one_out`);
+:prf:ref:`prp-rademacher`, the complexity of a ball (:func:`rademacher`,
+:func:`rademacher_estimate`); :prf:ref:`cor-union`, a bound of the risk by the norm of the
+interpolant (:func:`norm_bound`); and the expected risk of least squares with noise,
+:prf:ref:`thm-peak` without a ridge for Gaussian features (:func:`ridgeless_risk`), and
+:prf:ref:`prp-conditional-risk` for given features at every ridge (:func:`ridge_risk`).
 """
 
 from __future__ import annotations

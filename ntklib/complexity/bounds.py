@@ -67,6 +67,10 @@ def rademacher(K: object, radius: float = 1.0) -> float:
     ------
     ValueError, TypeError
         ``K`` not square, not symmetric or with a negative diagonal; ``radius`` not positive.
+
+    Notes
+    -----
+    Statement: :prf:ref:`prp-rademacher`.
     """
     A = _square(K)
     return positive("radius", radius) * math.sqrt(float(np.trace(A, dtype=np.float64))) / len(A)
@@ -160,6 +164,10 @@ def norm_bound(
         ``K`` is singular and no function of the space takes the labels.
     RankError
         Rounding decides about the rank of ``K``.
+
+    Notes
+    -----
+    Statements: :prf:ref:`thm-margin`, :prf:ref:`cor-union`.
     """
     c = _top(K, diagonal)
     found = spectrum(K, rcond)

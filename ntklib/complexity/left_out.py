@@ -58,6 +58,8 @@ def leave_one_out(
 
     Notes
     -----
+    Statement: :prf:ref:`prp-loo`.
+
     Rounding in :math:`K`, of n ulps of its norm, moves the residuals by about that over the least
     eigenvalue of :math:`K+\nu I` that is not zero.
     """

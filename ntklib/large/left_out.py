@@ -107,6 +107,8 @@ def leave_one_out(
 
     Notes
     -----
+    Statement: :prf:ref:`prp-loo`.
+
     The estimator of the diagonal is that of :cite:t:`bekas2007estimator`. Its standard error is
     taken from the spread over the probes, and that of the quotient is
     :math:`\lvert a_i\rvert/M_{ii}^2` times as large; the quotient is also biased, by about the
