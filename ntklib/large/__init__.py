@@ -19,6 +19,7 @@ from __future__ import annotations
 from ntklib.large.cluster import dask_gram, dask_operator
 from ntklib.large.conjugate_gradients import ConvergenceWarning, RidgeSolution, ridge_solve
 from ntklib.large.left_out import LeftOut, leave_one_out
+from ntklib.large.nystroem import NystroemSolution, nystroem_solve
 from ntklib.large.operators import gram_operator
 from ntklib.large.preconditioner import low_rank_preconditioner, pivoted_cholesky
 from ntklib.large.store import store_gram
@@ -26,12 +27,14 @@ from ntklib.large.store import store_gram
 __all__ = [
     "ConvergenceWarning",
     "LeftOut",
+    "NystroemSolution",
     "RidgeSolution",
     "dask_gram",
     "dask_operator",
     "gram_operator",
     "leave_one_out",
     "low_rank_preconditioner",
+    "nystroem_solve",
     "pivoted_cholesky",
     "ridge_solve",
     "store_gram",

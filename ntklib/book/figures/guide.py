@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from matplotlib.figure import Figure
 
-from ntklib import angles, with_bias
+from ntklib import angles, relu_ntk, with_bias
 from ntklib._validate import Array
 from ntklib.book.figures.style import COLOR, INK, new_axes
 from ntklib.book.printing import fixed
@@ -140,4 +140,64 @@ def scores_alt(table: Array, kernels: list[str], alphas: list[float]) -> str:
     return (
         f"Table of held-out R squared for {len(kernels)} kernels and {len(alphas)} ridges. Best "
         f"of each kernel: {rows}. Best of all: {kernels[i]}, ridge {alphas[j]:g}."
+    )
+
+
+# -- centres in place of all points ----------------------------------------------------------------
+
+_RIDGE = 0.1
+
+
+def _around(angle: Array) -> Array:
+    """Points of the unit circle with a bias, so that the kernel sees all frequencies."""
+    return with_bias(np.stack([np.cos(angle), np.sin(angle)], axis=1))
+
+
+@cache
+def _noisy() -> tuple[Array, Array]:
+    """Angles, in an order in which they serve as centres, and noisy values."""
+    rng = np.random.default_rng(4)
+    angle = rng.permutation(np.linspace(-3.0, 3.0, 40)) + 0.08 * rng.standard_normal(40)
+    return angle, np.sin(2 * angle) + 0.5 * np.cos(angle) + 0.15 * rng.standard_normal(40)
+
+
+@cache
+def _centered(m: int) -> tuple[Array, float, float]:
+    """Values on a grid of the fit with m centres; its loss, and the largest eigenvalue left."""
+    angle, y = _noisy()
+    X, grid = _around(angle), _around(np.linspace(-np.pi, np.pi, 361))
+    A, K = relu_ntk(X, X[:m]), relu_ntk(X)
+    c = np.linalg.solve(A.T @ A + _RIDGE * K[:m, :m], A.T @ y)
+    loss = np.sum((A @ c - y) ** 2) + _RIDGE * c @ K[:m, :m] @ c
+    left = np.linalg.eigvalsh(K - A @ np.linalg.solve(K[:m, :m], A.T))[-1]
+    return relu_ntk(grid, X[:m]) @ c, float(loss), max(float(left), 0.0)
+
+
+def centers(m: int) -> Figure:
+    """The fit in the span of m of 40 points, and the fit in the span of all."""
+    angle, y = _noisy()
+    grid = np.linspace(-np.pi, np.pi, 361)
+    fig, ax = new_axes(height=3.2)
+    ax.plot(angle, y, ".", color=COLOR["data"], ms=5, label="points")
+    ax.plot(grid, _centered(40)[0], color=COLOR["muted"], lw=4, alpha=0.6, label="fit, all points")
+    ax.plot(grid, _centered(m)[0], color=COLOR["theory"], lw=2, label="fit, centres")
+    ax.plot(angle[:m], np.full(m, -2.1), "^", color=COLOR["theory"], ms=5, label="centres")
+    ax.set(xlabel="angle", xlim=(-np.pi, np.pi), ylim=(-2.3, 2.0))
+    ax.set_title(f"{m} centre{'s' if m > 1 else ''}: {_ratio(m)} times the least loss")
+    fig.legend(loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1)
+    return fig
+
+
+def _ratio(m: int) -> str:
+    """The loss of the fit with m centres, as a multiple of the least one."""
+    return fixed(_centered(m)[1] / _centered(40)[1], 2)
+
+
+def centers_alt(m: int) -> str:
+    """What a frame of `centers` shows, in words."""
+    gap = np.abs(_centered(m)[0] - _centered(40)[0]).max()
+    return (
+        f"Forty noisy points over the circle, with the ridge fit in the span of all of them and "
+        f"the fit in the span of {m} of them, which is at most {fixed(float(gap), 2)} away from "
+        f"it. Its loss is {_ratio(m)} times the least one."
     )
