@@ -114,6 +114,14 @@ CALLS: dict[str, tuple[Any, Call]] = {
             ).residuals
         ),
     ),
+    "nystroem_solve": (
+        POINTS,
+        lambda X, t: (
+            large.nystroem_solve(
+                ntklib.relu_ntk, X, y, 2, 0.5, rng=np.random.default_rng(0), dtype=np.float64
+            ).coef
+        ),
+    ),
     "spherical_harmonics": (SQUARE, lambda X, t: harmonics.spherical_harmonics(X, 2)),
     "features": (SQUARE, lambda X, t: harmonics.features(X, ntklib.relu_ntk, 2)),
     "DotProduct": (SQUARE, lambda X, t: harmonics.DotProduct(np.exp)(X)),

@@ -255,6 +255,19 @@ def _basis(kernel: Kernel, C: Array, ridge: float, dtype: np.dtype[Any]) -> _Bas
     return _Basis(order[:rank], np.asfortranarray(upper[:, :rank]), upper)
 
 
+def _chunk(X: Any, rows: slice) -> Array:
+    """Points that were not looked at as a whole are looked at here."""
+    points = np.asarray(X[rows])
+    if points.dtype.kind == "f":
+        wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+        if len(wrong):
+            raise ValueError(
+                f"X must be finite, got NaN or inf in row {rows.start + wrong[0]}, "
+                f"in chunk {rows.start // _CHUNK}"
+            )
+    return matrix("X", points)
+
+
 class _Panels:
     """The kernel values between points and centres, in chunks of rows: kept, or read once."""
 
@@ -262,9 +275,9 @@ class _Panels:
         self.kernel, self.X, self.C, self.dtype = kernel, X, C, dtype
         self.kept: list[Array] | None = [] if keep else None
 
-    def values(self, rows: Any) -> Array:
-        """The values of some points, which must be finite."""
-        points = np.asarray(self.X[rows])
+    def values(self, rows: slice) -> Array:
+        """The values of some points."""
+        points = self.X[rows] if not _in_chunks(self.X) else _chunk(self.X, rows)
         value = self.kernel(points, self.C)
         wanted = (len(points), len(self.C))
         if np.shape(value) != wanted:
@@ -278,8 +291,7 @@ class _Panels:
         chunks = slices(0, self.X.shape[0], _CHUNK)
         numbers = self.X.shape[0] * m * self.dtype.itemsize / 8 if self.kept is not None else m * m
         with bar(progress, len(chunks), "chunk", numbers) as shown:
-            for k, rows in enumerate(chunks):
-                self._check(k, rows)
+            for rows in chunks:
                 value = self.values(rows)
                 right += value.T.astype(np.float64) @ Y[rows]
                 if self.kept is None:
@@ -289,15 +301,6 @@ class _Panels:
                 if shown is not None:
                     shown.update()
         return right, np.triu(gram) + np.triu(gram, 1).T
-
-    def _check(self, k: int, rows: slice) -> None:
-        """Points that were not looked at as a whole are looked at here."""
-        if _in_chunks(self.X):
-            wrong = np.flatnonzero(~np.isfinite(np.asarray(self.X[rows])).all(axis=1))
-            if len(wrong):
-                raise ValueError(
-                    f"X must be finite, got NaN or inf in row {rows.start + wrong[0]}, in chunk {k}"
-                )
 
     def drawn(self, size: int, rng: np.random.Generator) -> Array:
         """The values of so many points, each drawn with the same probability."""
