@@ -27,7 +27,8 @@ STAMP = ROOT / "_build" / ".executed-with"
 def fingerprint() -> str:
     """Of everything besides the notebooks that an output depends on."""
     digest = hashlib.sha256(sys.version.encode())
-    sources = (path for path in (ROOT / "ntklib").rglob("*") if path.suffix in (".py", ".mplstyle"))
+    kinds = (".py", ".mplstyle", ".json")
+    sources = (path for path in (ROOT / "ntklib").rglob("*") if path.suffix in kinds)
     for path in [ROOT / "requirements.lock", *sorted(sources)]:
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

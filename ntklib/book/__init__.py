@@ -11,6 +11,7 @@ from ntklib.book.answers import grade
 from ntklib.book.checks import EXACT, KERNEL, SIGMAS, CheckFailed, check
 from ntklib.book.interactive import figure, interact
 from ntklib.book.printing import show
+from ntklib.book.recorded import records
 
 __all__ = [
     "EXACT",
@@ -21,5 +22,6 @@ __all__ = [
     "figure",
     "grade",
     "interact",
+    "records",
     "show",
 ]

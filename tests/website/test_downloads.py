@@ -297,7 +297,8 @@ def test_the_wheel_holds_the_package(tmp_path):
     with zipfile.ZipFile(wheel()) as archive:
         names = set(archive.namelist())
         archive.extractall(tmp_path)
-    parts = [path for path in (ROOT / "ntklib").rglob("*") if path.suffix in (".py", ".mplstyle")]
+    kinds = (".py", ".mplstyle", ".json")
+    parts = [path for path in (ROOT / "ntklib").rglob("*") if path.suffix in kinds]
     assert {path.relative_to(ROOT).as_posix() for path in parts} <= names
     code = "import ntklib.book.figures.intro, sys; print(ntklib.__file__)"
     done = subprocess.run(
