@@ -1,4 +1,7 @@
-"""What was measured: one file a table, a cell a learner. README.md shows one."""
+"""What was measured: one file a table, a cell a learner. README.md shows one.
+
+They are in the package, so that pages read them through ``ntklib.book.records("tables")``.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "records" / "tables"
-SCHEMA = Path(__file__).parent / "records" / "schema.json"
+FOLDER = Path(__file__).resolve().parents[1] / "ntklib" / "book" / "records" / "tables"
+SCHEMA = Path(__file__).with_name("schema.json")
 
 Record = dict[str, Any]
 
