@@ -145,7 +145,7 @@ def fill(name: str, folder: Path = records.FOLDER, only: Sequence[str] = ()) -> 
     head = heading(name, X, y)
     if record and record["data"]["sha256"] != head["data"]["sha256"]:
         raise ValueError(f"{name} has other numbers than those that its record is of")
-    record = record or head
+    record = {**head, "cells": record.get("cells", {})}
     for learner in missing:
         found = list(outcomes(name, learner, X, y))
         made = cell(found, record["protocol"]["overlap"])
