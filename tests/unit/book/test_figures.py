@@ -18,6 +18,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from ntklib.book import figures as rooms
+from ntklib.book import records
 from ntklib.book.figures.style import INK, WIDTH, new_axes
 
 CHAPTERS = Path(__file__).parents[3] / "chapters"
@@ -52,6 +53,7 @@ STILL = {
     "relu_kernel.folds": ({"linear": 0.9 + DOWN / 20, "Gaussian SVM": 0.9 + DOWN / 20},),
     "rich.steps": (),
     "span.levels": (),
+    "new_data.larger": (records("bound"),),
 }  # fmt: skip
 
 
