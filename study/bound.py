@@ -61,7 +61,8 @@ def pair(
     first, second = (int(part) for part in name.split(" and "))
     chosen = (labels == first) | (labels == second)
     X = images[chosen] / np.linalg.norm(images[chosen], axis=1, keepdims=True)
-    K, y = relu_ntk(X), np.where(labels[chosen] == second, 1.0, -1.0)
+    K = relu_ntk(X).astype(np.float64)
+    y = np.where(labels[chosen] == second, 1.0, -1.0)
     rng = np.random.default_rng(SEED)
     draws = np.array([one_draw(K, y, rng, sizes) for _ in range(DRAWS)])
     means = {name: draws.mean(axis=0)[:, j].tolist() for j, name in enumerate(COLUMNS)}

@@ -43,7 +43,7 @@ def run(seed: int, n: int) -> dict[str, Any]:
     linear = below @ np.linalg.lstsq(K, y, rcond=None)[0]
     alpha = np.linalg.solve(relu_ntk(A), y)
     on = parity.cube(relu_ntk, D)
-    found = {
+    found: dict[str, Any] = {
         "trained": parity.scores(net(B, W), told),
         "training error": parity.scores(net(A, W), y)[0],
         "linearized": parity.scores(linear, told),
