@@ -46,7 +46,7 @@ SCORES = {
 
 
 @cache
-def study() -> dict[str, Any]:
+def calibration() -> dict[str, Any]:
     """The record of the study on calibration."""
     return dict(records("calibration"))
 
@@ -105,7 +105,7 @@ def proper_alt(alpha: float) -> str:
 
 
 def _regression(table: str) -> dict[str, Any]:
-    return dict(study()["regression"][table])
+    return dict(calibration()["regression"][table])
 
 
 def shown(table: str) -> list[str]:
@@ -188,7 +188,7 @@ def coverage_alt(table: str, learner: str) -> str:
 
 
 def _digits(size: int) -> dict[str, Any]:
-    return dict(study()["digits"][str(size)])
+    return dict(calibration()["digits"][str(size)])
 
 
 def reliability(size: int, learner: str) -> Figure:

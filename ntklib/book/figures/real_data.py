@@ -12,9 +12,60 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata, studentized_range, t
 
 from ntklib._validate import Array
+from ntklib.book.figures.calibration import (
+    CLASSIFIERS,
+    SCORES,
+    calibration,
+    coverage,
+    coverage_alt,
+    losses,
+    losses_alt,
+    proper,
+    proper_alt,
+    reliability,
+    reliability_alt,
+)
+from ntklib.book.figures.calibration import LEARNERS as ERRORS
 from ntklib.book.figures.style import COLOR, INK, new_axes
 from ntklib.book.printing import fixed
 from ntklib.book.recorded import records
+
+__all__ = [
+    "CLASSIFIERS",
+    "COSTS",
+    "ERRORS",
+    "LEARNERS",
+    "RANKED",
+    "SCORES",
+    "beaten",
+    "calibration",
+    "cost",
+    "cost_alt",
+    "costs",
+    "coverage",
+    "coverage_alt",
+    "critical",
+    "curves",
+    "curves_alt",
+    "groups",
+    "losses",
+    "losses_alt",
+    "margin",
+    "of_group",
+    "proper",
+    "proper_alt",
+    "ranked",
+    "ranks",
+    "ranks_alt",
+    "reliability",
+    "reliability_alt",
+    "scores",
+    "scores_alt",
+    "share",
+    "splits",
+    "splits_alt",
+    "tables",
+]
 
 # Learner -> what the figures call it, the idea whose color it has, and its mark.
 LEARNERS = {
