@@ -304,6 +304,10 @@ def cost(of: str) -> Figure:
     left.set_yticks(range(len(mean)), [LEARNERS[RANKED[at]][0] for at in order])
     left.set(xlabel="average rank", xlim=(0.8, len(mean) + 0.2))
     right.set(xscale="log", xlabel=COSTS[of][1], yticks=[])
+    low, high = min(found.values()), max(found.values())
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    right.set_xticks([10.0**p for p in decades], [f"{10.0**p:g}" for p in decades])
+    right.minorticks_off()
     for ax in (left, right):
         ax.set_ylim(len(mean) - 0.5, -0.5)
         ax.grid(axis="both", alpha=0.25)
