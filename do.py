@@ -308,6 +308,15 @@ def libraries() -> None:
 
 
 @command
+def study(names: Sequence[str] = (), again: bool = False) -> None:
+    """Run what is missing of the study on real data, in .venv-study; --again compares."""
+    os.environ["VENV"] = ".venv-study"
+    set_up("requirements-study.lock")
+    say("The study on real data" + (": once more" if again else ": what has no record yet"))
+    run(tool("python"), "-m", "study.run", *(["--again"] if again else []), *names)
+
+
+@command
 def test_newest() -> None:
     """Do the same with the newest version of every library, in .venv-newest."""
     os.environ["VENV"] = ".venv-newest"
@@ -405,6 +414,9 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(function=function)
         if function in (notebooks, wrong):
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
+        if function is study:
+            one.add_argument("names", nargs="*", help="tables (default: all)")
+            one.add_argument("--again", action="store_true", help="run those recorded, compare")
     whole.set_defaults(function=help)
     return whole
 

