@@ -26,7 +26,7 @@ from sklearn.datasets import load_diabetes, load_digits, make_friedman1
 
 from study import classified, predictive, scores
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 RECORD = Path(__file__).resolve().parents[1] / "ntklib" / "book" / "records" / "calibration.json"
 SEED = 13
@@ -155,7 +155,7 @@ def digits(size: int) -> dict[str, Any]:
     for number in range(DIGITS_SPLITS):
         train, test = split(len(X), number, TESTED)
         train = train[:size]
-        answers = {}
+        answers: dict[str, Any] = {}
         for kind in (classified.kernels, classified.forest, classified.networks):
             rng = generator(f"digits {size}", kind.__name__, number)
             # Networks are given pixels from 0 to about 3: unit rows times the root of 64 pixels.

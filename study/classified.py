@@ -17,7 +17,7 @@ from ntklib import relu_nngp, relu_ntk
 from study import networks as trained
 from study.predictive import MEMBERS, WIDTH
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Answer = tuple[Array, dict[str, Any]]
 
 RIDGES = (0.0, 1e-3, 1e-2, 1e-1)
@@ -65,7 +65,7 @@ def _kernel(
                 now = (loss(label, members / T), ridge, scale, float(T))
                 for name in ("spread", "mean")[: 1 + (scale == 0)]:
                     best[name] = min(best.get(name, now), now)
-    answers = {}
+    answers: dict[str, Any] = {}
     for name, (_, ridge, scale, T) in best.items():
         A = (U / (values + ridge)) @ U.T
         rows = K_test @ A

@@ -20,7 +20,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from ntklib import dynamics, relu_nngp, relu_ntk, with_bias
 from study import networks as trained
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Answer = tuple[Array, Array, dict[str, Any]]
 
 RIDGES = np.geomspace(1e-4, 1e2, 25)
@@ -83,9 +83,9 @@ def spread(X: Array, y: Array, Z: Array, rng: np.random.Generator) -> Answer:
     found = []
     for ridge in RIDGES:
         residual, variance = left_out(K, S, y, ridge)
-        scale = np.mean(residual**2 / variance)
+        scale = float(np.mean(residual**2 / variance))
         loss = np.log(scale) + np.mean(np.log(variance))
-        found.append((float(loss), float(scale), float(ridge)))
+        found.append((float(loss), scale, float(ridge)))
     _, scale, ridge = min(found)
     mean, std = _ensemble(X, y, Z, ridge)
     return mean, np.sqrt(scale) * std, {"ridge": ridge, "spread": scale, "noise": 0.0}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 from scipy.stats import norm, t
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 ALPHA = 0.1  # intervals are to hold 1 - ALPHA
 BINS = 15  # of the confidence
@@ -28,7 +30,7 @@ def gaussian(y: Array, mean: Array, std: Array) -> dict[str, float]:
 
 def transformed(y: Array, mean: Array, std: Array, bins: int = 20) -> list[int]:
     """How often the targets fall into each of so many parts of equal predicted probability."""
-    return np.histogram(norm.cdf(y, mean, std), bins, (0, 1))[0].tolist()
+    return [int(one) for one in np.histogram(norm.cdf(y, mean, std), bins, (0, 1))[0]]
 
 
 def binned(confidence: Array, right: Array) -> Array:

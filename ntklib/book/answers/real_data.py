@@ -13,7 +13,7 @@ from ntklib.book.answers import Answer
 
 def _tables(k: int = 8) -> int:
     """How many tables until the critical difference of k learners is below one."""
-    q = studentized_range.ppf(0.95, k, np.inf)
+    q = float(studentized_range.ppf(0.95, k, np.inf))
     return math.ceil(q**2 * k * (k + 1) / 12)
 
 

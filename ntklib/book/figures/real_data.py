@@ -48,6 +48,7 @@ __all__ = [
     "curves",
     "curves_alt",
     "groups",
+    "interval",
     "losses",
     "losses_alt",
     "margin",
@@ -114,8 +115,15 @@ def margin(one: Array, other: Array, test_over_train: float) -> tuple[float, flo
 
 
 def share(record: Any) -> float:
-    """Test rows over training rows."""
-    return float(record["protocol"]["test"] / record["protocol"]["train"])
+    """Test rows over the other rows, all of which are trained on unless training is on a few."""
+    test = float(record["protocol"]["test"])
+    return test / (float(record["data"]["n"]) - test)
+
+
+def interval(table: str, name: str) -> tuple[float, float]:
+    """Mean of a learner's scores on a table, and the half width of its interval."""
+    values = np.asarray(tables()[table]["cells"][name]["scores"])
+    return margin(values, np.zeros_like(values), share(tables()[table]))
 
 
 def beaten(table: str) -> dict[str, bool]:
@@ -326,33 +334,26 @@ def cost_alt(of: str) -> str:
 # -- more data -------------------------------------------------------------------------------------
 
 
-def _curve(name: str) -> tuple[list[float], list[float], list[list[float]]]:
-    """Numbers of training images, mean scores and intervals of a learner."""
-    chosen = sorted(
-        (record for key, record in tables().items() if key.startswith("mnist_5k")),
-        key=lambda record: float(record["protocol"]["train"]),
+def _curve(name: str) -> tuple[list[float], Array, Array]:
+    """Numbers of training images, mean scores and half widths of their intervals of a learner."""
+    found = sorted(
+        (float(record["protocol"]["train"]), *interval(key, name))
+        for key, record in tables().items()
+        if key.startswith("mnist_5k") and name in record["cells"]
     )
-    rows = [(r["protocol"]["train"], r["cells"][name]) for r in chosen if name in r["cells"]]
-    return (
-        [float(size) for size, _ in rows],
-        [float(cell["mean"]) for _, cell in rows],
-        [cell["interval"] for _, cell in rows],
-    )
+    rows = np.array(found).reshape(-1, 3)
+    return rows[:, 0].tolist(), rows[:, 1], rows[:, 2]
 
 
 def curves() -> Figure:
     """Errors on handwritten digits with the number of training images."""
     fig, ax = new_axes(height=4.2)
-    shown = [name for name in (*RANKED, "pooled_ntk") if _curve(name)[0]]
-    for name in shown:
+    for name in (*RANKED, "pooled_ntk"):
         label, color, mark = LEARNERS[name]
-        sizes, mean, ends = _curve(name)
-        error = 1 - np.array(mean)
-        low, high = 1 - np.array(ends).T[::-1]
-        bars = np.maximum([error - low, high - error], 0)
-        ax.errorbar(
-            sizes, error, bars, fmt=f"{mark}-", color=COLOR[color], ms=5, lw=1.2, label=label
-        )
+        sizes, mean, half = _curve(name)
+        if sizes:
+            style = dict(fmt=f"{mark}-", color=COLOR[color], ms=5, lw=1.2)
+            ax.errorbar(sizes, 1 - mean, half, label=label, **style)
     _log_ticks(ax)
     ax.set(xlabel="training images", ylabel="share of errors")
     fig.legend(loc="outside lower center", ncols=3, columnspacing=1, handlelength=1.8)
