@@ -32,17 +32,20 @@ class Friedman(NamedTuple):
     p_F: float
 
 
-def corrected_interval(
-    scores: ArrayLike, train: float, test: float, level: float = 0.95
-) -> Interval:
-    r"""Student's t over :math:`J` splits with the variance :math:`(1/J+n_2/n_1)s^2`.
+def corrected_interval(scores: ArrayLike, overlap: float, level: float = 0.95) -> Interval:
+    r"""Student's t over :math:`J` splits with the variance :math:`(1/J+c)s^2`.
+
+    Scores of different splits are correlated, since the splits share rows. Where the correlation is
+    :math:`\rho`, the mean has :math:`1/J+\rho/(1-\rho)` times the expected :math:`s^2` for its
+    variance. Nadeau and Bengio take :math:`\rho=n_2/(n_1+n_2)`, so that :math:`c=n_2/n_1`, the rows
+    of a test part over those of a training part.
 
     Parameters
     ----------
     scores : array_like, shape (J,)
         One a split, or differences of two learners on the same splits; :math:`J\ge2`.
-    train, test : float
-        Sizes :math:`n_1` and :math:`n_2` of the two parts.
+    overlap : float
+        :math:`c`, at least 0.
     level : float
         What the interval is to cover, if the normal model and the correction hold: neither is
         exact.
@@ -50,8 +53,10 @@ def corrected_interval(
     values = np.asarray(scores, dtype=float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"scores must be at least two finite numbers, got {scores!r}")
+    if not 0 <= overlap < np.inf:
+        raise ValueError(f"overlap must be a finite number, at least 0, got {overlap!r}")
     count = len(values)
-    spread = np.sqrt((1 / count + test / train) * values.var(ddof=1))
+    spread = np.sqrt((1 / count + overlap) * values.var(ddof=1))
     half = float(stats.t.ppf((1 + level) / 2, count - 1) * spread)
     mean = float(values.mean())
     return Interval(mean, mean - half, mean + half)

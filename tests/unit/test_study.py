@@ -243,8 +243,7 @@ def test_the_published_kernels_are_those_of_the_recursion():
 
 
 def test_the_interval_is_students_with_the_corrected_variance():
-    scores, train, test = [0.9, 0.8, 1.0, 0.9], 30, 10
-    mean, low, high = ranks.corrected_interval(scores, train, test)
+    mean, low, high = ranks.corrected_interval([0.9, 0.8, 1.0, 0.9], 10 / 30)
     # s^2 = 0.02/3, t = 3.182446 with 3 degrees of freedom, from a printed table.
     half = 3.182446 * np.sqrt((1 / 4 + 1 / 3) * 0.02 / 3)
     assert (mean, low, high) == pytest.approx((0.9, 0.9 - half, 0.9 + half), rel=1e-6)
@@ -253,7 +252,23 @@ def test_the_interval_is_students_with_the_corrected_variance():
 @pytest.mark.parametrize("scores", [[1.0], [], [1.0, np.nan], [[1.0, 2.0]]])
 def test_an_interval_needs_two_scores(scores):
     with pytest.raises(ValueError, match="scores"):
-        ranks.corrected_interval(scores, 3, 1)
+        ranks.corrected_interval(scores, 0.3)
+
+
+def test_correlated_scores_are_covered():
+    """Normal scores of correlation rho: the interval of 95 % covers in 95 % of 4000 draws.
+
+    In this model the coverage is exact, and a binomial share of 4000 has a standard deviation of
+    0.0034. Without the correction it would be 0.705: t at 2.201 / sqrt(1 + J rho / (1 - rho)).
+    """
+    rng, rho, J = np.random.default_rng(0), 0.2, 12
+    common, own = rng.normal(size=(4000, 1)), rng.normal(size=(4000, J))
+    scores = np.sqrt(rho) * common + np.sqrt(1 - rho) * own
+    found = [ranks.corrected_interval(row, rho / (1 - rho)) for row in scores]
+    covered = np.mean([low <= 0 <= high for _, low, high in found])
+    assert abs(covered - 0.95) <= 5 * np.sqrt(0.95 * 0.05 / 4000)
+    with pytest.raises(ValueError, match="overlap"):
+        ranks.corrected_interval([1, 2], -0.1)
 
 
 def test_ranks_count_from_the_highest_score_and_share_ties():
@@ -308,7 +323,7 @@ def test_a_record_holds_together(name):
     for cell in record["cells"].values():
         listed = ("scores", "chosen", "processor_seconds", "wall_seconds")
         assert {len(cell[key]) for key in listed} == {how["splits"]}
-        mean, low, high = ranks.corrected_interval(cell["scores"], how["train"], how["test"])
+        mean, low, high = ranks.corrected_interval(cell["scores"], how["overlap"])
         assert [mean, low, high] == pytest.approx([cell["mean"], *cell["interval"]], abs=2e-6)
         assert cell["seed"] == protocol.SEED
 
