@@ -104,16 +104,15 @@ def networks(X: Array, label: Array, Z: Array, rng: np.random.Generator) -> dict
     """
     order = rng.permutation(len(X))
     kept, used = order[: len(X) // 5], order[len(X) // 5 :]
-    both, own = np.concatenate([X[kept], Z]), label[kept]
+    own = label[kept]
     best: dict[str, Any] = {}
 
     def each(epoch: int, weights: trained.Weights) -> None:
-        out = trained.outputs(weights, both)
-        logs = out - logsumexp(out, axis=-1, keepdims=True)
-        for name, some in (("networks", logs), ("network", logs[:1])):
-            now = loss(own, some[:, : len(kept)])
+        logs = _logs(weights, X[kept])
+        for name, some in (("networks", slice(None)), ("network", slice(1))):
+            now = loss(own, logs[some])
             if name not in best or now < best[name][0]:
-                best[name] = (now, epoch, some)
+                best[name] = (now, epoch, logs[some], _logs(weights, Z)[some])
 
     weights = trained.start(MEMBERS, X.shape[1], WIDTH, 10, rng)
     # Some 1500 steps, whatever the number of rows.
@@ -121,11 +120,16 @@ def networks(X: Array, label: Array, Z: Array, rng: np.random.Generator) -> dict
     hot = np.eye(10)[label[used]]
     trained.train(X[used], hot, weights, epochs=epochs, classes=True, rng=rng, each=each)
     answers: dict[str, Answer] = {}
-    for name, (_, epoch, logs) in best.items():
+    for name, (_, epoch, logs, seen) in best.items():
         chosen: dict[str, Any] = {"epoch": epoch}
-        answers[name] = (np.exp(logs[:, len(kept) :]).mean(axis=0), chosen)
-        losses = [loss(own, logs[:, : len(kept)] / T) for T in SOFTENED]
-        T = float(SOFTENED[np.argmin(losses)])
-        p = softmax(logs[:, len(kept) :] / T, axis=-1).mean(axis=0)
+        answers[name] = (np.exp(seen).mean(axis=0), chosen)
+        T = float(SOFTENED[np.argmin([loss(own, logs / T) for T in SOFTENED])])
+        p = softmax(seen / T, axis=-1).mean(axis=0)
         answers[f"{name}_tempered"] = (p, chosen | {"temperature": T})
     return answers
+
+
+def _logs(weights: trained.Weights, X: Array) -> Array:
+    """Logarithms of the members' probabilities."""
+    out = trained.outputs(weights, X)
+    return np.asarray(out - logsumexp(out, axis=-1, keepdims=True))

@@ -116,8 +116,7 @@ def margin(one: Array, other: Array, test_over_train: float) -> tuple[float, flo
 
 def share(record: Any) -> float:
     """Test rows over the other rows, all of which are trained on unless training is on a few."""
-    test = float(record["protocol"]["test"])
-    return test / (float(record["data"]["n"]) - test)
+    return float(record["protocol"]["overlap"])
 
 
 def interval(table: str, name: str) -> tuple[float, float]:
