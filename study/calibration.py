@@ -31,8 +31,8 @@ Array = NDArray[Any]
 
 RECORD = Path(__file__).resolve().parents[1] / "ntklib" / "book" / "records" / "calibration.json"
 SEED = 13
-SPLITS, DIGITS_SPLITS = 20, 10
-SIZES, TESTED = (100, 300, 1000), 600  # of digits
+SPLITS, DIGITS_SPLITS = 20, 6
+SIZES, TESTED = (100, 300), 600  # of digits
 
 
 def _packaged(package: str, path: str) -> Path:

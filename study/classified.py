@@ -20,8 +20,8 @@ from study.predictive import MEMBERS, WIDTH
 Array = NDArray[Any]
 Answer = tuple[Array, dict[str, Any]]
 
-RIDGES = (0.0, 1e-3, 1e-2, 1e-1)
-SCALES = (0.0, 0.1, 0.3, 1.0, 3.0)  # of the start, squared
+RIDGES = (0.0, 1e-3, 1e-2)
+SCALES = (0.0, 0.1, 0.3, 1.0)  # of the start, squared
 TEMPERATURES = np.geomspace(0.02, 1.0, 24)
 SOFTENED = np.geomspace(0.2, 5, 33)
 DRAWS = 32

@@ -53,6 +53,8 @@ __all__ = [
     "losses_alt",
     "margin",
     "of_group",
+    "paid",
+    "pictured",
     "proper",
     "proper_alt",
     "ranked",
@@ -106,6 +108,12 @@ def ranked() -> list[str]:
     return of_group("small", "images")
 
 
+def pictured() -> list[str]:
+    """The classifications that have a picture: those that are ranked, and images."""
+    images = [name for name, record in tables().items() if record["data"]["group"] == "images"]
+    return sorted({*ranked(), *images})
+
+
 def margin(one: Array, other: Array, test_over_train: float) -> tuple[float, float]:
     """Mean difference of scores on the same splits, and the half width of its interval."""
     gap = np.asarray(one) - np.asarray(other)
@@ -116,7 +124,8 @@ def margin(one: Array, other: Array, test_over_train: float) -> tuple[float, flo
 
 def share(record: Any) -> float:
     """Test rows over the other rows, all of which are trained on unless training is on a few."""
-    return float(record["protocol"]["overlap"])
+    test = float(record["protocol"]["test"])
+    return test / (float(record["data"]["n"]) - test)
 
 
 def interval(table: str, name: str) -> tuple[float, float]:
@@ -289,6 +298,11 @@ def _cost(cell: Any, key: str) -> float:
     return float("nan") if value is None else float(np.mean(value))
 
 
+def paid() -> list[str]:
+    """The costs that were measured."""
+    return [what for what in COSTS if all(np.isfinite(one) for one in costs(what).values())]
+
+
 def costs(what: str) -> dict[str, float]:
     """Learner -> geometric mean of its cost over the tables on which all were measured."""
     key, _, least = COSTS[what]
@@ -296,6 +310,8 @@ def costs(what: str) -> dict[str, float]:
         [[_cost(tables()[name]["cells"][one], key) for one in RANKED] for name in ranked()]
     )
     rows = rows[np.isfinite(rows).all(axis=1)]
+    if not len(rows):
+        return dict.fromkeys(RANKED, float("nan"))
     return dict(zip(RANKED, np.exp(np.log(np.maximum(rows, least)).mean(axis=0)), strict=True))
 
 
