@@ -111,12 +111,32 @@ def deep_ntk(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Array
     return _by_ridge(_candidates(settings, make), part, X, X_test, rng)
 
 
+# Gram matrices of whole tables: name of the kernel and bytes of the points -> matrix.
+_GRAMS: dict[tuple[str, bytes], Array] = {}
+
+
+def _numbered(name: str, kernel: Kernel, points: Array) -> Kernel:
+    """A kernel of rows by their numbers, shape ``(n, 1)``, whose matrix is computed once.
+
+    The folds of a table have the same rows, and a matrix of averages takes long.
+    """
+    key = name, points.tobytes()
+
+    def entries(rows: Array, columns: Array | None) -> Array:
+        if key not in _GRAMS:
+            _GRAMS[key] = kernel(points, None)
+        chosen = rows if columns is None else columns
+        return np.asarray(_GRAMS[key][np.ix_(rows[:, 0], chosen[:, 0])])
+
+    return entries
+
+
 def pooled_ntk(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Array, Settings]:
     """Kernels that do not change when an image is shifted, and one of windows of 3 x 3 pixels.
 
     The first are those of :func:`ntklib.ntk`, of three depths, averaged over all cyclic shifts; the
     other is that of a convolution at every second pixel with the mean as its readout, for images
-    small enough.
+    small enough. None has a bias: a factor of all pixels is a factor of the kernel.
     """
     if part.grid is None:
         raise ValueError("part must be of images, got points without a grid")
@@ -124,7 +144,7 @@ def pooled_ntk(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Arr
 
     def windows(X: Array, Z: Array | None) -> Array:
         left, right = (A if A is None else A.reshape(-1, *grid, 1) for A in (X, Z))
-        return conv_ntk(left, right, depth=1, kernel_size=3, stride=2, readout="mean", b_std=0.1)
+        return conv_ntk(left, right, depth=1, kernel_size=3, stride=2, readout="mean")
 
     kernels: dict[str, tuple[Settings, Kernel]] = {}
     for depth in (1, 2, 3):
@@ -132,8 +152,15 @@ def pooled_ntk(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Arr
         kernels[f"shifts {depth}"] = ({"shifts": 1, "depth": depth}, average)
     if grid == (8, 8):
         kernels["windows"] = ({"shifts": 0, "depth": 1}, windows)
-    X, X_test = prepared(part, X_test)
-    return _by_ridge(kernels, part, X, X_test, rng)
+    n, points = len(part.X), np.concatenate([part.X, X_test])
+    if n > len(X_test):
+        points, row = np.unique(points, axis=0, return_inverse=True)
+        kernels = {
+            name: (settings, _numbered(name, kernel, points))
+            for name, (settings, kernel) in kernels.items()
+        }
+        points = row.reshape(-1, 1)
+    return _by_ridge(kernels, part, points[:n], points[n:], rng)
 
 
 def rbf(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Array, Settings]:

@@ -145,16 +145,13 @@ def fill(name: str, folder: Path = records.FOLDER, only: Sequence[str] = ()) -> 
     head = heading(name, X, y)
     if record and record["data"]["sha256"] != head["data"]["sha256"]:
         raise ValueError(f"{name} has other numbers than those that its record is of")
-    record = {**head, "cells": record.get("cells", {})}
     for learner in missing:
         found = list(outcomes(name, learner, X, y))
-        made = cell(found, record["protocol"]["overlap"])
-        record["cells"][learner] = made
-        # The order of the columns, whichever was run first.
-        record["cells"] = {
-            one: record["cells"][one] for one in learners(name) if one in record["cells"]
-        }
-        records.write(record, folder)
+        made = cell(found, head["protocol"]["overlap"])
+        # Another run may have written meanwhile.
+        cells = {**records.read(name, folder).get("cells", {}), learner: made}
+        ordered = {one: cells[one] for one in learners(name) if one in cells}
+        records.write({**head, "cells": ordered}, folder)
         spent = sum(made["processor_seconds"])
         print(f"{name} {learner}: {made['mean']:.4f}, {spent:.1f} s of processor", flush=True)
     return len(missing)
