@@ -23,8 +23,10 @@ Array = NDArray[Any]
 Settings = dict[str, float]
 Learner = Callable[[Part, Array, np.random.Generator], tuple[Array, Settings]]
 
-# One candidate of each is tried out on this share of the training part.
+# Candidates are tried out on this share of the training part, where not by leave-one-out.
 VALIDATED = 0.2
+# Trees of a forest, steps of boosting, passes of a network over the training part.
+TREES, STEPS, PASSES = 100, 100, 100
 
 
 def targets(part: Part) -> Array:
@@ -210,7 +212,7 @@ def forest(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Array, 
     root, seed = np.sqrt(part.X.shape[1]), _seed(rng)
 
     def fit(count: int) -> Any:
-        model = made(100, max_features=count, oob_score=True, random_state=seed, n_jobs=1)
+        model = made(TREES, max_features=count, oob_score=True, random_state=seed, n_jobs=1)
         return model.fit(part.X, part.y)
 
     def error(model: Any) -> float:
@@ -231,7 +233,7 @@ def boosting(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Array
     fitted, tried = _held_out(part, rng)
     seed, found = _seed(rng), []
     for rate in (0.05, 0.2):
-        model = made(learning_rate=rate, max_iter=100, early_stopping=False, random_state=seed)
+        model = made(learning_rate=rate, max_iter=STEPS, early_stopping=False, random_state=seed)
         model.fit(part.X[fitted], part.y[fitted])
         stages = model.staged_predict_proba if part.classes else model.staged_predict
         for step, guess in enumerate(stages(part.X[tried]), 1):
@@ -264,11 +266,11 @@ def network(part: Part, X_test: Array, rng: np.random.Generator) -> tuple[Array,
             alpha=penalty,
             learning_rate_init=rate,
             batch_size=min(32, len(rows)),
-            max_iter=100,
+            max_iter=PASSES,
             random_state=seed,
         )
         with warnings.catch_warnings():
-            # A hundred passes are the budget.
+            # The passes are the budget.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return model.fit(X[rows], y[rows])
 
