@@ -41,6 +41,25 @@ def test_what_is_no_command_is_refused(capsys):
     assert "'book'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("asked", "passed"),
+    [
+        (["study"], []),
+        (["study", "iris"], ["iris"]),
+        (["study", "--again", "iris", "wine"], ["--again", "iris", "wine"]),
+    ],
+)
+def test_the_study_is_told_what_to_run(asked, passed, monkeypatch):
+    ran, locks = [], []
+    monkeypatch.setenv("VENV", "another")
+    monkeypatch.setattr(do, "tool", str)
+    monkeypatch.setattr(do, "set_up", lambda lock: locks.append((os.environ["VENV"], lock)))
+    monkeypatch.setattr(do, "run", lambda *program: ran.append(program))
+    do.main(asked)
+    assert locks == [(".venv-study", "requirements-study.lock")]
+    assert ran == [("python", "-m", "study.run", *passed)]
+
+
 @pytest.mark.parametrize(("scheme", "name"), [("posix_venv", "bin"), ("nt_venv", "Scripts")])
 def test_programs_stand_where_the_system_has_them(scheme, name):
     assert do.scripts(Path("a", ".venv"), scheme) == Path("a", ".venv", name)

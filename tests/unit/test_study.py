@@ -426,6 +426,17 @@ def test_an_unknown_table_is_refused(capsys):
     assert "no such tables: irises" in capsys.readouterr().err
 
 
+def test_another_seed_makes_other_folds(monkeypatch):
+    monkeypatch.setattr(protocol, "SEED", protocol.SEED)  # put back afterwards
+    _, y = tables.load(TINY)
+    _, before = next(protocol.splits(TINY, y))
+    run.main(["--again", "--seed", "1", "--learner", "ntk_ridgeless", TINY])
+    _, after = next(protocol.splits(TINY, y))
+    assert not np.array_equal(before, after)
+    with pytest.raises(SystemExit):
+        run.main(["--seed", "1", TINY])
+
+
 def test_records_are_written_as_they_were_read(tmp_path):
     for name, record in RECORDS.items():
         records.write(record, tmp_path)
