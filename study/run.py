@@ -1,7 +1,7 @@
 """Fill the records: ``python -m study.run [TABLE ...]`` runs each cell that is not there yet.
 
 ``--again`` runs the cells of the tables named once more, under the same splits and seeds, and
-compares: it writes nothing, and fails where a mean is outside the recorded interval. With ``--seed``
+compares: it writes nothing, and fails where a mean is outside the interval. With ``--seed``
 the folds are others (MNIST keeps its draws), and so are the random numbers of the learners.
 ``--memory`` measures peak memory, each learner in a process of its own.
 """
