@@ -48,6 +48,8 @@ STILL = {
     "limit.chernoff": (WIDTHS, DOWN, DOWN, WIDTHS[:3], DOWN[:3], np.eye(3)),
     "limit.laziness": (WIDTHS, dict.fromkeys(itertools.product(("tanh", "relu"), (True, False)),
                                              DOWN), WIDTHS, DOWN, DOWN, 3 * DOWN),
+    "real_data.cost": ("time",),
+    "real_data.curves": (),
     "relu_kernel.angle_errors": (),
     "relu_kernel.profiles": (),
     "relu_kernel.folds": ({"linear": 0.9 + DOWN / 20, "Gaussian SVM": 0.9 + DOWN / 20},),

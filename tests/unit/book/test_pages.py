@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ABOUT = (ROOT / "chapters" / "about.md").read_text(encoding="utf-8")
 # For people who work on the book itself.
-INSIDE = {"book", "lab", "test"}
+INSIDE = {"book", "lab", "study", "test"}
 FITS = 83  # characters of code beside the text of a page
 
 
