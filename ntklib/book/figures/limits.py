@@ -172,7 +172,8 @@ def instance_alt(d: int) -> str:
         f"Two of {d} bits, {N} parities: mean squared errors against the number of points over "
         f"{N}. The bound falls from one to zero. The distance from the kernel's span stays above "
         f"it, {means[-1]:.2f} at {ns[-1]} points where the bound is {max(0, 1 - ns[-1] / N):.2f}; "
-        f"the ridgeless fit is worse, from {errors[0]:.2f} to {errors[-1]:.2f}."
+        f"the error of the ridgeless fit of one of them goes from {errors[0]:.2f} to "
+        f"{errors[-1]:.2f}."
     )
 
 

@@ -135,8 +135,8 @@ def steps_alt() -> str:
     told = "; ".join(f"{name} {move:.2g} and {out:.2g}" for name, (move, out) in ends.items())
     return (
         "Movement of a feature and output after one step against the width, both on logarithmic "
-        f"scales, for four rules. At width {_WIDTHS[-1]} they are: {told}. Only the rule mu has "
-        "two level lines."
+        f"scales, for four rules. At width {_WIDTHS[-1]} they are: {told}. Only with the rule mu "
+        "are both lines level, up to chance."
     )
 
 
