@@ -14,7 +14,7 @@ from tests.unit.samples import refused
 
 
 class Linear:
-    """A kernel whose matrix is singular; it has a name without an address, which ids of tests need."""
+    """A kernel whose matrix is singular. Its name has no address: ids of tests must be the same."""
 
     def __call__(self, X, Z=None):
         return X @ (X if Z is None else Z).T
