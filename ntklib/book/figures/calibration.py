@@ -217,10 +217,14 @@ def reliability_alt(size: int, learner: str) -> str:
     counts, stated, hits = np.array(record["bins"])
     mean = stated.sum() / counts.sum()
     right = hits.sum() / counts.sum()
-    word = "less" if mean < right else "more"
+    # As in the figure, two binomial deviations are left to chance.
+    chance = 2 * np.sqrt(np.sum(stated * (1 - stated / np.maximum(counts, 1))))
+    word = "less than" if mean < right else "more than"
+    if abs(mean - right) * counts.sum() <= chance:
+        word = "about what"
     return (
         f"{CLASSIFIERS[learner][0]}, {size} training images: the share of hits against the "
-        f"confidence, in bins. Mean confidence {mean:.1%}, hits {right:.1%}: it claims {word} than "
+        f"confidence, in bins. Mean confidence {mean:.1%}, hits {right:.1%}: it claims {word} "
         f"it achieves. Expected calibration error {fixed(np.mean(record['ece']), 3)}, where chance "
         f"alone would give {fixed(np.mean(record['ece_if_calibrated']), 3)}. Gray bars are two "
         "deviations of chance about the diagonal."

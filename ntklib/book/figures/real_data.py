@@ -388,10 +388,10 @@ def curves_alt() -> str:
     for name in (*RANKED, "pooled_ntk"):
         sizes, mean, _ = _curve(name)
         if sizes:
-            parts.append(
-                f"{LEARNERS[name][0]} from {fixed(1 - mean[0], 3)} at {sizes[0]:.0f} to "
-                f"{fixed(1 - mean[-1], 3)} at {sizes[-1]:.0f}"
-            )
+            first = f"{fixed(1 - mean[0], 3)} at {sizes[0]:.0f}"
+            last = f"{fixed(1 - mean[-1], 3)} at {sizes[-1]:.0f}"
+            run = f"from {first} to {last}" if len(sizes) > 1 else first
+            parts.append(f"{LEARNERS[name][0]} {run}")
     return (
         "Share of errors on handwritten digits against the number of training images, both "
         f"logarithmic, with intervals: {'; '.join(parts)}."
