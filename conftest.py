@@ -1,4 +1,7 @@
-"""What nbval must not compare, and why."""
+"""What nbval must not compare, and need not draw, and why."""
+
+import os
+from unittest.mock import patch
 
 import pytest
 
@@ -7,7 +10,17 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     """Leave out text/html: the frames of the sliders, which git does not keep.
 
     The alt text of the figure, which stands beside them as text/plain, is compared; the frames
-    themselves are tested in a browser.
+    themselves are drawn by the build and tested in a browser. So the kernel, which takes the
+    environment of its start, draws none but the first.
     """
-    if collector.path.suffix == ".ipynb" and hasattr(collector, "skip_compare"):
-        collector.skip_compare += ("text/html",)
+    if collector.path.suffix != ".ipynb" or not hasattr(collector, "skip_compare"):
+        return
+    collector.skip_compare += ("text/html",)
+    start = collector.setup
+
+    def setup() -> None:
+        # As ntklib.book.interactive calls it; a small notebook may be run without the book.
+        with patch.dict(os.environ, {"NTKLIB_BOOK_FIRST": "1"}):
+            start()
+
+    collector.setup = setup  # type: ignore[method-assign]

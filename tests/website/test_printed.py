@@ -24,9 +24,10 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def pages() -> str:
-    """All pages of the website that have statements or figures, in one text."""
-    paths = [*sorted((ROOT / "chapters").glob("*.ipynb")), ROOT / "chapters" / "speed.md"]
-    return "\n".join((HTML / f"{path.stem}.html").read_text(encoding="utf-8") for path in paths)
+    """All pages of the website that have statements or figures, or lead to them, in one text."""
+    names = [path.stem for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
+    names += ["speed", "closing"]
+    return "\n".join((HTML / f"{name}.html").read_text(encoding="utf-8") for name in names)
 
 
 @pytest.fixture(scope="module")

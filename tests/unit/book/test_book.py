@@ -174,6 +174,17 @@ def test_interact_has_its_faces(shown):
     assert "<script" not in page
 
 
+def test_where_words_are_compared_the_first_frame_will_do(shown, monkeypatch):
+    grids = {"slope": [0, 1, 2], "start": {"slope": 1}, "alt": ALT}
+    inter.interact(line, **grids)
+    monkeypatch.setenv("NTKLIB_BOOK_FIRST", "1")  # as conftest.py does for nbval
+    inter.interact(line, **grids)
+    whole, first = shown
+    assert first["text/plain"] == whole["text/plain"]
+    assert first["image/png"] == whole["image/png"]
+    assert [page["text/html"].count("<template") for page in shown] == [3, 1]
+
+
 class Ids(HTMLParser):
     """Ids outside templates."""
 
