@@ -265,12 +265,13 @@ def tex_packages() -> None:
 @command
 def test() -> None:
     """Do everything CI does: lint, types, unit tests, notebooks, the site in a browser."""
-    lint()
-    say("A browser")
-    browser = call(tool("python"), "tools/browser.py") == 0
-    say("A full build from nothing; beside it, the environment of torch and JAX and its tests")
+    set_up()  # not beside the other: both would write what describes the package
+    say("Lint and a full build from nothing; beside them, the environment of torch and JAX, tested")
     remove("_build")
     with beside(sys.executable, "do.py", "libraries"):
+        lint()
+        say("A browser")
+        browser = call(tool("python"), "tools/browser.py") == 0
         book()
     say("Unit tests, notebooks, ledger, faults, and the site in a browser")
     side_by_side = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
