@@ -144,14 +144,13 @@ def up_to_date(stamp: Path, *sources: Path) -> bool:
 
 def set_up(
     name: str = "requirements.lock",
-    *options: str,
+    *,
     change: Callable[[str], tuple[str, Sequence[str]]] = lambda lock: (lock, ()),
 ) -> None:
     """Make the environment, unless its stamp says that it is; a failed install leaves no stamp.
 
-    ``options`` are pip's for the lock. ``change``, which may ask pip and may refuse, takes the lock
-    to what is installed of it, and to requirements that pip is to install afterwards with all that
-    they need.
+    ``change``, which may ask pip and may refuse, takes the lock to what is installed of it, and to
+    requirements that pip is to install afterwards with all that they need.
     """
     stamp = venv() / ".stamp"
     if up_to_date(stamp, ROOT / name, ROOT / "pyproject.toml"):
@@ -162,7 +161,8 @@ def set_up(
     lock, more = change((ROOT / name).read_text(encoding="utf-8"))
     installed = venv() / "installed.lock"
     installed.write_text(lock, encoding="utf-8")
-    pip("--no-deps", "--require-hashes", *options, "-r", str(installed))
+    # Modules are compiled when they are first used: most never are.
+    pip("--no-deps", "--no-compile", "--require-hashes", "-r", str(installed))
     if more:
         pip(*more)
     pip("--no-deps", "--no-build-isolation", "-e", ".")
@@ -295,11 +295,10 @@ def libraries() -> None:
     lock = "requirements-libraries.lock"
     if without:
         os.environ["VENV"] = ".venv-libraries-without-torch"
-        set_up(lock, "--no-compile", change=without_torch)
+        set_up(lock, change=without_torch)
     else:
         os.environ["VENV"] = ".venv-libraries"
-        # To compile all of torch and JAX takes longer than to run the tests, which use some of it.
-        set_up(lock, "--no-compile", change=with_torch)
+        set_up(lock, change=with_torch)
     say("The kernels on arrays of other libraries")
     tests = ("tests/libraries", "tests/unit/engine/test_portable.py")
     chosen = ("-k", "libraries or torch", *(["-m", "not torch"] if without else []))
