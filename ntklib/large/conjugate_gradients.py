@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,8 +48,10 @@ def ridge_solve(
     ridge: float,
     *,
     preconditioner: Any = None,
+    start: object = None,
     rtol: float = 1e-8,
     maxiter: int = 1000,
+    interruptible: bool = False,
     progress: bool = False,
 ) -> RidgeSolution:
     r"""Solve :math:`(K+\lambda I)c=y` by conjugate gradients, with products ``K @ v`` only.
@@ -65,10 +68,15 @@ def ridge_solve(
         the result says that it has not converged.
     preconditioner : operator, optional
         Approximates the inverse of :math:`K+\lambda I`.
+    start : array_like, shape (n,) or (n, k), optional
+        Where to begin; at zero when left out.
     rtol : float
         Wanted :math:`\lVert y-(K+\lambda I)c\rVert/\lVert y\rVert`, for every column.
     maxiter : int
         Steps of conjugate gradients at most.
+    interruptible : bool
+        With True an interruption (KeyboardInterrupt) ends the iteration with a warning, and what it
+        has reached is returned; with False it is raised, as always.
     progress : bool
         Show a bar with the residual, where a terminal or a notebook does (needs tqdm).
 
@@ -108,21 +116,45 @@ def ridge_solve(
     Y, power = scaled(y.reshape(len(y), -1))
     size = np.linalg.norm(Y, axis=0)
     size[size == 0] = 1.0  # a zero column is solved by zero
+    begin = None if start is None else real_array("start", start, ndim=y.ndim).astype(np.float64)
+    if begin is not None and begin.shape != y.shape:
+        raise ValueError(f"start must have shape {y.shape} as y has, got {begin.shape}")
 
     # Residuals in float64; what is inexact may be used for the way there.
     accurate = getattr(K, "accurate", K)
     inner = rtol if accurate is K else max(rtol, _INNER)
-    C, R, iterations = np.zeros_like(Y), Y.copy(), 0
+    C, R, iterations, stopped = np.zeros_like(Y), Y.copy(), 0, False
+
+    def residual() -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            left: Array = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
+            return left
+
+    if begin is not None:
+        C = np.ldexp(begin.reshape(Y.shape), -power)
+        R = residual()
     worst = previous = float(np.max(np.linalg.norm(R, axis=0) / size))
     with bar(progress, maxiter, "step") as shown:
-        while worst > rtol and iterations < maxiter:
+        while worst > rtol and iterations < maxiter and not stopped:
             target = np.maximum(inner * np.linalg.norm(R, axis=0), 0.9 * rtol * size)
             left = maxiter - iterations
-            change, steps = _descend(K, R, ridge, preconditioner, target, left, shown)
+            change = np.zeros_like(R)
+            try:
+                for _ in _descend(K, R, ridge, preconditioner, target, left, change):
+                    iterations += 1
+                    if shown is not None:
+                        shown.update()
+            except KeyboardInterrupt:
+                if not interruptible:
+                    raise
+                stopped = True
             C += change
-            iterations += steps
-            with np.errstate(over="ignore", invalid="ignore"):
-                R = Y - (np.asarray(accurate @ C, dtype=np.float64) + ridge * C)
+            try:
+                R = residual()
+            except KeyboardInterrupt:
+                if not interruptible:
+                    raise
+                R, stopped = residual(), True
             worst = float(np.max(np.linalg.norm(R, axis=0) / size))
             if shown is not None:
                 shown.set_postfix_str(f"residual {worst:.1e}")
@@ -132,8 +164,10 @@ def ridge_solve(
                 break
             previous = worst
     if worst > rtol:
+        reason = ", when it was interrupted" if stopped else ""
         warnings.warn(
-            f"the residual is {worst:.1e} after {iterations} iterations, asked for was {rtol:.1e}",
+            f"the residual is {worst:.1e} after {iterations} iterations{reason}, asked for was "
+            f"{rtol:.1e}",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -141,41 +175,42 @@ def ridge_solve(
     return RidgeSolution(coef, worst, iterations, worst <= rtol)
 
 
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the residual reports it
 def _descend(
-    K: Any, R: Array, ridge: float, preconditioner: Any, target: Array, maxiter: int, shown: Any
-) -> tuple[Array, int]:
-    """Preconditioned conjugate gradients from zero, until every column is below its target."""
+    K: Any, R: Array, ridge: float, preconditioner: Any, target: Array, maxiter: int, C: Array
+) -> Iterator[None]:
+    """Preconditioned conjugate gradients from zero, written to C, until columns are below targets.
+
+    It yields after each step.
+    """
 
     def improve(R: Array) -> Array:
         return R if preconditioner is None else np.asarray(preconditioner @ R)
 
-    C, R = np.zeros_like(R), R.copy()
+    R = R.copy()
     Z = improve(R)
     D, rz = Z.copy(), np.sum(R * Z, axis=0)
     steps, stretch = 0, 0.0
     while steps < maxiter and (np.linalg.norm(R, axis=0) > target).any():
-        KD = np.asarray(K @ D, dtype=np.float64) + ridge * D
-        curvature = np.sum(D * KD, axis=0)
-        # No diagonal entry is larger than the norm, which this comes close to.
-        lengths, products = np.linalg.norm(D, axis=0), np.linalg.norm(KD, axis=0)
-        stretch = max(stretch, float(np.max(products / np.where(lengths > 0, lengths, 1))))
-        if (curvature < -1e-6 * lengths * products).any():
-            enough = rounding(np.full(len(R), stretch), float(np.finfo(np.float32).eps))
-            raise ValueError(
-                "K must be positive semidefinite, but v'Kv is negative for some v. If its entries "
-                "were rounded to float32, compute them in float64 or take a ridge of at least "
-                f"{enough:.1e}"
-            )
-        # A column that is solved has nothing left to divide.
-        step = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
-        C += step * D
-        R -= step * KD
-        steps += 1
-        Z = improve(R)
-        new = np.sum(R * Z, axis=0)
-        D = Z + np.divide(new, rz, out=np.zeros_like(rz), where=rz > 0) * D
-        rz = new
-        if shown is not None:
-            shown.update()
-    return C, steps
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the residual says so
+            KD = np.asarray(K @ D, dtype=np.float64) + ridge * D
+            curvature = np.sum(D * KD, axis=0)
+            # No diagonal entry is larger than the norm, which this comes close to.
+            lengths, products = np.linalg.norm(D, axis=0), np.linalg.norm(KD, axis=0)
+            stretch = max(stretch, float(np.max(products / np.where(lengths > 0, lengths, 1))))
+            if (curvature < -1e-6 * lengths * products).any():
+                enough = rounding(np.full(len(R), stretch), float(np.finfo(np.float32).eps))
+                raise ValueError(
+                    "K must be positive semidefinite, but v'Kv is negative for some v. If its "
+                    "entries were rounded to float32, compute them in float64 or take a ridge of "
+                    f"at least {enough:.1e}"
+                )
+            # A column that is solved has nothing left to divide.
+            step = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
+            C += step * D
+            R -= step * KD
+            steps += 1
+            Z = improve(R)
+            new = np.sum(R * Z, axis=0)
+            D = Z + np.divide(new, rz, out=np.zeros_like(rz), where=rz > 0) * D
+            rz = new
+        yield

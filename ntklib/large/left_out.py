@@ -126,7 +126,7 @@ def leave_one_out(
     ridge = positive("ridge", ridge)
     if positive_int("probes", probes) < 2:
         raise ValueError(f"probes must be at least 2, got {probes}")
-    diagonal = _diagonal(kernel, X) if diagonal is None else real_array("diagonal", diagonal)
+    diagonal = diagonal_of(kernel, X) if diagonal is None else real_array("diagonal", diagonal)
     F = pivoted_cholesky(kernel, X, rank, diagonal=diagonal, rng=rng)
     signs = rng.choice([-1.0, 1.0], size=(len(X), probes))
     Y = y.reshape(len(y), -1)
@@ -156,7 +156,8 @@ def leave_one_out(
     )
 
 
-def _diagonal(kernel: Kernel, X: Array) -> Array:
+def diagonal_of(kernel: Kernel, X: Array) -> Array:
+    """The values k(x, x), from small blocks."""
     blocks = slices(0, len(X), _DIAGONAL)
     parts = [np.diagonal(np.asarray(block_of(kernel, X, rows, rows))) for rows in blocks]
     return np.concatenate(parts).astype(np.float64)

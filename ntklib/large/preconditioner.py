@@ -62,6 +62,19 @@ def pivoted_cholesky(
     Statement: :prf:ref:`prp-preconditioner`, whose hypothesis :math:`F` fulfills. Source:
     :cite:t:`chen2022randomly`; here with blocks.
     """
+    return pivots_of(kernel, X, rank, diagonal=diagonal, rng=rng, block=block)[0]
+
+
+def pivots_of(
+    kernel: Kernel,
+    X: object,
+    rank: int,
+    *,
+    diagonal: object,
+    rng: np.random.Generator,
+    block: int = 64,
+) -> tuple[Array, Array]:
+    """The factor, and the rows whose columns it is made of."""
     X = matrix("X", X)
     n = len(X)
     rank, block = min(positive_int("rank", rank), n), positive_int("block", block)
@@ -71,6 +84,7 @@ def pivoted_cholesky(
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
     F, used = np.zeros((n, rank)), 0
+    chosen: list[Array] = [np.empty(0, dtype=np.intp)]
     # What is left of the trace below this is rounding in the kernel itself.
     negligible, noise = n * EPS * left.sum(), 0.0
     while used < rank and left.sum() > negligible:
@@ -94,8 +108,9 @@ def pivoted_cholesky(
         F[:, used : used + found] = new
         left = np.maximum(left - np.sum(new * new, axis=1), 0.0)
         left[rows[order]] = 0.0
+        chosen.append(rows[order])
         used += found
-    return F[:, :used]
+    return F[:, :used], np.concatenate(chosen)
 
 
 def low_rank_preconditioner(F: object, ridge: float) -> LinearOperator:

@@ -100,7 +100,8 @@ def test_any_kernel_and_no_ridge(X, rng):
 
 
 def test_points_on_disk_are_read_in_chunks(X, rng, tmp_path, monkeypatch):
-    monkeypatch.setattr("ntklib.large.nystroem._CHUNK", 70)
+    monkeypatch.setattr("ntklib.large.rows.CHUNK", 70)
+    monkeypatch.setattr("ntklib.large.rows.LEAST", 70)
     y = rng.standard_normal(N)
     disk = np.memmap(tmp_path / "X", np.float64, "w+", shape=X.shape)
     disk[:] = X
