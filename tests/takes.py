@@ -122,6 +122,12 @@ CALLS: dict[str, tuple[Any, Call]] = {
             ).coef
         ),
     ),
+    "nystroem_path": (
+        POINTS,
+        lambda X, t: large.nystroem_path(
+            ntklib.relu_ntk, X, y, 2, [0.5], rng=np.random.default_rng(0), dtype=np.float64
+        ).coef[0],
+    ),
     "spherical_harmonics": (SQUARE, lambda X, t: harmonics.spherical_harmonics(X, 2)),
     "features": (SQUARE, lambda X, t: harmonics.features(X, ntklib.relu_ntk, 2)),
     "DotProduct": (SQUARE, lambda X, t: harmonics.DotProduct(np.exp)(X)),

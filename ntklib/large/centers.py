@@ -49,7 +49,9 @@ def centers_of(
     if selection == "greedy":
         # The factor has a column for each centre, and there is another like it beside it.
         some = take(X, _uniform(n, max(m, min(n, int(memory / (24 * m)))), rng))
-        return some[pivots_of(kernel, some, m, diagonal=diagonal_of(kernel, some), rng=rng)[1]]
+        _, rows = pivots_of(kernel, some, m, diagonal=diagonal_of(kernel, some), rng=rng)
+        chosen: Array = some[rows]
+        return chosen
     return take(X, _uniform(n, m, rng))
 
 

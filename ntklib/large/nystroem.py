@@ -184,7 +184,8 @@ def _begin(start: object, shape: tuple[int, ...], basis: Basis, power: int) -> A
     if coef.shape != shape:
         raise ValueError(f"start must have shape {shape}, one row a center, got {coef.shape}")
     columns = coef.astype(np.float64).reshape(shape[0], -1)
-    return np.ldexp(basis.all @ columns[basis.order], -power)
+    result: Array = np.ldexp(basis.all @ columns[basis.order], -power)
+    return result
 
 
 def prepared(

@@ -117,8 +117,8 @@ class Panels:
     ) -> None:
         self.kernel, self.X, self.C, self.dtype, self.only = kernel, X, C, dtype, only
         self.n = X.shape[0] if only is None else int(np.count_nonzero(only))
-        self._chunks = source.chunks_of(X, len(C))
-        self._step = self._chunks[0].stop
+        self.chunks = source.chunks_of(X, len(C))
+        self._step = self.chunks[0].stop
         self._kept: list[Array] = []
 
     def values(self, rows: slice, only: Any = None) -> Array:
@@ -141,12 +141,12 @@ class Panels:
             start = perf_counter()
             self.values(some)
             seconds = (perf_counter() - start) * self.X.shape[0] / some.stop
-        return bar(progress, len(self._chunks), "chunk", numbers, seconds)
+        return bar(progress, len(self.chunks), "chunk", numbers, seconds)
 
     def keep(self, Y: Array, progress: bool) -> Array:
         """Compute the values once and keep them; K'Y in float64."""
         with self._bar(progress, self.n * len(self.C) * self.dtype.itemsize / 8) as made:
-            for rows in self._chunks:
+            for rows in self.chunks:
                 self._kept.append(self.values(rows, self.only))
                 if made is not None:
                     made.update()
@@ -156,9 +156,10 @@ class Panels:
     def form(self, Y: Array, progress: bool) -> tuple[Array, Array]:
         """K'Y and K'K, both summed in float64, while the points pass by once."""
         m = len(self.C)
-        right, square = np.zeros((m, Y.shape[1])), np.zeros((m, m), order="F")
+        right: Array = np.zeros((m, Y.shape[1]))
+        square: Array = np.zeros((m, m), order="F")
         with self._bar(progress, _SQUARES * m * m) as made:
-            for rows in self._chunks:
+            for rows in self.chunks:
                 value = self.values(rows, self.only).astype(np.float64, copy=False)
                 right += value.T @ (Y[rows] if self.only is None else Y[rows][self.only[rows]])
                 square = gram(value, square)
@@ -172,7 +173,7 @@ class Panels:
         rows = np.sort(rng.choice(self.n, size=size, replace=False))
         starts = np.cumsum([0, *map(len, self._kept)])
         owner = np.searchsorted(starts, rows, side="right") - 1
-        square = np.zeros((len(self.C),) * 2, order="F")
+        square: Array = np.zeros((len(self.C),) * 2, order="F")
         for part in slices(0, size, _SHARE):
             pairs = zip(owner[part], rows[part], strict=True)
             values = np.stack([self._kept[k][i - starts[k]] for k, i in pairs])

@@ -6,6 +6,8 @@ import zarr
 
 from ntklib import large, ntk, relu_ntk
 from ntklib.large import nystroem_solve
+from ntklib.large.centers import leverage
+from ntklib.large.panels import Panels
 from tests.unit.samples import refused
 
 N, RIDGE = 300, 1e-2
@@ -151,6 +153,76 @@ def test_steps_do_not_grow_with_the_points(rng):
     assert steps[1] <= steps[0] + 5
 
 
+@pytest.mark.parametrize("selection", ["leverage", "greedy"])
+def test_points_that_stand_alone_are_chosen(rng, selection):
+    # Two directions with 140 points each, and 20 with one. Drawn uniformly, 40 points are expected
+    # to have 40 / 15 of the 20 among them.
+    X = np.vstack([np.repeat(np.eye(22)[20:], 140, axis=0), np.eye(22)[:20]])
+
+    def dot(A, B=None):
+        return A @ (A if B is None else B).T
+
+    y = X @ rng.standard_normal(22)
+    options = {"rng": rng, "selection": selection, "dtype": np.float64, "rtol": 1e-10}
+    found = nystroem_solve(dot, X, y, 40, 1e-3, **options)
+    alone = found.centers[:, :20].sum(axis=0)
+    assert alone.max() == 1
+    assert alone.sum() >= 15
+    if selection == "greedy":  # the others leave nothing
+        assert found.rank == len(found.centers) == 22
+
+
+def test_leverage_scores_are_those_of_the_matrix(X):
+    K, ridge = relu_ntk(X), 0.1
+    exact = np.diagonal(K @ np.linalg.inv(K + ridge * np.eye(N)))
+    # All points stand for themselves: the scores are exact.
+    found = leverage(relu_ntk, X, N, ridge, np.random.default_rng(0))
+    assert np.abs(found - exact).max() <= 1e-9
+    some = leverage(relu_ntk, X, 100, ridge, np.random.default_rng(0))
+    S = np.sort(np.random.default_rng(0).choice(N, 100, replace=False))
+    inner = np.linalg.inv(K[np.ix_(S, S)] + ridge * 100 / N * np.eye(100))
+    wanted = (np.diagonal(K) - np.sum((K[:, S] @ inner) * K[:, S], axis=1)) / ridge
+    assert np.abs(some - np.minimum(wanted, 1)).max() <= 1e-9
+
+
+def test_a_start_that_solves_needs_no_step(X, rng):
+    y = np.ldexp(rng.standard_normal((N, 2)), 700)  # a power of two is taken out
+    C = np.vstack([X[:30], X[:3]])
+    options = {"rng": rng, "dtype": np.float64, "rtol": 1e-8}
+    first = nystroem_solve(relu_ntk, X, y, C, RIDGE, **options)
+    again = nystroem_solve(relu_ntk, X, y, C, RIDGE, start=first.coef, **options)
+    near = nystroem_solve(relu_ntk, X, y, C, 1.01 * RIDGE, start=first.coef, **options)
+    cold = nystroem_solve(relu_ntk, X, y, C, 1.01 * RIDGE, **options)
+    assert again.iterations == 0
+    assert np.abs(again.coef - first.coef).max() <= 1e-10 * np.abs(first.coef).max()
+    assert near.iterations < cold.iterations
+    with pytest.raises(ValueError, match=r"start must have shape \(33, 2\)"):
+        nystroem_solve(relu_ntk, X, y, C, RIDGE, start=first.coef[:4], **options)
+
+
+@pytest.mark.parametrize("seen", [1, 3])
+def test_what_was_reached_is_returned_when_interrupted(X, rng, monkeypatch, seen):
+    squared, calls = Panels.squared, []
+
+    def interrupted(self, V, precision):
+        calls.append(precision)
+        if len(calls) == seen + 1:
+            raise KeyboardInterrupt
+        return squared(self, V, precision)
+
+    monkeypatch.setattr(Panels, "squared", interrupted)
+    y = rng.standard_normal(N)
+    options = {"rng": rng, "dtype": np.float64, "rtol": 1e-12}
+    with pytest.warns(large.ConvergenceWarning, match=f"after {seen} iterations, when it was in"):
+        found = nystroem_solve(relu_ntk, X, y, X[:40], 1e-5, interruptible=True, **options)
+    assert 0 < found.residual < 1
+    assert found.iterations == seen
+    assert np.count_nonzero(found.coef) == 40
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        nystroem_solve(relu_ntk, X, y, X[:40], 1e-5, **options)
+
+
 def test_bad_arguments_are_named(X, rng):
     y = np.ones(N)
 
@@ -171,6 +243,12 @@ def test_bad_arguments_are_named(X, rng):
     call("X must be finite", X=np.full((300, 8), np.nan))
     call("X must have 2", X=np.ones(300))
     call("dtype must be float32 or float64, got 'int'", dtype="int")
+    call("selection must be one of uniform, leverage, greedy, got 'best'", selection="best")
+    call("selection is for a number of centers", centers=X[:3], selection="greedy")
+    call(
+        r"centers must be at most 9128 in 4e\+09 bytes of memory, got 100000",
+        **{"X": np.ones((10**5, 1)), "y": np.ones(10**5), "centers": 10**5},
+    )
     call("rng must be a numpy.random.Generator", rng=0, error=TypeError)
     call("kernel must return shape", kernel=lambda A, B=None: np.eye(3))
     call("kernel must not vanish", kernel=lambda A, B=None: np.zeros((len(A), len(A))))
