@@ -400,6 +400,15 @@ def bench() -> None:
 
 
 @command
+def bench_large() -> None:
+    """Time the fits of many points, alone and beside scikit-learn (an hour; 24 GB of memory)."""
+    set_up()
+    for name in ("large", "nystroem"):
+        say(f"benchmarks/{name}.py")
+        run(tool("python"), f"benchmarks/{name}.py")
+
+
+@command
 def clean() -> None:
     """Remove what was built (not .venv)."""
     remove("_build", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")

@@ -1,11 +1,13 @@
 """Ridge regression in the span of centres, against the equations solved whole and in order."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import zarr
 
 from ntklib import large, ntk, relu_ntk
-from ntklib.large import nystroem_solve
+from ntklib.large import extra, nystroem_solve
 from ntklib.large.centers import leverage
 from ntklib.large.panels import Panels
 from tests.unit.samples import refused
@@ -140,6 +142,26 @@ def test_zarr(X, rng, tmp_path):
     found = nystroem_solve(relu_ntk, store, y, X[:40], RIDGE, rng=np.random.default_rng(0))
     whole = nystroem_solve(relu_ntk, X, y, X[:40], RIDGE, rng=np.random.default_rng(0))
     assert np.array_equal(found.coef, whole.coef)
+    few = nystroem_solve(relu_ntk, store, y, 5, RIDGE, rng=rng)  # read one by one
+    assert all((few.centers[:, None] == X[None]).all(2).any(1))
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+def test_it_says_before_it_starts_what_it_takes(X, rng, monkeypatch, memory):
+    said = []
+
+    def tqdm(**options):
+        said.append(options["desc"])
+        return real(**options)
+
+    real = extra.extra("tqdm.auto").tqdm
+    monkeypatch.setattr(extra, "extra", lambda module: SimpleNamespace(tqdm=tqdm))
+    y = rng.standard_normal(N)
+    nystroem_solve(relu_ntk, X, y, 40, RIDGE, rng=rng, memory=MEMORY[memory], progress=True)
+    held = {"kept": 4 * N * 40, "formed": 6 * 8 * 40**2}[memory]
+    assert said[0].startswith(f"up to {held / 2**30:.2g} GiB, about ")
+    assert float(said[0].split()[-2]) > 0
+    assert len(said) == 2
 
 
 def test_steps_do_not_grow_with_the_points(rng):
