@@ -155,7 +155,11 @@ def one(way: str, n: int, m: int) -> dict[str, Any]:
 def apart(way: str, n: int, m: int) -> dict[str, Any]:
     """The same in a process of its own."""
     command = [sys.executable, __file__, "--one", way, str(n), str(m)]
-    done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
+    # Threads of OpenMP that wait do so asleep: awake they would take the cores from one another.
+    environment = os.environ | {"OMP_WAIT_POLICY": "passive"}
+    done = subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", env=environment
+    )
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(json.dumps(row), flush=True)
     return row

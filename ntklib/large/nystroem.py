@@ -142,7 +142,10 @@ def nystroem_solve(
     -----
     Statement: :prf:ref:`prp-centers`. The preconditioner is made of the centres, which stand for
     the points where they are drawn uniformly from them (:cite:t:`rudi2017falkon`); of drawn points
-    where they are not, and where there are so many points that these pay off.
+    where they are not, and where there are so many points that these pay off. The estimate of
+    leverage scores is that of :cite:t:`rudi2018fast`, with one level: with :math:`s` points drawn,
+    :math:`\frac1\lambda\bigl(k(x_i,x_i)-K_{iS}(K_{SS}+\lambda\frac snI)^{-1}K_{Si}\bigr)`, and 1
+    where it is larger, which no leverage score is. It is exact for :math:`s=n`.
     """
     ridge, rtol = nonnegative("ridge", ridge), positive("rtol", rtol)
     memory = positive("memory", memory)

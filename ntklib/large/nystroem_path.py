@@ -96,12 +96,13 @@ def nystroem_path(
     freedom are :math:`\operatorname{tr}H_\lambda=\sum_i\mu_i/(\mu_i+\lambda)`, with :math:`\mu_i`
     the eigenvalues of :math:`G`. Left out of a fit by least squares with a penalty, point
     :math:`i` has the residual :math:`(y-H_\lambda y)_i/(1-(H_\lambda)_{ii})`
-    (:prf:ref:`prp-loo`). Generalized cross-validation puts the mean
-    :math:`\frac1n\operatorname{tr}H_\lambda` for each :math:`(H_\lambda)_{ii}` and takes the mean
-    square, :math:`\frac1n\lVert y-H_\lambda y\rVert^2/(1-\frac1n\operatorname{tr}H_\lambda)^2`. The
-    sum of squares is computed as :math:`\lVert y\rVert^2-\sum_i(v_i^\top b)^2
-    (\mu_i+2\lambda)/(\mu_i+\lambda)^2` with the eigenvectors :math:`v_i`. So what the fit leaves
-    of :math:`\lVert y\rVert^2` is known to some :math:`10^{-12}` of it and not better.
+    (:prf:ref:`prp-loo`). Generalized cross-validation (:cite:t:`golub1979generalized`) puts the
+    mean :math:`\frac1n\operatorname{tr}H_\lambda` for each :math:`(H_\lambda)_{ii}` and takes the
+    mean square, :math:`\frac1n\lVert y-H_\lambda y\rVert^2/(1-\frac1n\operatorname{tr}
+    H_\lambda)^2`. The sum of squares is computed as :math:`\lVert y\rVert^2-\sum_i(v_i^\top b)^2
+    (\mu_i+2\lambda)/(\mu_i+\lambda)^2` with the eigenvectors :math:`v_i`. So it is known to
+    rounding of :math:`\lVert y\rVert^2`: where a fit leaves next to nothing of the targets, its
+    score has few digits, and ``held_out`` is the better guide.
     """
     penalties = real_array("ridges", ridges, ndim=1).astype(np.float64)
     if penalties.min() <= 0:
