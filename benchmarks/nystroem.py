@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 from large import TEST, data
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from worker import peak_bytes
 
 from ntklib import relu_ntk
@@ -46,7 +47,7 @@ from ntklib.large import (
 RESULTS = Path(__file__).with_name("nystroem.json")
 SIZES, STREAMED, CENTERS, LAST_EXACT = [50_000, 200_000, 800_000], 10_000_000, 2000, 50_000
 WAYS = ("kept", "formed", "scikit-learn", "boosting", "all points")
-SQUARES = 1.0e9  # bytes in which the equations fit and the kernel values do not
+EQUATIONS = 50  # bytes times m^2 in which the equations fit and the kernel values do not
 
 
 class Made:
@@ -87,7 +88,7 @@ def fit(way: str, n: int, m: int, X: np.ndarray, y: np.ndarray) -> Any:
     # The points that scikit-learn's Nystroem takes with random_state=0.
     centers = X[np.random.RandomState(0).permutation(n)[:m]]
     if way in ("kept", "formed"):
-        memory = 1e11 if way == "kept" else SQUARES
+        memory = 1e11 if way == "kept" else EQUATIONS * m * m
         found = nystroem_solve(relu_ntk, X, y, centers, ridge, rng=rng, memory=memory)
         return lambda Z: relu_ntk(Z, found.centers) @ found.coef
     if way == "all points":
@@ -137,7 +138,7 @@ def one(way: str, n: int, m: int) -> dict[str, Any]:
     before, wall, cpu = peak_bytes(), time.perf_counter(), time.process_time()
     if way == "streamed":
         rng = np.random.default_rng(0)
-        found = nystroem_solve(relu_ntk, X, y, m, n / 1e5, rng=rng, memory=SQUARES)
+        found = nystroem_solve(relu_ntk, X, y, m, n / 1e5, rng=rng, memory=EQUATIONS * m * m)
 
         def predict(Z: np.ndarray) -> Any:
             return relu_ntk(Z, found.centers) @ found.coef
@@ -193,8 +194,15 @@ def figure(results: dict[str, Any]) -> Any:
         if rows:
             x, y = [row["processors"] for row in rows], [row["error"] for row in rows]
             ax.plot(x, y, marker=marker, label=way)
-            ax.annotate(f"{rows[-1]['n']:.0e}", (x[-1], y[-1]), color=INK, fontsize=8)
+            for row, at in zip(rows, zip(x, y, strict=True), strict=True):
+                label, shift = f"{row['n'] // 1000}k", {"xytext": (5, 4), "color": INK}
+                ax.annotate(label, at, textcoords="offset points", fontsize=8, **shift)
     ax.set(xscale="log", yscale="log", xlabel="seconds of the processors", ylabel="test error")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_locator(LogLocator(subs=(5, 6, 7, 8, 9, 10)))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        axis.set_minor_locator(NullLocator())
     ax.axhline(0.05, color=INK, linewidth=0.8, linestyle=":")
     ax.legend()
     return fig
