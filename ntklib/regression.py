@@ -75,8 +75,9 @@ _KERNELS: dict[str, Kernel] = {
 
 _FLOATS = (np.float64, np.float32)
 _SOLVERS = ("auto", "direct", "nystroem")
-# Matrices of the size of the Gram matrix that the direct solver holds at most.
-_MATRICES = 5
+# Matrices of the size of the Gram matrix that the direct solver holds at most: seven were measured,
+# with an eigendecomposition.
+_MATRICES = 8
 
 
 def _kernel(kernel: str | Kernel) -> Kernel:
@@ -281,8 +282,8 @@ class NTKRegressor(MultiOutputMixin, RegressorMixin, _Ridge):  # type: ignore[mi
         ``"nystroem"`` it is that of :func:`ntklib.large.nystroem_solve`: the one of all functions
         in the span of the centres with the least
         :math:`\lVert f(X)-y\rVert^2+\alpha\lVert f\rVert^2`, the same that the direct one makes
-        least among all functions. ``"auto"`` is direct, unless ``centers`` are given or five Gram
-        matrices in float64 do not fit in ``memory``, which is beyond 10 000 points by default.
+        least among all functions. ``"auto"`` is direct, unless ``centers`` are given or eight Gram
+        matrices in float64 do not fit in ``memory``, which is beyond 7905 points by default.
     centers : int, array_like, shape (m, d), or rule, optional
         The centres; or how many of the points are drawn, each set with the same probability; or a
         name that :func:`ntklib.large.nystroem_solve` knows. By default 2000 are drawn, or all

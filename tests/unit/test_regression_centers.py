@@ -117,16 +117,10 @@ def test_without_a_ridge(data):
 
 
 def test_which_solver_is_taken(data):
-    """Direct while five matrices fit in the memory and no centres are given."""
+    """Direct while eight matrices fit in the memory and no centres are given."""
     X, Y, _ = data
-    for memory, solver in ((5 * 8 * N * N, "direct"), (5 * 8 * N * N - 1, "nystroem")):
-        fit = NTKRegressor(alpha=1.0, memory=memory, random_state=0)
-        # Centres take six squares.
-        refused_by = memory < 6 * 8 * N * N and solver == "nystroem"
-        if refused_by:
-            refused("centers must be at most", fit.fit, X, Y)
-            fit = NTKRegressor(alpha=1.0, memory=memory, random_state=0, centers=20)
-        assert fit.fit(X, Y).solver_ == solver
+    for memory, solver in ((8 * 8 * N * N, "direct"), (8 * 8 * N * N - 1, "nystroem")):
+        assert NTKRegressor(alpha=1.0, memory=memory).fit(X, Y).solver_ == solver
     assert NTKRegressor(alpha=1.0, centers=9).fit(X, Y).solver_ == "nystroem"
     K = relu_ntk(X)
     assert NTKRegressor("precomputed", 1.0, memory=1.0).fit(K, Y).solver_ == "direct"
