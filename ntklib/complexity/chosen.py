@@ -72,10 +72,10 @@ def choose(K: Array, y: Array, weights: Array | None = None) -> Choice:
     coef[rows] = (w / W[group])[:, None] * merged[group]
     if tried[best] > 0:
         coef[rows] += spread / tried[best]
-    ridges = unscaled("ridges are", tried, found.exponent)
+    told = unscaled("ridges are", tried, found.exponent)
     return Choice(
-        float(ridges[best]),
-        ridges,
+        float(told[best]),
+        told,
         unscaled("squared errors are", squares / (w.sum() * y.shape[1]), 2 * power),
         unscaled("the coefficients are", coef, power - found.exponent),
     )
@@ -100,24 +100,33 @@ def _sums(values: Array, group: NDArray[Any]) -> Array:
     return np.stack([np.bincount(group, column) for column in values.T], axis=1)
 
 
-def _grid(found: Spectrum) -> Array:
-    """Ridges worth trying for a spectrum, ascending: below and above nothing changes any more.
+def ridges(values: Array, least: float) -> Array:
+    """Ridges worth trying for eigenvalues above zero: beyond the ends nothing changes any more.
 
-    Zero, unless rounding would decide; then some in each decade from a tenth of the least
-    eigenvalue that is not zero, or from where rounding leaves a digit, to ten times the largest.
-    With a zero matrix nothing is learned at any ridge, and there is one.
+    Some in each decade from a tenth of the least eigenvalue, or from `least`, to ten times the
+    largest.
+    """
+    start, stop = max(float(values.min()) / 10, least), 10 * float(values.max())
+    steps = int(np.ceil(_A_DECADE * np.log10(stop / start)))
+    result: Array = np.geomspace(start, stop, steps + 1)
+    return result
+
+
+def _grid(found: Spectrum) -> Array:
+    """Ridges worth trying for a spectrum, ascending.
+
+    Zero, unless rounding would decide, and those between the ends. With a zero matrix nothing
+    is learned at any ridge, and there is one.
     """
     kept = found.values[~found.zero]
     if not kept.size:
         return np.array([0.0])
-    least, most = max(kept[0] / 10, DIGIT * found.noise), 10 * kept[-1]
-    steps = int(np.ceil(_A_DECADE * np.log10(most / least)))
-    ridges: Array = np.geomspace(least, most, steps + 1)
+    some = ridges(kept, DIGIT * found.noise)
     try:
         found.decided()
     except RankError:
-        return ridges
-    return np.concatenate([[0.0], ridges])
+        return some
+    return np.concatenate([[0.0], some])
 
 
 def _coefficients(found: Spectrum, y: Array, ridge: float) -> Array:
