@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._engine.portable import is_foreign, namespace
+from ntklib._engine.portable import constant, is_foreign, library, namespace
 from ntklib._validate import Array
 
 # Standard deviations outside are taken as these where only the correlation is meant. At the lower
@@ -103,3 +105,38 @@ def clipped(std: Any) -> Any:
         return within
     inside = np.where(std.real < SMALLEST, std.dtype.type(SMALLEST), std)
     return np.where(inside.real > LARGEST, std.dtype.type(LARGEST), inside)
+
+
+def normal_tail(x: Any) -> Any:
+    """The probability that a standard Gaussian is above, in the array's library."""
+    if library(x) == "torch":
+        return sys.modules["torch"].special.ndtr(-x)
+    if library(x) == "jax":
+        from jax.scipy.special import ndtr as jax_ndtr
+
+        return jax_ndtr(-x)
+    from scipy.special import ndtr  # costs more to import than the rest of the package
+
+    return namespace(x).asarray(ndtr(-np.asarray(x)))
+
+
+# Gauss's rule of two nodes on [0, 1].
+_PATH = (1 - 1 / math.sqrt(3)) / 2, (1 + 1 / math.sqrt(3)) / 2
+
+
+def along(
+    value: Any, rule: Callable[[tuple[Any, ...]], tuple[Any, ...]], at: tuple[Any, ...], given: Any
+) -> Any:
+    """A value that is known at `given`, with derivatives by a rule for the first ones.
+
+    It is the value and the integral of the rule from there to `at`, along the straight line, by
+    Gauss's rule of two nodes. In numbers both ends are one point. Derivatives of the integral are
+    right up to the fourth order, since the rule is exact for cubic polynomials.
+    """
+    start = tuple(map(constant, given))
+    step = [y - x for x, y in zip(start, at, strict=True)]
+    for place in _PATH:
+        slopes = rule(tuple(x + place * h for x, h in zip(start, step, strict=True)))
+        for slope, h in zip(slopes, step, strict=True):
+            value = value + slope * h / 2
+    return value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ntklib._engine.angular import fold, real
 from ntklib._engine.layers import nonnegative_part
-from ntklib._engine.portable import namespace, traced
+from ntklib._engine.portable import constant, followed, library, moved, namespace, traced
 from ntklib._validate import Array, real_array
 from ntklib.expectations.base import (
     PROMISE,
@@ -18,7 +19,9 @@ from ntklib.expectations.base import (
     Layer,
     QuadratureError,
     Rows,
+    along,
     clipped,
+    normal_tail,
 )
 
 # No Gaussian number is beyond, and its square is a number in float32.
@@ -39,6 +42,8 @@ _CUT = 9.0
 # Stretches of an angle, each a quarter of the one before, down to exp(-30) of it.
 _MOST = 30
 _TINY = 1e-12
+# A place in units of the deviation at which a Gaussian is nothing.
+_NOTHING = 40.0
 
 
 class _Pieces(NamedTuple):
@@ -62,6 +67,11 @@ class _Ends(NamedTuple):
     place: list[Any]
     tail: list[Any]
     head: list[Any]
+
+    def held(self) -> _Ends:
+        """Without derivatives."""
+        ends = [[constant(v) for v in ends] for ends in (self.place, self.tail, self.head)]
+        return _Ends(constant(self.std), constant(self.size), *ends)
 
     def mirrored(self) -> _Ends:
         place = [-p for p in self.place[::-1]]
@@ -100,8 +110,15 @@ class PiecewiseLinear(Dual):
     Notes
     -----
     A function that is zero but for a far tail has a mean square that is not known to ten digits;
-    that raises :class:`ntklib.expectations.QuadratureError`.
+    that raises :class:`ntklib.expectations.QuadratureError`; inside vmap of torch, the values are
+    NaN there.
+
+    Under torch derivatives have closed forms of their own, and are right up to the fourth. At
+    corners they are the mean of both sides. What JAX differentiates, vectorizes or compiles is
+    refused by a TypeError: its compiler takes minutes for a layer.
     """
+
+    portable = True
 
     def __init__(
         self, kinks: object, values: object, left: float = 0.0, right: float = 0.0
@@ -127,28 +144,36 @@ class PiecewiseLinear(Dual):
         return np.asarray(np.array(self._pieces.c)[index] + np.array(self._pieces.s)[index] * z)
 
     def rows(self, std: Array) -> Rows:
-        from scipy.special import ndtr  # costs more to import than the rest of the package
-
-        a = clipped(std)
+        if traced(std) and library(std) == "jax":
+            raise TypeError(
+                "activation must not be of straight pieces where JAX differentiates, vectorizes or "
+                "compiles: its compiler takes minutes for a layer; torch follows PiecewiseLinear"
+            )
+        a, xp = clipped(std), namespace(std)
         places = [t / a for t in self._pieces.kinks]
-        tails, heads = [ndtr(-p) for p in places], [ndtr(p) for p in places]
-        ends = _Ends(a, np.ones_like(a), places, tails, heads)
-        total, terms = np.zeros_like(a), np.zeros(a.shape)
+        tails, heads = [normal_tail(p) for p in places], [normal_tail(-p) for p in places]
+        ends = _Ends(a, xp.ones_like(a), places, tails, heads)
+        total, terms = xp.zeros_like(a), xp.zeros_like(real(a))
         for k, (c, s) in enumerate(zip(self._pieces.c, self._pieces.s, strict=True)):
             low, high = _end(ends, k - 1), _end(ends, k)
-            _, square, size = _piece(np, c, s * a, low, high)
+            _, square, size = _piece(xp, c + 0 * a, s * a, low, high)
             total, terms = total + square, terms + real(size)
-        lost = 8 * np.finfo(float).eps * terms / np.maximum(total.real, np.finfo(float).tiny)
-        if lost.size and lost.max() > PROMISE:
-            worst = np.unravel_index(lost.argmax(), lost.shape)
+        finfo = xp.finfo(real(a).dtype)
+        # In float32 all of a kernel has no more than its digits.
+        promise = max(PROMISE, 64 * float(finfo.eps))
+        lost = 8 * float(finfo.eps) * terms
+        known = lost <= promise * real(total)
+        if traced(known):
+            total = xp.where(known, total, xp.nan)
+        elif not bool(xp.all(known)):
+            worst = float(xp.min(real(a)[~known]))
             raise QuadratureError(
-                f"no digits are left at standard deviation {a[worst].real:.3g}: all of "
+                f"no digits are left at standard deviation {worst:.3g}: all of "
                 f"its mean square is far from zero; scale the inputs or move the kinks"
             )
-        size = np.sqrt(total)
-        shown = (
-            np.where(std.real < SMALLEST, size * (std / a), size) if self._at_zero == 0 else size
-        )
+        size = xp.sqrt(total)
+        small = real(std) < SMALLEST
+        shown = xp.where(small, size * (std / a), size) if self._at_zero == 0 else size
         return Rows(std, shown, (a, size, *places, *tails, *heads))
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
@@ -196,11 +221,13 @@ def _piece(xp: Any, c: Any, m: Any, low: Any, high: Any) -> tuple[Any, Any, Any]
     square = (c * c + m * m) * mass + 2 * c * m * first + m * m * second
     whole = abs((c * c + m * m) * mass) + 2 * abs(c * m) * (at_p + at_q) + abs(m * m * second)
     width, begin = xp.where(there & narrow, q - p, 0.0), xp.where(narrow, p, 0.0)
-    short, short_square = 0 * width, 0 * width * (c + m)
-    for node, weight in _FEW:
+
+    def of_node(node: Any, weight: Any, begin: Any, width: Any, c: Any, m: Any) -> tuple[Any, ...]:
         z = begin + width * node
         density = weight * width * xp.exp(-z * z / 2) / root
-        short, short_square = short + density, short_square + density * (c + m * z) ** 2
+        return density, density * (c + m * z) ** 2
+
+    short, short_square = _by_rule(_FEW, of_node, begin, width, c, m)
 
     def choose(by_rule: Any, closed: Any) -> Any:
         return xp.where(there, xp.where(narrow, by_rule, closed), 0.0)
@@ -212,6 +239,87 @@ def _near(
     xp: Any, f: _Pieces, g: _Pieces, x: _Ends, z: _Ends, small: Any, theta: Any
 ) -> tuple[Any, Any]:
     """1 - r and the slope of r for f(u), g(v), from 1 - cos and the angle up to a right one."""
+    given = x.std, z.std, small, theta
+    if not any(map(followed, (*given, x.size, z.size))):
+        return _values(xp, f, g, x, z, small, theta)
+    return _with_derivatives(f, g, x, z, small, theta)
+
+
+def _with_derivatives(
+    f: _Pieces, g: _Pieces, x: _Ends, z: _Ends, small: Any, theta: Any
+) -> tuple[Any, Any]:
+    """The values, and derivatives by their own closed forms.
+
+    With S = E f'(u) g'(v), C = E f(u) g(v) and jumps w_i of f' at t_i, by Stein's lemma
+    dC/da = cos b S + sum_i w_i density(h_i) E[g(v) | u = t_i], a dS/da = sum_i w_i h_i density(h_i)
+    E[g'(v) | u = t_i], and dC/dcos = ab S. At a corner the mean of both sides.
+    """
+    given = x.std, z.std, small, theta
+    xp, e, d = namespace(theta), constant(x.size), constant(z.size)
+    value, slope = _values(xp, f, g, x.held(), z.held(), constant(small), constant(theta))
+    ratio = (constant(x.std) / e) * (constant(z.std) / d)
+
+    def slope_at(at: tuple[Any, ...]) -> Any:
+        return along(slope / ratio, lambda y: _slope_rule(f, g, *y), at, given)
+
+    def value_rule(at: tuple[Any, ...]) -> tuple[Any, ...]:
+        a, b, small, theta = at
+        mean, left, right = slope_at(at), _bends(f, g, *at)[0], _bends(g, f, b, a, small, theta)[0]
+        turn = (1 - small) * mean
+        a_part = -(turn * (b / d) + left / d) / e
+        b_part = -(turn * (a / e) + right / e) / d
+        return a_part, b_part, (a / e) * (b / d) * mean, 0.0
+
+    less = along(value, value_rule, given, given)
+    # The sizes have derivatives, too: this is one, and has them.
+    change = (e / x.size) * (d / z.size)
+    return less + (1 - change) * (1 - less), (x.std / x.size) * (z.std / z.size) * slope_at(given)
+
+
+def _slope_rule(f: _Pieces, g: _Pieces, a: Any, b: Any, small: Any, theta: Any) -> tuple[Any, ...]:
+    """Of S, in both deviations, in 1 - cos as far as it is not the angle, and in the angle."""
+    xp, lost = namespace(theta), 0 * theta
+    for i, s in enumerate(f.kinks):
+        for j, t in enumerate(g.kinks):
+            weight = (f.s[i + 1] - f.s[i]) * (g.s[j + 1] - g.s[j])
+            h, k = s / a, t / b
+            apart = _over_sine(xp, h - k, theta)
+            lost = lost + weight * xp.exp(-(apart * apart) / 2 - h * k / (2 - small))
+    left, right = _bends(f, g, a, b, small, theta)[1], _bends(g, f, b, a, small, theta)[1]
+    return left / a, right / b, 0.0, -lost / (2 * math.pi)
+
+
+def _bends(f: _Pieces, g: _Pieces, a: Any, b: Any, small: Any, theta: Any) -> tuple[Any, Any]:
+    """Sums over f's kinks of w density(h) times E[g(v) | u = t], and times h E[g'(v) | u = t]."""
+    xp = namespace(theta)
+    sin = xp.sin(theta)
+    means, slopes = 0 * (theta * a * b), 0 * (theta * a * b)
+    for i, s in enumerate(f.kinks):
+        h = s / a
+        mean, slope = g.c[0] + g.s[0] * b * (1 - small) * h, g.s[0] + 0 * theta
+        for j, t in enumerate(g.kinks):
+            over = h - t / b - small * h
+            place = _over_sine(xp, over, theta)
+            gate = normal_tail(-place)
+            density = xp.exp(-place * place / 2) / math.sqrt(2 * math.pi)
+            jump = g.s[j + 1] - g.s[j]
+            mean, slope = mean + jump * b * (over * gate + sin * density), slope + jump * gate
+        weight = (f.s[i + 1] - f.s[i]) * xp.exp(-h * h / 2) / math.sqrt(2 * math.pi)
+        means, slopes = means + weight * mean, slopes + weight * h * slope
+    return means, slopes
+
+
+def _over_sine(xp: Any, gap: Any, theta: Any) -> Any:
+    """A gap over the sine; at angle zero, where it has a corner, a constant."""
+    turned = theta > 0
+    sine = xp.where(turned, xp.sin(theta), 1.0)
+    place = xp.where(turned, gap / sine, constant(gap) * 1e30)
+    return xp.clip(place, -_NOTHING, _NOTHING)
+
+
+def _values(
+    xp: Any, f: _Pieces, g: _Pieces, x: _Ends, z: _Ends, small: Any, theta: Any
+) -> tuple[Any, Any]:
     ratio = (x.std / x.size) * (z.std / z.size)
     base, start = 0 * small * ratio, 0 * small * ratio
     for i in range(len(f.s)):
@@ -235,6 +343,22 @@ def _near(
                 lost, lifted = lost + weight * zeroth, lifted + weight * first
     slope = ratio * (start - lost / (2 * math.pi))
     return base + ratio * (start * small - lifted / (2 * math.pi)), slope
+
+
+def _by_rule(
+    rule: list[tuple[float, float]], integrand: Callable[..., tuple[Any, ...]], *given: Any
+) -> tuple[Any, ...]:
+    """Sums over the nodes; for compilers along one more axis."""
+    if not any(map(traced, given)):
+        total = integrand(*rule[0], *given)
+        for node, weight in rule[1:]:
+            more = integrand(node, weight, *given)
+            total = tuple(s + v for s, v in zip(total, more, strict=True))
+        return total
+    xp = namespace(given[0])
+    node, weight = (moved(v, given[0]) for v in np.array(rule).T)
+    found = integrand(node, weight, *(value[..., None] for value in given))
+    return tuple(xp.sum(value, axis=-1) for value in found)
 
 
 def _pick(xp: Any, one: Any, other: Any, larger: bool) -> tuple[Any, ...]:
@@ -263,18 +387,32 @@ def _arc_integrals(xp: Any, h: Any, k: Any, theta: Any) -> tuple[Any, Any]:
     deepest = _MOST if traced(depth) else float(xp.max(depth))
     count = math.ceil(deepest / math.log(4))
     ratio = xp.exp(-depth / max(1, count))
-    zeroth, first = 0 * (theta * gap), 0 * (theta * gap)
-    top, end = theta + 0 * gap, xp.sin(theta / 2)
+    end = xp.sin(theta / 2)
+
+    def of_node(
+        node: Any, weight: Any, bottom: Any, top: Any, gap: Any, product: Any, end: Any
+    ) -> tuple[Any, Any]:
+        half = xp.sin((bottom + (top - bottom) * node) / 2)
+        square, rest = half * half, 1 - half * half
+        flat = 8 * square * rest
+        exponent = -(gap * gap) / xp.where(real(flat) > 0, flat, 1.0) - product / (2 * rest)
+        g = weight * (top - bottom) * xp.expm1(exponent)
+        return g, g * (2 * (end - half) * (end + half))
+
+    top = theta + 0 * gap
+    if traced(depth):  # all stretches along one axis, which compilers take as one step
+        part = moved(np.arange(count + 1.0), top)
+        shrunk = xp.exp(-depth[..., None] / count * part)
+        tops = top[..., None] * xp.where(smooth[..., None] & (part > 0), 0.0, shrunk)
+        closed = smooth[..., None] | (part == count)
+        bottoms = tops * xp.where(closed, 0.0, ratio[..., None])
+        given = (v[..., None] + 0 * tops for v in (gap, h * k, end))
+        zeroth, first = _by_rule(_MANY, of_node, bottoms, tops, *given)
+        return xp.sum(zeroth, axis=-1), xp.sum(first, axis=-1)
+    zeroth, first = 0 * top, 0 * top
     for part in range(count + 1):
         # The last stretch begins at zero; without a gap the first does, and the others are empty.
         bottom = xp.where(smooth, 0 * top, top * (ratio if part < count else 0.0))
-        for node, w in _MANY:
-            half = xp.sin((bottom + (top - bottom) * node) / 2)
-            square, rest = half * half, 1 - half * half
-            flat = 8 * square * rest
-            exponent = -(gap * gap) / xp.where(real(flat) > 0, flat, 1.0) - h * k / (2 * rest)
-            g = w * (top - bottom) * xp.expm1(exponent)
-            zeroth = zeroth + g
-            first = first + g * (2 * (end - half) * (end + half))
-        top = bottom
+        more = _by_rule(_MANY, of_node, bottom, top, gap, h * k, end)
+        zeroth, first, top = zeroth + more[0], first + more[1], bottom
     return zeroth, first

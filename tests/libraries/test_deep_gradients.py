@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ntklib import nngp, ntk, relu_nngp, relu_ntk
+from ntklib.activations import piecewise_linear
 from ntklib.expectations import Quadrature
 from tests.libraries.test_gradients import EPS, Jax, Torch, library, x, z  # noqa: F401
 
@@ -187,6 +188,57 @@ def test_mapped(library):  # noqa: F811
     found = np.asarray(library.vmap(lambda B: ntk(B, **given))(library.array(A)))
     right = np.stack([ntk(B, **given) for B in A])
     assert np.abs(found - right).max() <= 1e-13 * right.max()
+
+
+STAIRS = piecewise_linear([-1, 0.5, 2], [0, 1, -1], 0.25, -0.5)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("law", "kernel"), [("hardtanh", ntk), ("relu6", nngp), (STAIRS, ntk)])
+def test_straight_pieces(law, kernel):
+    """In the points, two of one norm among them, and the scales; then the second derivatives.
+
+    Where two norms are equal, places of kinks meet, and the formulas have corners that cancel. The
+    tolerances are those of the other laws; second ones by differences of gradients, of step 1e-5,
+    err by 1e-10 times a third derivative, below 1000 here, and by 1e-11 of rounding.
+    """
+    torch = Torch()
+    X, scales = np.stack([x, z, z[::-1]]), np.array([1.3, 0.3])
+    W, h = WEIGHTS[:3, :3], 1e-5
+    weights, other = torch.array(W), torch.array(x[None])
+
+    def value(A, s):
+        return kernel(A, depth=1, activation=law, W_std=s[0], b_std=s[1])
+
+    found = torch.grad(lambda A, s: (value(A, s) * weights).sum(), X, scales)
+    right = (
+        differences(lambda A: (value(A, scales) * W).sum(), X, STEP),
+        differences(lambda s: (value(X, s) * W).sum(), scales, STEP),
+    )
+    for one, wanted in zip(found, right, strict=True):
+        assert np.abs(one - wanted).max() <= TOLERANCE * max(1, np.abs(wanted).max())
+    same = value(torch.array(X).requires_grad_(), scales).detach().numpy()
+    assert np.abs(same - value(X, scales)).max() <= 1e-13 * np.abs(same).max()
+
+    def function(a):
+        return kernel(a[None], other, depth=1, activation=law, W_std=1.3, b_std=0.3)[0, 0]
+
+    ends = [[torch.grad(function, z + s * h * e)[0] for e in np.eye(3)] for s in (1, -1)]
+    wanted = (np.array(ends[0]) - np.array(ends[1])) / (2 * h)
+    assert np.abs(torch.hessian(function, z) - wanted).max() <= 1e-7 * max(1, np.abs(wanted).max())
+
+
+@pytest.mark.torch
+def test_straight_pieces_mapped_and_refused():
+    """vmap of torch has NumPy's values at equal, opposite and zero points; JAX is refused."""
+    torch, jax = Torch(), Jax()
+    A = np.stack([[x, x, z], [x, -x, 0 * x]])
+    given = {"depth": 1, "activation": "hardtanh", "b_std": 0.1}
+    found = torch.vmap(lambda B: ntk(B, **given))(torch.array(A)).numpy()
+    right = np.stack([ntk(B, **given) for B in A])
+    assert np.abs(found - right).max() <= 1e-13 * right.max()
+    with pytest.raises(TypeError, match="activation must not be of straight pieces where JAX"):
+        jax.jax.grad(lambda B: ntk(B, **given).sum())(jax.array(A[0]))
 
 
 def swish(z):
