@@ -37,6 +37,8 @@ DEFAULTS = {
 }
 # What of requirements-libraries.lock stands and falls with torch.
 WITH_TORCH = ("torch", "gpytorch", "botorch", "linear-operator")
+# The status of website.live.make where Python for the pages is not to be had.
+UNAVAILABLE = 3
 SETTINGS = {
     # Jupyter must not prefer the user's own kernels to this environment's.
     "JUPYTER_PREFER_ENV_PATH": "1",
@@ -228,9 +230,19 @@ def help() -> None:
 
 
 @command
+def live(needed: bool = True) -> None:
+    """Fetch Python for the pages, by hash, into _build/live (once; NTKLIB_LIVE_CACHE keeps it)."""
+    set_up()
+    status = call(tool("python"), "-m", "website.live.make")
+    if status and (needed or status != UNAVAILABLE):
+        raise SystemExit(status)
+
+
+@command
 def book() -> None:
     """Build the website into _build/html (executes every chapter)."""
     set_up()
+    live(needed=False)
     say("Building the website (a first build executes every chapter)")
     run(tool("python"), "tools/execute.py")
     run(tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
