@@ -48,6 +48,7 @@ kept with it; what it does later is done again whenever the page is written.
 | build-finished | html | search.write | the written pages, the macros | formulas.js, titles in the index | Sphinx: formulas as source |
 | build-finished | html | scripts.discard | the copied files | drops what is not used | theme: no setting |
 | build-finished | html | ship.copy | _build/live | the folder live | Sphinx: html_extra_path, checked before the build |
+| build-finished | html | ship.list_book | all files of the website | live/book.json, offline.js | sphinx-pwa: caches as one reads |
 | build-finished | html | folder.write | chapters, numbers, the wheel | the folder notebooks | jupytext, nbconvert: keep directives |
 """  # noqa: E501 - one step a line
 
@@ -128,6 +129,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("build-finished", "html", 500, search.write),
     ("build-finished", "html", 500, scripts.discard),
     ("build-finished", "html", 500, ship.copy),
+    ("build-finished", "html", 900, ship.list_book),
     ("build-finished", "html", 500, folder.write),
 )
 

@@ -9,6 +9,11 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 FOLDER, LISTED = "live", "manifest.json"
+# What the pages ask for; not what is there to be taken away, which the device would hold twice.
+KEPT = {
+    *(".html", ".css", ".js", ".json", ".svg", ".png", ".woff2", ".woff", ".txt", ".webmanifest"),
+    *(".whl", ".zip", ".wasm"),
+}
 logger = logging.getLogger(__name__)
 
 
@@ -37,3 +42,20 @@ def copy(app: Sphinx) -> None:
     shutil.rmtree(out, ignore_errors=True)
     if folder := made(app):
         shutil.copytree(folder, out)
+
+
+def list_book(app: Sphinx) -> None:
+    """List the website's files, for who keeps it on a device, beside what answers from the copy."""
+    out = Path(app.outdir)
+    listed, worker = out / FOLDER / "book.json", out / "offline.js"
+    worker.unlink(missing_ok=True)
+    if made(app) is None:
+        return
+    # A worker serves the folder that it lies in and those below.
+    shutil.copyfile(out / "_static" / FOLDER / worker.name, worker)
+    paths = sorted(path for path in out.rglob("*") if path.is_file() and path.suffix in KEPT)
+    files = [
+        {"path": path.relative_to(out).as_posix(), "bytes": path.stat().st_size} for path in paths
+    ]
+    total = sum(path.stat().st_size for path in paths)
+    listed.write_text(json.dumps({"files": files, "total": total}), encoding="utf-8")

@@ -1,4 +1,5 @@
 // The cells of one page: their code, their buttons, and the Python that they share.
+import * as copy from "./keep.js";
 import { element, Outputs } from "./outputs.js";
 import { Python, Stopped } from "./python.js";
 import { packed, unpacked } from "./links.js";
@@ -113,6 +114,7 @@ function say(text, actions = [], spoken = text) {
 }
 
 const CLOSE = ["Close", () => panel.remove()];
+const KEEP = ["Keep this book on this device", offer];
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 function hear(message) {
@@ -130,6 +132,52 @@ function hear(message) {
     bar.hidden = true;
     say("Starting Python", [["Cancel", cancel]]);
   }
+}
+
+// ---- The copy on the device ----------------------------------------------------------------------
+
+async function offer() {
+  if (!copy.possible()) {
+    const why = "a private window, or an address without https";
+    say(`This browser keeps no copy of this page: ${why}.`, [CLOSE]);
+  } else if (await copy.kept()) {
+    say("The book is on this device, and reads and runs without a network.", [
+      ["Remove it", removeCopy],
+      CLOSE,
+    ]);
+  } else {
+    try {
+      const all = megabytes(await copy.size());
+      say(`The whole book with its Python takes ${all} MB.`, [[`Keep ${all} MB`, keepCopy], CLOSE]);
+    } catch (error) {
+      say(`The book's list of files could not be had: ${error.message}`, [CLOSE]);
+    }
+  }
+}
+
+async function keepCopy() {
+  const ending = new AbortController();
+  bar.hidden = false;
+  const tell = (got, total) => {
+    bar.max = total;
+    bar.value = got;
+    const text = `Keeping the book: ${megabytes(got)} of ${megabytes(total)} MB`;
+    say(text, [["Cancel", () => ending.abort()]], `Keeping the book, ${megabytes(total)} MB`);
+  };
+  try {
+    await copy.keep(tell, ending.signal);
+    await offer();
+  } catch (error) {
+    const why = ending.signal.aborted ? "Cancelled" : `The book could not be kept: ${error.message}`;
+    say(`${why}. Nothing of it is on this device.`, [CLOSE]);
+  } finally {
+    bar.hidden = true;
+  }
+}
+
+async function removeCopy() {
+  await copy.remove();
+  say("The copy is removed from this device.", [CLOSE]);
 }
 
 // ---- Python: one for the page --------------------------------------------------------------------
@@ -207,7 +255,7 @@ async function runAll(numbers, clean) {
       }
     }
     const many = numbers.length > 1 ? `Cells ${numbers[0] + 1} to ${goal} have run.` : `Cell ${goal} has run.`;
-    say(many, [CLOSE]);
+    say(many, [KEEP, CLOSE]);
   } catch (error) {
     if (!(error instanceof Stopped)) {
       say(`Python could not be had: ${error.message}`, [["Try again", () => runAll(numbers, clean)], CLOSE]);

@@ -6,6 +6,9 @@
 const HIDDEN = ["indexedDB", "caches", "BroadcastChannel", "Worker", "SharedWorker"];
 const HIDDEN_OF_NAVIGATOR = ["storage", "serviceWorker", "locks"];
 
+// What ntklib.book stands on.
+const PACKAGES = ["ntklib", "matplotlib", "pillow"];
+
 let python, session, Session, lock;
 
 function hide(object, names) {
@@ -55,13 +58,13 @@ async function load({ live }) {
   lock = found;
   const sizes = new Map(manifest.files.map(({ path, bytes }) => [path, bytes]));
   const wanted = ["pyodide.asm.wasm", "python_stdlib.zip"].concat(
-    [...closure("ntklib")].map((name) => lock.packages[name].file_name)
+    [...new Set(PACKAGES.flatMap((name) => [...closure(name)]))].map((name) => lock.packages[name].file_name)
   );
   count(wanted.reduce((sum, name) => sum + (sizes.get(`pyodide/${name}`) ?? 0), 0));
   importScripts(`${live}pyodide/pyodide.js`);
   python = await loadPyodide({
     indexURL: `${live}pyodide/`,
-    packages: ["ntklib"],
+    packages: PACKAGES,
     env: { HOME: "/home/pyodide", MPLBACKEND: "agg" },
     stdin: () => null,
   });
