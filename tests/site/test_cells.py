@@ -1,12 +1,17 @@
-"""Cells run in the page: one browser, one page, with Python fetched once."""
+"""Cells run in the page, which is kept at the end, and its server is stopped.
+
+The tests build on each other, in their order: one browser, one page, Python started twice.
+"""
 
 import re
+from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.site import checks
 from tests.site.conftest import SITE
+from tools.browser import serve
 
 # Python starts in seconds; a loaded machine takes its time.
 SLOW = 240_000
@@ -51,16 +56,22 @@ class Cells:
     def says(self, words):
         expect(self.panel).to_have_text(words, timeout=SLOW)
 
+    def answer(self, words):
+        self.page.locator(".live-panel").get_by_role("button", name=words).click()
+
 
 @pytest.fixture(scope="module")
-def opened(browser, origin):
+def opened(browser):
+    """The page on a phone, all that it asked for, and its server, which a test may stop."""
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, permissions=["clipboard-write"]
     )
     page = context.new_page()
     witness = checks.Witness(page)
-    page.goto(f"{origin}/{PAGE}")
-    yield Cells(page), witness, origin
+    with ExitStack() as server:
+        origin = server.enter_context(serve(SITE))
+        page.goto(f"{origin}/{PAGE}")
+        yield Cells(page), witness, origin, server
     context.close()
 
 
@@ -70,7 +81,7 @@ def cells(opened):
 
 
 def test_who_only_reads_fetches_a_small_script(opened):
-    _, witness, _ = opened
+    witness = opened[1]
     fetched = [address for address in witness.requests if "/live/" in address]
     assert fetched == []
     assert (SITE / "_static" / "cells.js").stat().st_size < 6_000
@@ -92,6 +103,12 @@ def test_a_cell_runs_and_its_slider_takes_other_values(cells):
     own.locator(".own-value").press("Enter")
     expect(own.locator(".own-complaint")).to_contain_text("must be a number", timeout=SLOW)
     own.locator(".own-value").fill("2")
+
+
+def test_the_book_is_kept(cells):
+    cells.answer("Keep this book on this device")
+    cells.answer("MB")
+    cells.says("The book is on this device, and reads and runs without a network.")
 
 
 def test_an_edited_check_turns_red(cells):
@@ -148,7 +165,7 @@ def test_a_loop_without_end_is_stopped(cells):
     cells.write(1, "while True:\n    pass")
     cells.press(1, "Run")
     cells.says("Running cell 1")
-    cells.page.locator(".live-panel").get_by_role("button", name="Stop").click()
+    cells.answer("Stop")
     cells.says("Stopped in cell 1. All variables are gone.")
     again = cells.page.locator(".live-panel").get_by_role("button", name="Run up to cell 1 again")
     expect(again).to_be_visible()
@@ -179,6 +196,18 @@ def test_a_link_shows_code_and_does_not_run_it(cells):
 
 
 def test_nothing_is_asked_of_another_site(opened):
-    _, witness, origin = opened
+    _, witness, origin, _ = opened
     asked = [one for one in witness.foreign(origin) if "127.0.0.1:9" not in one]
     assert asked == []
+
+
+def test_the_kept_book_runs_without_a_server(opened):
+    cells, _, origin, server = opened
+    server.close()
+    cells.page.goto(f"{origin}/chapters/span.html")
+    cells.press(1, "Run")
+    cells.says("Cell 1 has run.")
+    cells.answer("Keep this book on this device")
+    cells.answer("Remove it")
+    cells.says("The copy is removed from this device.")
+    assert cells.page.evaluate("caches.keys()") == []
