@@ -239,6 +239,13 @@ def live(needed: bool = True) -> None:
 
 
 @command
+def live_check(names: Sequence[str] = ()) -> None:
+    """Run every chapter, or those named, on the pages' Python; compare all that it prints."""
+    live()
+    run(tool("python"), "-m", "tools.live_check", *names)
+
+
+@command
 def book() -> None:
     """Build the website into _build/html (executes every chapter)."""
     set_up()
@@ -295,6 +302,9 @@ def test() -> None:
         *([] if browser else ["-m", "not browser"]),
     )
     status = call(tool("pytest"), "-q", *side_by_side, *compared, *parts)
+    if not status and (HTML / "live").exists():
+        say("Chapters on the pages' Python")
+        status = call(tool("python"), "-m", "tools.live_check", "--sample")
     sys.exit(status if browser else "== Not run, for want of a browser: the tests of the pages")
 
 
@@ -424,7 +434,7 @@ def parser() -> argparse.ArgumentParser:
     for name, function in COMMANDS.items():
         one = each.add_parser(name, help=function.__doc__, description=function.__doc__)
         one.set_defaults(function=function)
-        if function in (notebooks, wrong):
+        if function in (live_check, notebooks, wrong):
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
         if function is study:
             one.add_argument("names", nargs="*", help="tables (default: all)")

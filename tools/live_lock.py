@@ -34,8 +34,8 @@ RUNTIME = (
 )
 # What the chapters import.
 PACKAGES = ("numpy", "scipy", "matplotlib", "pillow", "scikit-learn")
-# It draws into the page; the book draws SVG.
-WITHOUT = ("matplotlib-pyodide",)
+# Matplotlib uses none of them to draw SVG and PNG: a canvas in the page, fonts in PDF, time zones.
+WITHOUT = ("matplotlib-pyodide", "fonttools", "pytz")
 # No registry has the packages under their own names: numpy and the others publish no build for the
 # browser. This wheel has copies, of which only those with the official hash are taken.
 CARRIER = {
@@ -51,7 +51,6 @@ LICENSES = {
     "python": "PSF-2.0",
     "contourpy": "BSD-3-Clause",
     "cycler": "BSD-3-Clause",
-    "fonttools": "MIT",
     "joblib": "BSD-3-Clause",
     "kiwisolver": "BSD-3-Clause",
     "matplotlib": "PSF-2.0 (fonts: Bitstream-Vera, OFL-1.1)",
@@ -61,7 +60,6 @@ LICENSES = {
     "pillow": "HPND",
     "pyparsing": "MIT",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
-    "pytz": "MIT",
     "scikit-learn": "BSD-3-Clause",
     "scipy": "BSD-3-Clause",
     "six": "MIT",

@@ -22,7 +22,7 @@ def unpack(data: bytes) -> Files:
 def pack(files: Files) -> bytes:
     """A zip of some files: in alphabetical order, compressed, without times or a system."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, also on Windows
@@ -60,6 +60,21 @@ def record(files: Files) -> Files:
         lines.append(f"{name},sha256={code},{len(files[name])}\n")
     lines.append(f"{place},,\n")
     return files | {place: "".join(lines).encode()}
+
+
+def renamed(files: Files, name: str, wanted: Iterable[str]) -> Files:
+    """Some files of a wheel as a wheel of another name, which installs into the same folders."""
+    (place,) = (file for file in files if file.endswith(".dist-info/METADATA"))
+    folder = place.removesuffix("/METADATA")
+    version = folder.removesuffix(".dist-info").split("-")[1]
+    own = f"{name.replace('-', '_')}-{version}.dist-info"
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    described = {
+        f"{own}/METADATA": head.encode(),
+        f"{own}/WHEEL": files[f"{folder}/WHEEL"],
+        f"{own}/RECORD": b"",
+    }
+    return record({file: files[file] for file in wanted} | described)
 
 
 def font_list(files: Files) -> Files:
