@@ -1,7 +1,9 @@
 // The page's side of the thread that runs Python.
 
 const HERE = new URL(".", import.meta.url);
-const LIVE = new URL("../../live/", HERE);
+const SITE = new URL("../../", HERE);
+// As the list of what each page needs names it.
+const PAGE = decodeURI(location.pathname).slice(SITE.pathname.length).replace(/\.html$/, "");
 
 export class Python {
   // `hear` is told what the thread says by itself: progress, starting, output, again.
@@ -23,7 +25,7 @@ export class Python {
       event.preventDefault();
       this.end(new Error(event.message || "the thread could not start"));
     };
-    this.ready = this.ask("load", { live: String(LIVE) }).finally(() => URL.revokeObjectURL(blob));
+    this.ready = this.ask("load", { live: String(new URL("live/", SITE)), page: PAGE }).finally(() => URL.revokeObjectURL(blob));
   }
 
   // A promise of the answer; refused when the thread is ended first.

@@ -6,8 +6,8 @@
 const HIDDEN = ["indexedDB", "caches", "BroadcastChannel", "Worker", "SharedWorker"];
 const HIDDEN_OF_NAVIGATOR = ["storage", "serviceWorker", "locks"];
 
-// What ntklib.book stands on.
-const PACKAGES = ["ntklib", "matplotlib", "pillow"];
+// Where a module of a package that is there is missing, a second part of it has the module.
+const REST = "-rest";
 
 let python, session, Session, lock;
 
@@ -51,20 +51,22 @@ async function json(address) {
   return answer.json();
 }
 
-async function load({ live }) {
+async function load({ live, page }) {
   const [manifest, found] = await Promise.all(
     ["manifest.json", "pyodide/pyodide-lock.json"].map((name) => json(live + name))
   );
   lock = found;
   const sizes = new Map(manifest.files.map(({ path, bytes }) => [path, bytes]));
+  const packages = manifest.pages[page];
+  const needed = new Set(packages.flatMap((name) => [...closure(name)]));
   const wanted = ["pyodide.asm.wasm", "python_stdlib.zip"].concat(
-    [...new Set(PACKAGES.flatMap((name) => [...closure(name)]))].map((name) => lock.packages[name].file_name)
+    [...needed].map((name) => lock.packages[name].file_name)
   );
   count(wanted.reduce((sum, name) => sum + (sizes.get(`pyodide/${name}`) ?? 0), 0));
   importScripts(`${live}pyodide/pyodide.js`);
   python = await loadPyodide({
     indexURL: `${live}pyodide/`,
-    packages: PACKAGES,
+    packages,
     env: { HOME: "/home/pyodide", MPLBACKEND: "agg" },
     stdin: () => null,
   });
@@ -92,8 +94,10 @@ async function run({ source, cell }) {
   await python.loadPackagesFromImports(source, { messageCallback: () => {} });
   for (;;) {
     const ended = session.run(source, cell);
-    const missing = modules().get(ended);
-    if (!missing) return ended;
+    const found = modules().get(ended);
+    if (!found) return ended;
+    const rest = found + REST;
+    const missing = found in python.loadedPackages && rest in lock.packages ? rest : found;
     postMessage({ say: "again" });
     await python.loadPackage(missing, { messageCallback: () => {} });
   }
