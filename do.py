@@ -37,6 +37,8 @@ DEFAULTS = {
 }
 # What of requirements-libraries.lock stands and falls with torch.
 WITH_TORCH = ("torch", "gpytorch", "botorch", "linear-operator")
+# The status of website.live.make where Python for the pages is not to be had.
+UNAVAILABLE = 3
 SETTINGS = {
     # Jupyter must not prefer the user's own kernels to this environment's.
     "JUPYTER_PREFER_ENV_PATH": "1",
@@ -228,9 +230,26 @@ def help() -> None:
 
 
 @command
+def live(needed: bool = True) -> None:
+    """Fetch Python for the pages, by hash, into _build/live (once; NTKLIB_LIVE_CACHE keeps it)."""
+    set_up()
+    status = call(tool("python"), "-m", "website.live.make")
+    if status and (needed or status != UNAVAILABLE):
+        raise SystemExit(status)
+
+
+@command
+def live_check(names: Sequence[str] = ()) -> None:
+    """Run every chapter, or those named, on the pages' Python; compare all that it prints."""
+    live()
+    run(tool("python"), "-m", "tools.live_check", *names)
+
+
+@command
 def book() -> None:
     """Build the website into _build/html (executes every chapter)."""
     set_up()
+    live(needed=False)
     say("Building the website (a first build executes every chapter)")
     run(tool("python"), "tools/execute.py")
     run(tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
@@ -283,6 +302,9 @@ def test() -> None:
         *([] if browser else ["-m", "not browser"]),
     )
     status = call(tool("pytest"), "-q", *side_by_side, *compared, *parts)
+    if not status and (HTML / "live").exists():
+        say("Chapters on the pages' Python")
+        status = call(tool("python"), "-m", "tools.live_check", "--sample")
     sys.exit(status if browser else "== Not run, for want of a browser: the tests of the pages")
 
 
@@ -421,7 +443,7 @@ def parser() -> argparse.ArgumentParser:
     for name, function in COMMANDS.items():
         one = each.add_parser(name, help=function.__doc__, description=function.__doc__)
         one.set_defaults(function=function)
-        if function in (notebooks, wrong):
+        if function in (live_check, notebooks, wrong):
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
         if function is study:
             one.add_argument("names", nargs="*", help="tables (default: all)")

@@ -2,7 +2,8 @@
 
 Run by hand when a version changes: `python tools/vendor.py`. It asks npm for each package, refuses
 one whose SHA-512 is not the one written here, and copies what is named: the book's pages then
-fetch nothing from anywhere else.
+fetch nothing from anywhere else. The editor of cells comes in many packages: npm holds them to
+the hashes of tools/editor/package-lock.json, and esbuild makes one file of them.
 """
 
 import base64
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VENDOR = Path(__file__).resolve().parent.parent / "website" / "assets" / "vendor"
+EDITOR = Path(__file__).resolve().parent / "editor"
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ PACKAGES = (
 )
 
 
+def program(name: str) -> str:
+    """A program of Node; on Windows its name ends in .cmd."""
+    return shutil.which(name) or name
+
+
 def fetch(package: Package, folder: Path) -> Path:
     """The package's archive, verified."""
     address = f"{package.name}@{package.version}"
-    npm = shutil.which("npm") or "npm"  # on Windows its name ends in .cmd
-    command = [npm, "pack", "--silent", address]
+    command = [program("npm"), "pack", "--silent", address]
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     archive = folder / done.stdout.strip()
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
@@ -89,9 +95,31 @@ def target(name: str, wanted: dict[str, str]) -> str | None:
     return None
 
 
+def bundle_editor() -> None:
+    """The editor of cells in one file, the same bytes each time, and the licenses of its parts."""
+    target = VENDOR / "codemirror"
+    target.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source = shutil.copytree(EDITOR, Path(folder, "editor"))
+        install = [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*install, "--silent"], cwd=source, check=True)
+        options = ["--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8"]
+        out = f"--outfile={target / 'editor.js'}"
+        esbuild = [program("npx"), "esbuild", "editor.js", *options, "--log-level=warning", out]
+        subprocess.run(esbuild, cwd=source, check=True)
+        texts: dict[str, list[str]] = {}
+        for path in sorted(source.glob("node_modules/**/LICENSE")):
+            name = path.parent.relative_to(source / "node_modules").as_posix()
+            if "esbuild" not in name:  # it is not in what it makes
+                texts.setdefault(path.read_text(encoding="utf-8"), []).append(name)
+    parts = (f"{', '.join(names)}\n\n{text.strip()}\n" for text, names in texts.items())
+    (target / "LICENSE").write_text("\n\n".join(parts), encoding="utf-8")
+
+
 def main() -> None:
     """Fetch, verify and copy."""
     shutil.rmtree(VENDOR, ignore_errors=True)
+    bundle_editor()
     for package in PACKAGES:
         with (
             tempfile.TemporaryDirectory() as folder,

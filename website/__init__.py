@@ -10,6 +10,7 @@ kept with it; what it does later is done again whenever the page is written.
 |---|---|---|---|---|---|
 | config-inited | all | project.take_address | BOOK_URL | html_baseurl | Sphinx: no setting from outside |
 | config-inited | all | preamble.configure | the macros, pyproject.toml | LaTeX's preamble | sphinx-jupyterbook-latex: other numbers |
+| builder-inited | html | ship.flag | _build/live | html_context | jupyterlite-sphinx: frames, no hashes |
 | builder-inited | html | scripts.drop_listeners | sphinx-thebe loaded | removes its listeners | Jupyter Book: always on |
 | builder-inited | html | scripts.write_maths | the macros | mathjax_config.js | Sphinx 7: inline script only |
 | doctree-read | all | statements.Titles | statements of sphinx-proof | titles, by page | sphinx-proof: titles not indexed |
@@ -46,6 +47,8 @@ kept with it; what it does later is done again whenever the page is written.
 | build-finished | html | previews.write | the written pages | previews.js | hoverxref, tippy: servers, fetch |
 | build-finished | html | search.write | the written pages, the macros | formulas.js, titles in the index | Sphinx: formulas as source |
 | build-finished | html | scripts.discard | the copied files | drops what is not used | theme: no setting |
+| build-finished | html | ship.copy | _build/live | the folder live | Sphinx: html_extra_path, checked before the build |
+| build-finished | html | ship.list_book | all files of the website | live/book.json, offline.js | sphinx-pwa: caches as one reads |
 | build-finished | html | folder.write | chapters, numbers, the wheel | the folder notebooks | jupytext, nbconvert: keep directives |
 """  # noqa: E501 - one step a line
 
@@ -67,6 +70,7 @@ from website import (
     takes,
 )
 from website.downloads import folder, links
+from website.live import ship
 from website.page import (
     descriptions,
     folds,
@@ -94,6 +98,7 @@ COLLECTORS = (
 STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("config-inited", "", 500, project.take_address),
     ("config-inited", "", 500, preamble.configure),
+    ("builder-inited", "html", 500, ship.flag),
     ("builder-inited", "html", 500, scripts.drop_listeners),
     ("builder-inited", "html", 500, scripts.write_maths),
     ("doctree-read", "", 500, figures.check),
@@ -123,6 +128,8 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("build-finished", "html", 500, previews.write),
     ("build-finished", "html", 500, search.write),
     ("build-finished", "html", 500, scripts.discard),
+    ("build-finished", "html", 500, ship.copy),
+    ("build-finished", "html", 900, ship.list_book),
     ("build-finished", "html", 500, folder.write),
 )
 
@@ -145,6 +152,7 @@ def listener(event: str, kind: str, step: Callable[..., Any]) -> Callable[..., A
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx; nothing else registers anything."""
     app.add_config_value("repository_url", "", "html", str)
+    app.add_config_value("live_release", "", "", str)
     app.add_role("measured", measured.Measured())
     app.add_directive("ledger", ledger.Ledger)
     app.add_directive("unchecked", ledger.Unchecked)

@@ -19,6 +19,7 @@ from website.downloads.links import take_away_node
 from website.facts import Facts
 from website.implementations import Citations
 from website.ledger import Checks, Reasons, ledger_node
+from website.live import ship
 from website.project import pdf
 from website.statements import Titles
 
@@ -51,6 +52,7 @@ def renew(app: Sphinx, env: BuildEnvironment) -> list[str]:
         [path.read_bytes().hex() for path in looks],
         {page: title.astext() for page, title in env.titles.items()},
         [env.toc_secnumbers, env.toc_fignumbers, Titles.of(env), Citations.of(env)],
+        ship.manifest(app),
     )
     shown = {
         ledger_node.__name__: [Checks.of(env), Reasons.of(env)],

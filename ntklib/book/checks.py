@@ -124,8 +124,9 @@ def _page(record: dict[str, Any], measured: Any) -> str:
     # A reason that starts so says that the number is in standard errors.
     unit = "|z| = " if record["because"].startswith("|z|") else ""
     name, *sign = _BOUND[record["relation"]].split()
+    failing = "" if record["passed"] else ' data-passed="false"'
     return (
-        f'<p class="ntk-check" data-record="{html.escape(json.dumps(record))}">'
+        f'<p class="ntk-check"{failing} data-record="{html.escape(json.dumps(record))}">'
         f"<strong>{'Holds' if record['passed'] else 'Fails'}:</strong> {_html(record['claim'])}. "
         f"<span>Measured {_value(unit + record['measured'])}, "
         f"{name}\u00a0{_value(' '.join([*sign, record['bound']]))}.</span></p>"

@@ -12,20 +12,24 @@ import io
 import itertools
 import os
 import re
+from ast import literal_eval
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
 from PIL import Image
 
 from ntklib.book.figures.style import INK
-from ntklib.book.printing import fmt, minus, notebook, publish
+from ntklib.book.printing import fmt, minus, notebook, publish, receiver
 
 Alt = str | Callable[..., str]
 
 MAX_FRAMES = 60
 # The build of the book sets this in the environment of its kernels.
 PRINT = "NTKLIB_BOOK_PRINT"
+# Where the reader runs the page, an output's drawing comes under this name in place of frames.
+DRAWING = "drawing"
 # And nbval this, which compares words and not pictures: then only the frame shown first is drawn.
 FIRST = "NTKLIB_BOOK_FIRST"
 # CSS pixels an inch of a drawing where no style sheet says more, and dots an inch of a picture,
@@ -33,6 +37,60 @@ FIRST = "NTKLIB_BOOK_FIRST"
 _CSS_DPI, _PNG_DPI = 110, 160
 # Numbers the figures of a session, so that ids are unique on a page and the same in every build.
 _count = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with sliders that is drawn when its reader asks.
+
+    Attributes
+    ----------
+    function : callable
+        Parameters to a Figure.
+    words : str or callable
+        What a frame shows.
+    values : dict
+        The prepared values of each parameter.
+    prefix : str
+        Of the ids in its markup.
+    """
+
+    function: Callable[..., Figure]
+    words: Alt
+    values: Mapping[str, Sequence[Any]]
+    prefix: str
+
+    def draw(self, chosen: Sequence[int | str]) -> str:
+        """Markup of the frame at `chosen`: of each parameter a position on its grid, or a value.
+
+        Raises
+        ------
+        ValueError
+            A value given as text that is not of the kind of those prepared.
+        """
+        pairs = zip(self.values.items(), chosen, strict=True)
+        parameters = {name: _chosen(name, grid, one) for (name, grid), one in pairs}
+        text = _frame_words(self.words, parameters)
+        return svg(self.function(**parameters), text, self.prefix)
+
+
+def _chosen(name: str, grid: Sequence[Any], one: int | str) -> Any:
+    """A value of the grid by its position, or one that the reader wrote."""
+    if not isinstance(one, str):
+        return grid[one]
+    whole = isinstance(grid[0], int) and not isinstance(grid[0], bool)
+    what = f"{name} must be {'a whole number' if whole else 'a number'} such as {_text(grid[0])}"
+    try:
+        value = literal_eval(one.strip().replace("−", "-"))
+    except (ValueError, SyntaxError):
+        value = None
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise ValueError(f"{what}, got {one!r}")
+    return value if whole else float(value)
+
+
+def _frame_words(words: Alt, parameters: Mapping[str, Any]) -> str:
+    return _described(words.format(**parameters) if isinstance(words, str) else words(**parameters))
 
 
 def figure(function: Callable[..., Figure], *parameters: Any, alt: Alt | None = None) -> None:
@@ -50,9 +108,8 @@ def figure(function: Callable[..., Figure], *parameters: Any, alt: Alt | None = 
     words = _words(function, alt)
     text = _described(words if isinstance(words, str) else words(*parameters))
     fig = function(*parameters)
-    markup = f'<div class="ntk-figure">{svg(fig, text, f"ntk{next(_count)}")}</div>'
-    text = f"Figure: {text}"
-    publish({"text/html": markup, "image/png": png(fig), "text/plain": text, **_printed(fig)})
+    markup = f'<div class="ntk-figure">{svg(fig, text, _prefix())}</div>'
+    publish({"text/html": markup, "text/plain": f"Figure: {text}", **_pictures(fig)})
 
 
 def interact(
@@ -103,32 +160,31 @@ def interact(
             raise ValueError(f"start must lie on the grid of {name}, got {wanted!r}")
         first.append(grid.index(wanted))
 
-    if FIRST in os.environ:
+    live = receiver.get() is not None
+    if FIRST in os.environ or live:
         combinations = [tuple(first)]
-    prefix = f"ntk{next(_count)}"
+    prefix = _prefix()
     frames: dict[tuple[int, ...], str] = {}
-    picture, printed = b"", {}
+    pictures: dict[str, Any] = {}
     for key in combinations:
         parameters = {name: grid[i] for (name, grid), i in zip(values.items(), key, strict=True)}
-        text = _described(
-            words.format(**parameters) if isinstance(words, str) else words(**parameters)
-        )
+        text = _frame_words(words, parameters)
         drawn = function(**parameters)
         frames[key] = svg(drawn, text, prefix)
         if key == tuple(first):
-            picture, shown, printed = png(drawn), text, _printed(drawn)
+            shown, pictures = text, _pictures(drawn)
     controls = "; ".join(
         f"{names[name]} from {_text(grid[0])} to {_text(grid[-1])}" for name, grid in values.items()
     )
     bundle: dict[str, Any] = {
         "text/html": _page(frames, tuple(first), values, names, prefix),
-        "image/png": picture,
         "text/plain": f"Figure with sliders ({controls}): {shown}",
-        **printed,
+        **pictures,
     }
-    live = _widget(frames, first, values, names)
-    if live is not None:
-        bundle["application/vnd.jupyter.widget-view+json"] = live
+    if live:
+        bundle[DRAWING] = Drawing(function, words, values, prefix)
+    elif (view := _widget(frames, first, values, names)) is not None:
+        bundle["application/vnd.jupyter.widget-view+json"] = view
     publish(bundle)
 
 
@@ -173,6 +229,18 @@ def pdf(fig: Figure) -> bytes:
     drawn = io.BytesIO()
     fig.savefig(drawn, format="pdf", metadata={"CreationDate": None, "Creator": None})
     return drawn.getvalue()
+
+
+def _prefix() -> str:
+    """Of the ids of a figure; where a reader runs the page, other ones than it came with."""
+    return f"{'ntk' if receiver.get() is None else 'own'}{next(_count)}"
+
+
+def _pictures(fig: Figure) -> dict[str, Any]:
+    """The forms besides markup; none where only a page is asked for."""
+    if receiver.get() is not None:
+        return {}
+    return {"image/png": png(fig), **_printed(fig)}
 
 
 def _printed(fig: Figure) -> dict[str, str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 NOISE = 1e-9
+
+# Who takes the outputs where a reader runs the page itself (ntklib.book._live).
+receiver: ContextVar[Callable[[dict[str, Any]], None] | None] = ContextVar("receiver", default=None)
 
 # How a formula is written in plain text, as in Python or in a letter, and how it is read.
 _LETTERS = {
@@ -81,7 +85,9 @@ def show(*, digits: int = 6, **values: object) -> None:
 
 def publish(bundle: dict[str, Any]) -> None:
     """Display an output in its forms; print its text where there is no notebook."""
-    if notebook() is None:
+    if (receive := receiver.get()) is not None:
+        receive(bundle)
+    elif notebook() is None:
         print(bundle["text/plain"])
     else:
         sys.modules["IPython"].display.publish_display_data(bundle)

@@ -14,9 +14,18 @@ POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'"
 )
+# Where cells run: WebAssembly, and a thread started from a blob, which has the page's policy. One
+# started from a file has that of the file's own answer, which a host of plain files does not give.
+LIVE_POLICY = f"{POLICY}; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:"
 
 # The book's own, in the order in which they are loaded.
-OWN = (("mathjax_config.js", 480), ("maths.js", 490), ("page.js", 800), ("preview.js", 810))
+OWN = (
+    ("mathjax_config.js", 480),
+    ("maths.js", 490),
+    ("page.js", 800),
+    ("preview.js", 810),
+    ("cells.js", 820),
+)
 # Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
 UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
 # Files that they and the theme copy, and no page names.
@@ -48,6 +57,7 @@ def add(app: Sphinx) -> None:
     for name, priority in OWN:
         app.add_js_file(name, priority=priority, defer="defer")
     app.add_css_file("page.css", priority=900)
+    app.add_css_file("cells.css", priority=910)
 
 
 def write_maths(app: Sphinx) -> None:
@@ -58,20 +68,25 @@ def write_maths(app: Sphinx) -> None:
 
 def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Leave each page the scripts and styles that it uses."""
-    context["content_security_policy"] = POLICY
     body = context["body"]
+    # The build puts `live` into html_context where it has Python for the browser.
+    live = bool(context.get("live")) and 'class="cell_input' in body
+    context["content_security_policy"] = LIVE_POLICY if live else POLICY
     maths = 'class="math' in body
     context["mathjax_parts"] = [f"vendor/mathjax/{part}.js" for part in MATHJAX if maths]
     for kind in ("script_files", "css_files"):
-        context[kind] = [one for one in context[kind] if _used(str(one.filename or ""), body)]
+        named = ((one, str(one.filename or "")) for one in context[kind])
+        context[kind] = [one for one, name in named if _used(name, body, live)]
     for script in context["script_files"]:
         script.attributes["defer"] = "defer"
 
 
-def _used(name: str, body: str) -> bool:
-    """Whether a page of this markup uses a script or a style."""
+def _used(name: str, body: str, live: bool) -> bool:
+    """Whether a page of this markup, `live` where its cells run, uses a script or a style."""
     if not name or any(word in name for word in UNUSED):
         return False
+    if name in ("_static/cells.js", "_static/cells.css"):
+        return live
     if "mathjax" in name or name == "_static/maths.js":
         return 'class="math' in body
     if "clipboard" in name or "copybutton" in name:
