@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     names = sample(commit()) if asked.sample else asked.names or [*chain(*parts())]
     paths = (f"chapters/{name}.ipynb" for name in names)
-    command = (node, "tools/live_check.mjs", make.OUT / make.RUNTIME, *paths)
+    command = [node, "tools/live_check.mjs", str(make.OUT / make.RUNTIME), *paths]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

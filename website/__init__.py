@@ -70,7 +70,7 @@ from website import (
     takes,
 )
 from website.downloads import folder, links
-from website.live import ship
+from website.live import licenses, ship
 from website.page import (
     descriptions,
     folds,
@@ -157,6 +157,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger", ledger.Ledger)
     app.add_directive("unchecked", ledger.Unchecked)
     app.add_directive("versions", project.Versions)
+    app.add_directive("live-licenses", licenses.Licenses)
     app.add_directive("take-away", links.TakeAway)
     app.add_directive("takes", takes.Takes)
     app.add_directive("decisions", decisions.Decisions)

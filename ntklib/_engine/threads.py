@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ SMALL = 1 << 24
 
 def in_threads(run: Callable[[Iterator[Any]], None], tasks: list[Any], *, alone: bool) -> None:
     """Call `run` on iterators that share out the tasks, in one thread or as many as BLAS has."""
-    if alone or len(tasks) == 1:
+    # In a browser a process cannot start a thread.
+    if alone or len(tasks) == 1 or sys.platform == "emscripten":
         run(iter(tasks))
         return
     with one_blas_thread() as threads:

@@ -4,7 +4,7 @@ try:
     import matplotlib  # noqa: F401 - asked for by name before one of the modules below fails
 except ImportError as error:
     raise ImportError(
-        "ntklib.book needs matplotlib 3.9 or newer: pip install 'ntklib[show]'"
+        "ntklib.book needs matplotlib 3.8 or newer: pip install 'ntklib[show]'"
     ) from error
 
 from ntklib.book.answers import grade

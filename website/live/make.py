@@ -64,18 +64,25 @@ def packed(name: str, data: bytes, *, whole: bool) -> dict[str, tuple[dict[str, 
         return {name: _listed(entry, wheels.pack(files))}
     if whole:
         return {name: _listed(entry, data)}
-    parts = {name: _listed(entry, wheels.pack(wheels.record(smaller(name, files))))}
-    if name == "scipy":
-        first = entry["file_name"].split("-")[0]
-        rest = wheels.renamed(files, needs.REST, KEPT[needs.REST])
-        other = entry | {
-            "name": needs.REST,
-            "depends": ["scipy"],
-            "file_name": entry["file_name"].replace(first, needs.REST.replace("-", "_"), 1),
-            "imports": [],
-        }
-        parts[needs.REST] = _listed(other, wheels.pack(rest))
-    return parts
+    kept = smaller(name, files)
+    if name == "scikit-learn":
+        entry = entry | {"depends": [*entry["depends"], needs.REST]}
+    if name != "scipy":
+        return {name: _listed(entry, wheels.pack(wheels.record(kept)))}
+    rest = needs.REST.replace("-", "_")
+    other = entry | {
+        "name": needs.REST,
+        "depends": ["scipy"],
+        "file_name": entry["file_name"].replace("scipy", rest, 1),
+        "imports": [rest],
+    }
+    kept |= wheels.signposts(KEPT[needs.REST], kept, rest)
+    return {
+        "scipy": _listed(entry, wheels.pack(wheels.record(kept))),
+        needs.REST: _listed(
+            other, wheels.pack(wheels.renamed(files, needs.REST, KEPT[needs.REST]))
+        ),
+    }
 
 
 def _listed(entry: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:

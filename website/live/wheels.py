@@ -77,6 +77,21 @@ def renamed(files: Files, name: str, wanted: Iterable[str]) -> Files:
     return record({file: files[file] for file in wanted} | described)
 
 
+def signposts(elsewhere: Iterable[str], there: Files, package: str) -> Files:
+    """Modules that say which package has the real ones, in the name of the module that is missing.
+
+    They stand for modules whose packages are there; the other package overwrites them.
+    """
+    posts = {}
+    for name in elsewhere:
+        folder, _, last = name.removesuffix("/__init__.py").rpartition("/")
+        if name.endswith(".py") and f"{folder}/__init__.py" in there:
+            module = f"{folder}/{last.removesuffix('.py')}".replace("/", ".")
+            words = f"{module} is in the package {package}, which is not loaded"
+            posts[name] = f"raise ModuleNotFoundError({words!r}, name={package!r})\n".encode()
+    return posts
+
+
 def font_list(files: Files) -> Files:
     """Matplotlib with a list of the fonts that it has, of the version that it asks for.
 

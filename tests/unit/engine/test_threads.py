@@ -55,6 +55,17 @@ def test_alone_means_the_caller(threaded):
     assert done == [(threading.get_ident(), [1, 2, 3])]
 
 
+def test_in_a_browser_all_is_done_by_the_caller(threaded, monkeypatch):
+    monkeypatch.setattr(threads.sys, "platform", "emscripten")
+    seen = []
+    threads.in_threads(
+        lambda tasks: seen.extend((task, threading.get_ident()) for task in tasks),
+        list(range(8)),
+        alone=False,
+    )
+    assert seen == [(task, threading.get_ident()) for task in range(8)]
+
+
 def test_an_error_in_a_thread_arrives_and_stops_the_others(threaded):
     done = []
 
