@@ -311,7 +311,7 @@ def libraries() -> None:
 
 @command
 def study(names: Sequence[str] = (), again: bool = False) -> None:
-    """Run what is missing of the study on real data, in .venv-study; --again compares."""
+    """Run what the study on real data lacks, in .venv-study; --again compares."""
     os.environ["VENV"] = ".venv-study"
     set_up("requirements-study.lock")
     say("The study on real data" + (": once more" if again else ": what has no record yet"))

@@ -336,6 +336,20 @@ Proof.
 rewrite -ler_sqr ?nnegrE ?normr_ge0 ?mulr_ge0 ?norm_ge0 //.
 by rewrite exprMn !norm_sq real_normK ?num_real // cauchy_schwarz_sq.
 Qed.
+
+Lemma normZ m c (u : 'cV[R]_m) : norm (c *: u) = `|c| * norm u.
+Proof.
+rewrite {1}/norm /sq dotZl dotZr mulrA -expr2 sqrtrM ?sqr_ge0 //.
+by rewrite sqrtr_sqr.
+Qed.
+
+Lemma norm_triangle m (u v : 'cV[R]_m) : norm (u + v) <= norm u + norm v.
+Proof.
+rewrite -ler_sqr ?nnegrE ?addr_ge0 ?norm_ge0 //.
+have := le_trans (ler_norm _) (cauchy_schwarz u v).
+rewrite sqrrD !norm_sq sqD => uv.
+by rewrite ler_add2r ler_add2l [2 * _]mulr_natl ler_muln2r.
+Qed.
 End Norm.
 
 (** Matrices as vectors, and the kernel of a network written out. *)

@@ -393,3 +393,78 @@ split=> //; rewrite /L; congr (_ * sq _).
 by rewrite copies_lin FE.
 Qed.
 End Duplicates.
+
+(** What noise adds: y = f + xi with noise of mean zero and covariance tau^2 I. *)
+Section Noise.
+Variable R : realFieldType.
+Variables (I : finType) (P : I -> R) (n p : nat) (xi : I -> 'cV[R]_n) (tau : R).
+Variables (J : 'M[R]_(n, p)) (f0 f : 'cV[R]_n) (w0 : 'cV[R]_p).
+Hypothesis probability : law P.
+Hypothesis centered : forall j, mean P (fun i => xi i j 0) = 0.
+Hypothesis white : forall j l, mean P (fun i => xi i j 0 * xi i l 0) = tau ^+ 2 * (j == l)%:R.
+Local Notation E := (mean P).
+Let rbar := f - f0.
+Let y i := f + xi i.
+Let wh i := w0 + pinv J *m (y i - f0).
+
+Lemma residual_noise i : y i - f0 = rbar + xi i.
+Proof. by rewrite /y /rbar addrAC. Qed.
+
+(* statement: prp-noise "the mean squared distance" *)
+(* difference: a law on finitely many points; tr K^+ is the sum of the 1 / sigma_k^2. *)
+Theorem prp_noise_distance :
+  E (fun i => sq (wh i - w0)) =
+  dot rbar (pinv (gram J) *m rbar) + tau ^+ 2 * \tr (pinv (gram J)).
+Proof.
+rewrite (eq_mean _ (g := fun i => sq (pinv J *m (rbar + xi i)))) => [|i]; last first.
+  by rewrite /wh addKB residual_noise.
+rewrite (mean_sq _ _ probability centered white) pinv_gram; congr (_ + _ * _).
+  by rewrite /sq dot_adj mulmxA.
+by rewrite mxtrace_mulC.
+Qed.
+
+(* statement: prp-noise "the mean loss" *)
+(* difference: as above; the rank of J is rho. *)
+Theorem prp_noise_loss :
+  E (fun i => 2^-1 * sq (lin J f0 w0 (wh i) - y i)) =
+  2^-1 * sq ((1%:M - J *m pinv J) *m rbar) + 2^-1 * tau ^+ 2 * (n%:R - (\rank J)%:R).
+Proof.
+pose Q := 1%:M - J *m pinv J.
+have QT : Q^T = Q by rewrite linearB /= trmx1 penrose3.
+have QQ : Q *m Q = Q.
+  by rewrite mulmxBl mul1mx mulmxBr mulmx1 mulmxA penrose1 subrr subr0.
+rewrite meanZ (eq_mean _ (g := fun i => sq (Q *m (rbar + xi i)))) => [|i]; last first.
+  rewrite -sqN opprB /lin /wh addKB residual_noise /Q mulmxBl mul1mx mulmxA.
+  by rewrite opprD addrA residual_noise.
+rewrite (mean_sq _ _ probability centered white) -/Q [LHS]mulrDr [in LHS]mulrA.
+congr (_ + _ * _).
+rewrite QT QQ /Q linearB /= mxtrace1; congr (_ - _).
+by rewrite mxtrace_mulC -trace_proj.
+Qed.
+
+(* statement: prp-noise "the variance of a prediction" *)
+(* difference: as above; g is the gradient at x, v the value F(x; w0), and J g = k_m(X, x). The mean
+   of the prediction is that of the fit without noise. *)
+Theorem prp_noise_variance (g : 'cV[R]_p) (v : R) :
+  let prediction i := v + dot g (wh i - w0) in
+  let average := v + dot g (pinv J *m rbar) in
+  E prediction = average /\
+  E (fun i => (prediction i - average) ^+ 2) = tau ^+ 2 * sq (pinv (gram J) *m (J *m g)).
+Proof.
+move=> prediction average.
+(* What the noise adds to a prediction is <b, xi> with b = K^+ k(X, x). *)
+set b := pinv (gram J) *m (J *m g).
+have bE : b = (pinv J)^T *m g.
+  have pJ : pinv (gram J) *m J = (pinv J)^T.
+    by rewrite pinv_gram -mulmxA -[X in _ *m X]penrose4 -trmx_mul penrose2.
+  by rewrite /b mulmxA pJ.
+have predictionE i : prediction i = average + dot b (xi i).
+  rewrite /prediction /wh addKB residual_noise mulmxDr dotDr addrA; congr (_ + _).
+  by rewrite bE dot_adj trmxK.
+split.
+  by rewrite (eq_mean _ predictionE) meanD mean_const // (mean_dot _ centered) addr0.
+rewrite (eq_mean _ (g := fun i => dot b (xi i) ^+ 2)) => [|i].
+  exact: mean_dot_sq.
+by rewrite predictionE addrC addKr.
+Qed.
+End Noise.
