@@ -5,7 +5,6 @@ From NTK Require Import preface algebra spectral_theorem averages span.
 Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
-
 (* statement: thm-minimum-norm (1) "J^T (J J^T)^+ = J^+" *)
 Theorem thm_minimum_norm_1 (R : realFieldType) n p (J : 'M[R]_(n, p)) :
   J^T *m pinv (J *m J^T) = pinv J.
@@ -38,7 +37,6 @@ Theorem prp_normal_equations_2 : normal_eq wh.
 Proof.
 by rewrite /normal_eq /wh addKB -mulmxA (mulmxA J) (mulmxA J^T) coprojTK.
 Qed.
-
 Lemma lossE w : L w = 2^-1 * sq (J *m (w - w0) - r).
 Proof. by rewrite /L /r opprB addrA [_ + f0]addrC. Qed.
 
@@ -74,7 +72,6 @@ exists (w - ws); last by rewrite addrC subrK.
 apply/eqP; rewrite -sq_eq0 /sq dot_adj mulmxA -(subBB w0) [J^T *m J *m _]mulmxBr.
 by rewrite ne nes subrr dot0r.
 Qed.
-
 Lemma normal_seen w : normal_eq w -> J *m (w - w0) = Pi *m r.
 Proof.
 move/(prp_normal_equations_4 _ prp_normal_equations_2) => [z Jz ->].
@@ -97,7 +94,6 @@ Proof.
 move/prp_normal_equations_1/normal_seen => Jw; congr (_ + _).
 by rewrite /proj -mulmxA Jw !mulmxA penrose2.
 Qed.
-
 Lemma wh_minimizer : minimizer L wh.
 Proof. by apply/prp_normal_equations_1; exact: prp_normal_equations_2. Qed.
 
@@ -175,7 +171,6 @@ split=> [/subr0_eq rE | [u rE]]; first by exists (pinv J *m r).
 by rewrite {1}rE [in X in _ - X]rE !mulmxA penrose1 subrr.
 Qed.
 End LeastSquares.
-
 (** The limit of gradient descent. *)
 Section GradientMode.
 Variable R : realFieldType.
@@ -184,16 +179,6 @@ Variables (J : 'M[R]_(n, p)) (f0 y : 'cV[R]_n) (w0 : 'cV[R]_p).
 Local Notation F0 := (lin J f0 w0).
 Let r := y - f0.
 Let wh := w0 + pinv J *m r.
-
-(* L(w + h) to second order: its gradient is J^T (F_0(X; w) - y) *)
-Lemma loss_gradient w h :
-  2^-1 * sq (F0 (w + h) - y) =
-  2^-1 * sq (F0 w - y) + dot (J^T *m (F0 w - y)) h + 2^-1 * sq (J *m h).
-Proof.
-have -> : F0 (w + h) - y = (F0 w - y) + J *m h.
-  by rewrite /lin [w + h - w0]addrAC mulmxDr addrA [LHS]addrAC.
-by rewrite sqD dot_adj trmxK !mulrDr mulrA mulVf ?mul1r // pnatr_eq0.
-Qed.
 
 (* v is a right singular vector: an eigenvector of J^T J with the eigenvalue s2 = sigma_k^2 *)
 (* statement: prp-gradient-limit (1) "each coordinate is multiplied by 1 - eta sigma_k^2" *)
@@ -210,7 +195,6 @@ rewrite exprS -mulrA -IH step gradE addrAC dotBr dotZr mulrBl mul1r -mulrA.
 by rewrite -[s2 * _]dotZl -vE [dot (_ *m v) _]dot_adj trmx_mul trmxK.
 Qed.
 End GradientMode.
-
 Section GradientLimit.
 Variable R : rcfType.
 Variables n p : nat.
@@ -277,7 +261,6 @@ have es2 : eta * s2 < 2.
 rewrite ltr_norml; apply/andP; split; last by rewrite ltr_subl_addr ltr_addl.
 by rewrite ltr_subr_addr addrC -ltr_subr_addr opprK.
 Qed.
-
 (** If the gradients are independent, every vector of values is reached. *)
 Lemma fit_onto (R : realFieldType) n p (J : 'M[R]_(n, p)) f0 w0 :
   \rank J = n -> forall y, exists w, lin J f0 w0 w = y.
@@ -286,7 +269,6 @@ move=> rJ y; have uK : gram J \in unitmx by rewrite gram_unit rJ.
 exists (w0 + J^T *m (invmx (gram J) *m (y - f0))).
 by rewrite /lin addKB mulmxA mulKVmx // addrC subrK.
 Qed.
-
 (** Repeated inputs. *)
 Section Duplicates.
 Variable R : realFieldType.
@@ -322,7 +304,6 @@ have -> : pinv K = J *m (J^T *m pinv K *m pinv K).
 rewrite -mulmxA; set v := (_ *m r).
 by rewrite !mxE; apply: eq_bigr => k _; rewrite !mxE cii.
 Qed.
-
 Lemma ybar_sum g : size_of g * ybar g 0 = \sum_(i | c i == g) y i 0.
 Proof.
 rewrite mxE mulrC; have [g0|g0] := eqVneq (size_of g) 0; last by rewrite divfK.
@@ -330,10 +311,8 @@ rewrite g0 mulr0 big_pred0 // => i; apply/negP => cig.
 move/eqP: g0; rewrite pnatr_eq0 => /eqP/card0_eq/(_ i).
 by rewrite inE cig.
 Qed.
-
 Lemma copiesB (f : 'cV[R]_G) i g : c i == g -> (copies f - y) i 0 = f g 0 - y i 0.
 Proof. by move/eqP <-; rewrite !mxE. Qed.
-
 Lemma sq_copies (f : 'cV[R]_G) :
   sq (copies f - y) = \sum_g size_of g * (f g 0 - ybar g 0) ^+ 2 + sq (copies ybar - y).
 Proof.
@@ -393,7 +372,6 @@ split=> //; rewrite /L; congr (_ * sq _).
 by rewrite copies_lin FE.
 Qed.
 End Duplicates.
-
 (** What noise adds: y = f + xi with noise of mean zero and covariance tau^2 I. *)
 Section Noise.
 Variable R : realFieldType.
@@ -461,8 +439,7 @@ have bE : b = (pinv J)^T *m g.
 have predictionE i : prediction i = average + dot b (xi i).
   rewrite /prediction /wh addKB residual_noise mulmxDr dotDr addrA; congr (_ + _).
   by rewrite bE dot_adj trmxK.
-split.
-  by rewrite (eq_mean _ predictionE) meanD mean_const // (mean_dot _ centered) addr0.
+split; first by rewrite (eq_mean _ predictionE) meanD mean_const // (mean_dot _ centered) addr0.
 rewrite (eq_mean _ (g := fun i => dot b (xi i) ^+ 2)) => [|i].
   exact: mean_dot_sq.
 by rewrite predictionE addrC addKr.
