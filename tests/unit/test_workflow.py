@@ -102,10 +102,17 @@ def test_it_tests_on_three_systems():
 
 def test_it_tests_before_it_deploys():
     assert asked(commands(JOBS["pages"])) == {"pdf", "book", "tex-packages"}
-    assert JOBS["deploy"]["needs"] == JOBS["notebooks"]["needs"] == ["test", "pages"]
+    assert JOBS["deploy"]["needs"] == JOBS["notebooks"]["needs"] == ["test", "proofs", "pages"]
     for job in ("deploy", "notebooks"):
         assert "pull_request" in JOBS[job]["if"]
     assert JOBS["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
+
+
+def test_the_proofs_are_checked_by_the_version_they_are_written_for():
+    job = JOBS["proofs"]
+    assert job["container"] == "debian:bookworm"
+    assert "make proofs" in str(job["steps"])
+    assert "$(python3 do.py proof-packages)" in str(job["steps"])
 
 
 def test_once_a_week_it_runs_without_lock_and_cache():
