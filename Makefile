@@ -2,7 +2,7 @@
 # folder for the environment, ONLY one chapter for `make notebooks` and `make wrong`, or one table
 # for `make study`.
 PYTHON ?= python3
-COMMANDS := help book pdf tex-packages test libraries study test-newest serve lab edit notebooks wrong lint bench clean
+COMMANDS := help book pdf tex-packages test libraries study test-newest serve lab edit notebooks wrong proofs proof-packages lint bench clean
 
 .PHONY: $(COMMANDS)
 $(COMMANDS):

@@ -27,6 +27,8 @@ TEX = (
     "latexmk texlive-xetex texlive-latex-recommended texlive-latex-extra "
     "texlive-fonts-recommended lmodern"
 )
+# What a Debian 12 needs to check the proofs.
+COQ = "coq libcoq-mathcomp-algebra-tactics libcoq-mathcomp-real-closed libcoq-interval"
 DEFAULTS = {
     # One BLAS thread a process: tests and chapters already run side by side.
     "OMP_NUM_THREADS": "1",
@@ -378,6 +380,19 @@ def wrong(names: Sequence[str] = ()) -> None:
     """Try wrong statements on every chapter's checks, or on those named: what would they catch?"""
     set_up()
     run(tool("python"), "-m", "tools.wrong", *names)
+
+
+@command
+def proofs() -> None:
+    """Have Coq check all proofs from nothing, and compare what they state (needs Coq)."""
+    shutil.which("coqc") or sys.exit(f"proofs needs Coq; on Debian 12: apt-get install {COQ}")
+    run(sys.executable, "-m", "tools.proofs_audit")
+
+
+@command
+def proof_packages() -> None:
+    """Print the packages of Debian 12 that proofs needs."""
+    print(COQ)
 
 
 @command

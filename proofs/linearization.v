@@ -1,0 +1,233 @@
+(** Chapter "linearization": the network and its linearization. *)
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import ring.
+From NTK Require Import preface algebra.
+Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
+Import Order.TTheory GRing.Theory Num.Theory.
+Local Open Scope ring_scope.
+
+Section Network.
+Variable R : rcfType.
+Variables (sigma dsigma : R -> R) (eps : R) (n m d : nat).
+Variables (a : 'I_m -> R) (W0 : 'M[R]_(m, d)) (X : 'M[R]_(n, d)).
+Implicit Types (W : 'M[R]_(m, d)) (x : 'cV[R]_d) (s : R).
+Local Notation F := (net sigma eps a).
+Local Notation F0 := (net0 sigma dsigma eps a W0).
+Local Notation J := (jac dsigma eps a W0 X).
+Local Notation scale := (eps / Num.sqrt m%:R).
+
+(** The linearization, written as a sum over the neurons. *)
+Lemma net0E x W :
+  F0 x W = F W0 x + scale * \sum_j a j * dsigma ((W0 *m x) j 0) * ((W - W0) *m x) j 0.
+Proof. by rewrite /net0 vecB dot_grad. Qed.
+
+(* statement: prp-affine (1) "the linearization is affine in the weights" *)
+Theorem prp_affine_1 x W W' s :
+  F0 x ((1 - s) *: W + s *: W') = (1 - s) * F0 x W + s * F0 x W'.
+Proof.
+pose g := grad dsigma eps a W0 x.
+(* The inner product with the gradient is linear; constants have the weights 1 - s and s. *)
+have vecD : vec ((1 - s) *: W + s *: W') = (1 - s) *: vec W + s *: vec W'.
+  by rewrite /vec !linearD /= !linearZ.
+rewrite /net0 vecD -/g !dotBr dotDr !dotZr.
+by ring.
+Qed.
+
+(* statement: prp-affine (2) "at the initial weights the linearization is the network" *)
+Theorem prp_affine_2_start x : F0 x W0 = F W0 x.
+Proof. by rewrite /net0 subrr dot0r addr0. Qed.
+
+(* statement: prp-affine (2) "all inputs at once: F(X; w0) + J (w - w0)" *)
+Theorem prp_affine_2_all W :
+  \col_i F0 (row i X)^T W = lin J (\col_i F W0 (row i X)^T) (vec W0) (vec W).
+Proof.
+apply/colP => i; rewrite [LHS]mxE [RHS]mxE /net0; congr (_ + _); first by rewrite mxE.
+by rewrite dotE mxE; apply: eq_bigr => k _; rewrite !mxE.
+Qed.
+End Network.
+
+Section Homogeneity.
+Variable R : rcfType.
+Variables (eps : R) (m d : nat) (a : 'I_m -> R).
+Implicit Types (W : 'M[R]_(m, d)) (x : 'cV[R]_d).
+
+(* statement: prp-homogeneity "Euler's identity for the network" *)
+(* difference: that sigma is homogeneous of degree k enters through Euler's identity in one variable,
+   sigma'(z) z = k sigma(z); for the ReLU it is proved below, the kink included. *)
+Theorem prp_homogeneity_euler (sigma dsigma : R -> R) k W x :
+  (forall z, dsigma z * z = k * sigma z) ->
+  dot (grad dsigma eps a W x) (vec W) = k * net sigma eps a W x.
+Proof.
+move=> euler1; rewrite dot_grad /net mulrCA; congr (_ * _).
+rewrite mulr_sumr; apply: eq_bigr => j _.
+by rewrite -mulrA euler1 mulrCA.
+Qed.
+
+Lemma relu_euler (z : R) : drelu z * z = 1 * relu z.
+Proof.
+rewrite /relu /drelu mul1r; case: leP => [z0|z0]; first by rewrite mul1r.
+by rewrite mul0r.
+Qed.
+
+Lemma relu_scale c (z : R) : 0 <= c -> relu (c * z) = c * relu z.
+Proof. by move=> c0; rewrite /relu maxr_pmulr // mulr0. Qed.
+
+Lemma drelu_scale c (z : R) : 0 < c -> drelu (c * z) = drelu z.
+Proof. by move=> c0; rewrite /drelu pmulr_rge0. Qed.
+
+Local Notation F := (net (@relu R) eps a).
+Local Notation F0 W0 := (net0 (@relu R) (@drelu R) eps a W0).
+
+(* statement: prp-homogeneity "the ReLU network is the inner product of gradient and weights" *)
+Theorem prp_homogeneity_relu W x : F W x = dot (grad (@drelu R) eps a W x) (vec W).
+Proof. by rewrite (prp_homogeneity_euler _ _ relu_euler) mul1r. Qed.
+
+(* statement: prp-homogeneity "the linearization of a ReLU network is linear in the weights" *)
+Theorem prp_homogeneity_linear W0 W x :
+  F0 W0 x W = dot (grad (@drelu R) eps a W0 x) (vec W).
+Proof. by rewrite /net0 prp_homogeneity_relu dotBr addrC subrK. Qed.
+
+(* statement: prp-homogeneity "F_0(cx; w) = c F_0(x; w)" *)
+Theorem prp_homogeneity_input c W0 W x : 0 < c -> F0 W0 (c *: x) W = c * F0 W0 x W.
+Proof.
+move=> c0; rewrite !prp_homogeneity_linear !dot_grad mulrCA; congr (_ * _).
+rewrite mulr_sumr; apply: eq_bigr => j _.
+rewrite -!scalemxAr [(c *: (W0 *m x)) j 0]mxE [(c *: (W *m x)) j 0]mxE drelu_scale //.
+by rewrite mulrCA.
+Qed.
+
+(* statement: prp-homogeneity "F_0(x; c w0) = F(x; c w0)" *)
+Theorem prp_homogeneity_weights c W0 x : 0 < c -> F0 W0 x (c *: W0) = F (c *: W0) x.
+Proof.
+move=> c0; rewrite prp_homogeneity_linear prp_homogeneity_relu !dot_grad.
+congr (_ * _); apply: eq_bigr => j _.
+by rewrite -scalemxAl [(c *: (W0 *m x)) j 0]mxE drelu_scale.
+Qed.
+
+(* statement: prp-jumps (1) "on inputs with one gate pattern the linearization is linear in x" *)
+(* difference: no hypothesis on W0 is needed here. *)
+Theorem prp_jumps_1 W0 W (g : 'I_m -> R) x :
+  (forall j, drelu ((W0 *m x) j 0) = g j) ->
+  F0 W0 x W = dot ((eps / Num.sqrt m%:R) *: \sum_j (a j * g j) *: (row j W)^T) x.
+Proof.
+move=> pattern; rewrite prp_homogeneity_linear dot_grad dotZl; congr (_ * _).
+rewrite dotC dotE.
+transitivity (\sum_j \sum_k a j * g j * (W j k * x k 0)).
+  apply: eq_bigr => j _; rewrite pattern [(W *m x) j 0]mxE mulr_sumr.
+  by [].
+rewrite exchange_big /=; apply: eq_bigr => k _.
+rewrite summxE mulr_sumr; apply: eq_bigr => j _.
+by rewrite !mxE; ring.
+Qed.
+End Homogeneity.
+
+(** Linear for all weights. *)
+Section LinearInX.
+Variable R : rcfType.
+Variables (sigma dsigma : R -> R) (eps : R) (n m d : nat).
+Variables (a : 'I_m -> R) (X : 'M[R]_(n, d)).
+Implicit Types (W : 'M[R]_(m, d)) (x : 'cV[R]_d).
+Local Notation F := (net sigma eps a).
+Local Notation scale := (eps / Num.sqrt m%:R).
+
+Lemma dot_weights W x : dot (\sum_j a j *: (row j W)^T) x = \sum_j a j * (W *m x) j 0.
+Proof.
+rewrite dotC dotE.
+transitivity (\sum_j \sum_k a j * (W j k * x k 0)); last first.
+  by apply: eq_bigr => j _; rewrite mxE mulr_sumr.
+rewrite exchange_big /=; apply: eq_bigr => k _.
+rewrite summxE mulr_sumr; apply: eq_bigr => j _.
+by rewrite !mxE; ring.
+Qed.
+
+(* statement: prp-linear-in-x (2) "the linearization at w0 = 0" *)
+Theorem prp_linear_in_x_2 W x :
+  net0 sigma dsigma eps a 0 x W =
+  scale * (sigma 0 * (\sum_j a j) + dsigma 0 * dot (\sum_j a j *: (row j W)^T) x).
+Proof.
+rewrite net0E subr0 /net mul0mx -mulrDr.
+congr (_ * _).
+congr (_ + _).
+  by rewrite mulr_sumr; apply: eq_bigr => j _; rewrite mxE mulrC.
+rewrite dot_weights mulr_sumr; apply: eq_bigr => j _.
+by rewrite [(0 : 'cV_m) j 0]mxE -mulrA mulrCA.
+Qed.
+
+(* statement: prp-linear-in-x (3) "an affine activation: the linearization is the network" *)
+Theorem prp_linear_in_x_3 b c W0 W x :
+  (forall z, sigma z = b + c * z) -> (forall z, dsigma z = c) ->
+  net0 sigma dsigma eps a W0 x W = F W x /\
+  F W x = scale * (b * (\sum_j a j) + c * dot (\sum_j a j *: (row j W)^T) x).
+Proof.
+move=> sigmaE dsigmaE.
+have FE V : F V x = scale * (b * (\sum_j a j) + c * dot (\sum_j a j *: (row j V)^T) x).
+  rewrite /net; congr (_ * _); rewrite dot_weights !mulr_sumr -big_split /=.
+  by apply: eq_bigr => j _; rewrite sigmaE mulrDr mulrCA [a j * b]mulrC.
+split=> //; rewrite net0E !FE -mulrDr; congr (_ * _).
+rewrite -addrA; congr (_ + _); rewrite !dot_weights !mulr_sumr -big_split /=.
+apply: eq_bigr => j _; rewrite dsigmaE.
+have -> : ((W - W0) *m x) j 0 = (W *m x) j 0 - (W0 *m x) j 0.
+  by rewrite mulmxBl !mxE.
+move: ((W *m x) j 0) ((W0 *m x) j 0) (a j) => u u0 aj.
+by ring.
+Qed.
+
+(** In both cases every neuron has the same slope c = sigma'(0) on every input. *)
+Section Slope.
+Variables (c : R) (W0 : 'M[R]_(m, d)).
+Hypothesis slope : forall j i, dsigma ((W0 *m (row i X)^T) j 0) = c.
+Local Notation J := (jac dsigma eps a W0 X).
+
+(* statement: prp-linear-in-x (4) "row i of J" *)
+Theorem prp_linear_in_x_4_row i :
+  (row i J)^T = vec (\matrix_(j, k) (scale * c * (a j * X i k))).
+Proof.
+rewrite rowK trmxK /grad; congr vec; apply/matrixP => j k.
+by rewrite [LHS]mxE slope !mxE; ring.
+Qed.
+
+(* statement: prp-linear-in-x (4) "J = 0 if c = 0" *)
+Theorem prp_linear_in_x_4_zero : c = 0 -> J = 0.
+Proof.
+move=> c0; apply/row_matrixP => i; apply: trmx_inj.
+rewrite prp_linear_in_x_4_row c0 row0 trmx0 mulr0.
+have -> : \matrix_(j < m, k < d) (0 * (a j * X i k)) = 0.
+  by apply/matrixP => j k; rewrite !mxE mul0r.
+by rewrite /vec linear0 trmx0.
+Qed.
+
+(** J is X times a matrix A, and X is J times another if one of the factors is not zero. *)
+Lemma slope_factor (A := \matrix_k mxvec (\matrix_(j < m, k' < d) (scale * c * (a j * (k == k')%:R)))) :
+  J = X *m A.
+Proof.
+apply/row_matrixP => i; apply: trmx_inj; rewrite prp_linear_in_x_4_row row_mul mulmx_sum_row.
+rewrite /vec; congr trmx; apply/rowP => q; case/mxvec_indexP: q => j k.
+rewrite mxvecE mxE summxE (bigD1 k) //= big1 => [|k' /negPf kk'].
+  by rewrite !mxE mxvecE mxE eqxx addr0 mulr1n mulr1 [RHS]mulrC mulrA.
+by rewrite !mxE mxvecE mxE kk' mulr0n !mulr0.
+Qed.
+
+(* statement: prp-linear-in-x (4) "rank J = rank X if c is not zero" *)
+Theorem prp_linear_in_x_4_rank j :
+  eps != 0 -> c != 0 -> a j != 0 -> \rank J = \rank X.
+Proof.
+move=> eps0 c0 aj; apply/eqP; rewrite eqn_leq {1}slope_factor mxrankM_maxl /=.
+have t0 : scale * c * a j != 0.
+  rewrite !mulf_neq0 // invr_eq0 sqrtr_eq0 -ltNge ltr0n.
+  exact: leq_ltn_trans (leq0n j) (ltn_ord j).
+(* The block of neuron j of J is a multiple of X. *)
+pose B : 'M[R]_(m * d, d) := \matrix_(q, k) (mxvec (delta_mx j k) 0 q / (scale * c * a j)).
+suff JB : J *m B = X by rewrite -[X in (\rank X <= _)%N]JB mxrankM_maxl.
+apply/matrixP => i k; rewrite mxE (reindex _ (curry_mxvec_bij _ _)) /=.
+rewrite (bigD1 (j, k)) //= big1 => [|[j' k'] neq]; last first.
+  rewrite [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE.
+  suff -> : (j' == j) && (k' == k) = false by rewrite mul0r mulr0.
+  by apply/negP => /andP[/eqP jj /eqP kk]; rewrite jj kk eqxx in neq.
+have -> : J i (mxvec_index j k) = scale * c * (a j * X i k).
+  have /colP/(_ (mxvec_index j k)) := prp_linear_in_x_4_row i.
+  by rewrite 2!mxE => ->; rewrite mxE mxvecE mxE.
+rewrite addr0 [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE !eqxx mulr1n mul1r.
+by rewrite mulrA -mulrA mulrCA mulfV ?mulr1 //.
+Qed.
+End Slope.
+End LinearInX.
