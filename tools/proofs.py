@@ -1,10 +1,10 @@
 """Drive Coq through the proofs, and keep what it shows: the goals before and after each step.
 
-    python tools/proofs.py                 write proofs/states/NAME.json of every proofs/NAME.v
-    python tools/proofs.py span --check    compare with what is there; the status says whether equal
+    python -m tools.proofs                 write proofs/states/NAME.json of every proofs/NAME.v
+    python -m tools.proofs span --check    compare with what is there; the status says whether equal
 
-The files of proofs/ must be compiled (`make proofs` does that first). A statement of the book is
-announced in a comment above its theorem, with the part of the statement where it has parts:
+`make proofs` compares all. A statement of the book is announced in a comment above its theorem,
+with its part where it has parts:
 
     (* statement: prp-span (1) "no training value changes" *)
     (* difference: over any ordered field, not only the real numbers *)
@@ -20,12 +20,16 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tools.proofs_audit import files
 
 ROOT = Path(__file__).resolve().parents[1]
 PROOFS = ROOT / "proofs"
@@ -34,6 +38,8 @@ STATEMENT = re.compile(r'statement:\s+([\w-]+)(?:\s+\(([^()]*)\))?\s+"([^"]+)"')
 DIFFERENCE = re.compile(r"difference:\s+(.*)", re.DOTALL)
 THEOREM = re.compile(r"(?:Theorem|Lemma|Corollary|Proposition|Fact|Remark)\s+([\w']+)")
 END = re.compile(r"(?:Qed|Defined)\s*\.")
+# What opens or closes a part of a proof; Coq takes it for a sentence of its own.
+BULLET = re.compile(r"(?:[-+*]+|(?:\d+:\s*)?\{|\})(?=\s)\s*")
 NAME = re.compile(r"(?<![\w'.])[A-Za-z_][\w']*(?![\w'])")
 
 State = dict[str, Any]
@@ -234,7 +240,7 @@ class Reader:
                 state = goals(self.coq.do(text)) or state
             else:
                 found = self._steps(text)
-                if comments:
+                if comments and found:
                     found[0]["says"] = " ".join(comments)
                 steps += found
         if announced:
@@ -255,12 +261,9 @@ class Reader:
 
     def _steps(self, text: str) -> list[dict[str, Any]]:
         """Do a sentence of a proof, in its pieces where that comes to the same."""
-        bullet = re.match(r"(?:[-+*]+|[{}])(?=\s)\s*", text)
-        if bullet:
+        while bullet := BULLET.match(text):
             self.coq.do(bullet[0].strip())
             text = text[bullet.end() :]
-            if not text:
-                return []
         tactic = text.removesuffix(".").strip()
         before = self.coq.state
         answer = self.coq.do(text)
@@ -282,7 +285,7 @@ class Reader:
                 continue  # the step before has ended it
             left = len(found[-1]["state"].get("left", [])) if found else 0
             chosen = f"{left + 1}: {part[5:]}" if part.startswith("last by ") else part
-            answer = self.coq.tell(f"{chosen}.")
+            answer = self.coq.tell(f"{chosen} .")
             if REFUSED.search(answer):
                 if part == "done" and found and _closed(found[-1]["state"], found[:-1]):
                     continue
@@ -373,9 +376,9 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def states(path: Path) -> str:
+def states(path: Path, compiled: Path) -> str:
     """The states of a file, as they are kept."""
-    coq = Coq(path.parent)
+    coq = Coq(compiled)
     try:
         record = Reader(coq).read(path.read_text(encoding="utf-8"))
     except ProofFailed as error:
@@ -383,6 +386,17 @@ def states(path: Path) -> str:
     finally:
         coq.close()
     return written(compact(record))
+
+
+def compile_all(folder: Path) -> None:
+    """Compile all files in a folder of its own."""
+    shutil.copy(PROOFS / "_CoqProject", folder)
+    for path in files():
+        shutil.copy(path, folder)
+        command = ["coqc", "-q", "-w", "none", "-R", ".", "NTK", path.name]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ProofFailed(f"{path.name}: {done.stderr.strip()}")
 
 
 def announces(path: Path) -> bool:
@@ -398,18 +412,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     paths = [PROOFS / f"{name}.v" for name in chosen.names] or sorted(PROOFS.glob("*.v"))
     differ = []
-    for path in filter(announces, paths):
-        kept, text = STATES / f"{path.stem}.json", states(path)
-        if not chosen.check:
-            kept.parent.mkdir(exist_ok=True)
-            kept.write_text(text, encoding="utf-8", newline="\n")
-        elif not kept.is_file() or kept.read_text(encoding="utf-8") != text:
-            differ.append(path.stem)
+    with tempfile.TemporaryDirectory() as name:
+        compile_all(Path(name))
+        for path in filter(announces, paths):
+            kept, text = STATES / f"{path.stem}.json", states(path, Path(name))
+            if not chosen.check:
+                kept.parent.mkdir(exist_ok=True)
+                kept.write_text(text, encoding="utf-8", newline="\n")
+            elif not kept.is_file() or kept.read_text(encoding="utf-8") != text:
+                differ.append(path.stem)
     if chosen.check and not chosen.names:
         known = {path.stem for path in paths if announces(path)}
         differ += [path.stem for path in sorted(STATES.glob("*.json")) if path.stem not in known]
     for name in differ:
-        print(f"proofs/states/{name}.json is not what Coq shows: python tools/proofs.py {name}")
+        print(f"proofs/states/{name}.json is not what Coq shows: python -m tools.proofs {name}")
     return bool(differ)
 
 

@@ -16,7 +16,13 @@ POLICY = (
 )
 
 # The book's own, in the order in which they are loaded.
-OWN = (("mathjax_config.js", 480), ("maths.js", 490), ("page.js", 800), ("preview.js", 810))
+OWN = (
+    ("mathjax_config.js", 480),
+    ("maths.js", 490),
+    ("page.js", 800),
+    ("preview.js", 810),
+    ("proofs.js", 820),
+)
 # Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
 UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
 # Files that they and the theme copy, and no page names.
@@ -76,6 +82,8 @@ def _used(name: str, body: str) -> bool:
         return 'class="math' in body
     if "clipboard" in name or "copybutton" in name:
         return "highlight" in body
+    if name == "_static/proofs.js":
+        return 'class="machine"' in body
     return "sd-" in body or "sphinx-design" not in name
 
 
