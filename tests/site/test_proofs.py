@@ -1,4 +1,4 @@
-"""The steps that Coq has read, as a reader opens them: by hand, by keyboard, on a phone, on paper."""
+"""Steps that Coq has read, as a reader opens them: by hand, by keyboard, on a phone, on paper."""
 
 import pytest
 from playwright.sync_api import expect
