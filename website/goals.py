@@ -183,6 +183,7 @@ WORDS = {
     "\\tr": "tr",
     "\\row_i": "row",
     "unitmx": "the invertible matrices",
+    "fun": "",
     "nat": "ℕ",
     "bool": "{true, false}",
     "realFieldType": "an ordered field",

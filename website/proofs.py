@@ -13,7 +13,7 @@ import html
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx_proof.nodes import proof_node
 
-from website.goals import compared, law, typeset
+from website.goals import GREEK, compared, law, typeset
 from website.project import put
 from website.statements import stated, statements
 
@@ -81,8 +81,8 @@ def digest(root: Path) -> str:
 
 def parts(theorems: list[Theorem]) -> str:
     """Which parts of a statement were read, such as "parts 1 and 3"; empty where it has none."""
-    found = list(dict.fromkeys(one["part"] for one in theorems if one["part"]))
-    *most, last = found or [""]
+    found = {part for one in theorems for part in re.findall(r"\d+", one["part"])}
+    *most, last = sorted(found, key=int) or [""]
     names = f"{', '.join(most)} and {last}" if most else last
     return f"part{'s' if most else ''} {names}" if names else ""
 
@@ -98,8 +98,8 @@ def axioms(theorems: list[Theorem]) -> str:
 def summary(theorems: list[Theorem]) -> str:
     """What the line says."""
     count = sum(len(one["steps"]) for one in theorems)
-    words = [parts(theorems), f"{count} step{'s' if count > 1 else ''}", axioms(theorems)]
-    return f"Read by Coq: {', '.join(word for word in words if word)}"
+    which = f" ({named})" if (named := parts(theorems)) else ""
+    return f"Read by Coq{which}: {count} step{'s' if count > 1 else ''}, {axioms(theorems)}"
 
 
 def face(root: Path, label: str) -> str:
@@ -242,11 +242,33 @@ INTRODUCTION = (
 )
 
 
+HATS = {"hat": "\u0302", "bar": "\u0304"}
+LETTERS = GREEK | {"Pi": "Π", "Sigma": "Σ"}
+# Formulas in the words of comments, which are plain ASCII.
+SPELLED: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
+    (r"\b([a-z])-(hat|bar)\b", lambda m: f"<i>{m[1]}</i>{HATS[m[2]]}"),
+    (r"\b([A-Za-z])_?(0|\*)(?!\w)", lambda m: f"<i>{m[1]}</i><sub>{m[2]}</sub>"),
+    (r"\^(\+|T|-1|[2n])", lambda m: f"<sup>{m[1].replace('T', '⊤').replace('-', '−')}</sup>"),
+    (rf"\b({'|'.join(LETTERS)})(?![a-z])", lambda m: LETTERS[m[1]]),
+    (r"(?<=\w)_(\w+)\b", lambda m: f"<sub>{m[1]}</sub>"),
+    (r" - ", lambda _: " − "),
+    (r" &lt;= ", lambda _: " ≤ "),
+)
+
+
+def _words(text: str) -> str:
+    """Words of a comment, with its simple formulas in the letters of the book."""
+    text = html.escape(text)
+    for pattern, letters in SPELLED:
+        text = re.sub(pattern, letters, text)
+    return text
+
+
 def _theorem(label: str, index: int, theorem: Theorem, said: list[dict[str, Any]]) -> str:
-    part = f"{theorem['part']}. " if theorem["part"] else ""
+    part = f"{theorem['part']}: " if theorem["part"] else ""
     count = len(theorem["steps"])
     differs = "".join(
-        f'<p class="differs">Coq’s statement differs: {html.escape(one)}.</p>'
+        f'<p class="differs">Coq’s statement differs: {_words(one)}.</p>'
         for one in (words.rstrip(".") for words in theorem["differs"])
     )
     rows, before = [], theorem["start"]
@@ -255,7 +277,7 @@ def _theorem(label: str, index: int, theorem: Theorem, said: list[dict[str, Any]
         words = [str(i) for i, own in enumerate(numbers) if own == [] or number in (own or ())]
         rows.append(_step(theorem, number, before, step, " ".join(words), f"{label}-{index}"))
         before = step["state"]
-    says = html.escape(theorem["says"][:1].upper() + theorem["says"][1:])
+    says = _words(theorem["says"][:1].upper() + theorem["says"][1:])
     return (
         f'<details class="theorem"{" open" if index == 0 else ""}>'
         f"<summary>{part}{says} <small>({count} step{'s' if count > 1 else ''})</small></summary>"
@@ -271,7 +293,7 @@ def _step(
 ) -> str:
     after = step["state"]
     old, new = compared(before.get("shows", ""), after.get("shows", ""))
-    comment = f'<p class="comment">{html.escape(step["says"])}</p>' if "says" in step else ""
+    comment = f'<p class="comment">{_words(step["says"])}</p>' if "says" in step else ""
     mark = f' data-said="{words}"' if words else ""
     return (
         f'<li{mark}><details name="{group}"><summary><code>{html.escape(step["does"])}</code>'
@@ -305,10 +327,9 @@ def _goal(
             if _is_fact(kind):
                 fact = f"<code>{html.escape(name)}</code>: {typeset(kind)}"
                 facts.append(f"<li>{f'<mark>{fact}</mark>' if new else fact}</li>")
-            elif new:
-                things.append(f"<mark>{typeset(name)} in {typeset(kind)}</mark>")
-            elif old is None and kind not in KINDS:
-                things.append(f"{typeset(name)} in {typeset(kind)}")
+            elif new or (old is None and kind not in KINDS):
+                thing = _thing(name, kind)
+                things.append(f"<mark>{thing}</mark>" if new else thing)
         given = "".join(facts)
         body += f'<p class="with">With {", ".join(things)}</p>' if things else ""
         body += f'<ul class="given" aria-label="Given">{given}</ul>' if given else ""
@@ -319,6 +340,12 @@ def _goal(
         more = "; ".join(map(typeset, left))
         body += f'<p class="left">Then to be shown: {more}</p>'
     return f'<div class="goal"><p class="goal-name">{title}</p>{body}</div>'
+
+
+def _thing(name: str, kind: str) -> str:
+    """A number, a vector or a function, with where it is or what it is."""
+    own, _, value = name.partition(" := ")
+    return f"{typeset(own)} = {typeset(value)}" if value else f"{typeset(own)} in {typeset(kind)}"
 
 
 def _given(theorem: Theorem, state: Any) -> list[tuple[str, str]]:

@@ -176,10 +176,22 @@ def test_steps_show_each_goal_before_and_after():
 
 def test_the_line_names_parts_steps_and_axioms():
     one = {"part": "1", "steps": [{}], "axioms": []}
-    assert proofs.summary([one]) == "Read by Coq: part 1, 1 step, no axioms"
+    assert proofs.summary([one]) == "Read by Coq (part 1): 1 step, no axioms"
     more = {"part": "2", "steps": [{}, {}], "axioms": ["classic"]}
-    assert proofs.summary([one, more]) == "Read by Coq: parts 1 and 2, 3 steps, axiom classic"
+    assert proofs.summary([one, more]) == "Read by Coq (parts 1 and 2): 3 steps, axiom classic"
     assert proofs.face(ROOT, "dfn-span") == "Not read by Coq: definition."
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("w-hat = w0 + J^+ r", "w\u0302 = w0 + J+ r"),
+        ("1 - eta sigma_k", "1 − η σk"),
+        ("a <= b", "a ≤ b"),
+    ],
+)
+def test_words_of_comments_are_set(words, expected):
+    assert read_aloud(proofs._words(words)) == expected
 
 
 def paragraph():
