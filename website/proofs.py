@@ -136,13 +136,15 @@ def name_steps(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     known, said = read(root), spoken(root)
     proof_of: dict[str, nodes.Element] = {}
     label = ""
+    marked = {id(node): node["label"] for node in stated(doctree)}
     for node in doctree.findall(nodes.Element):
-        if node in stated(doctree) and not isinstance(node, proof_node):
-            label = node["label"]
-            proof_of[label] = node
-        elif isinstance(node, proof_node) and label:
-            proof_of[label] = node
+        if isinstance(node, proof_node):
+            if label:
+                proof_of[label] = node
             label = ""
+        elif id(node) in marked:
+            label = marked[id(node)]
+            proof_of[label] = node
     for label, place in proof_of.items():
         if theorems := known.get(label):
             if app.builder.format == "html":
