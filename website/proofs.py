@@ -279,7 +279,7 @@ def _theorem(label: str, index: int, theorem: Theorem, said: list[dict[str, Any]
         words = [str(i) for i, own in enumerate(numbers) if own == [] or number in (own or ())]
         rows.append(_step(theorem, number, before, step, " ".join(words), f"{label}-{index}"))
         before = step["state"]
-    says = _words(theorem["says"][:1].upper() + theorem["says"][1:])
+    says = _words(re.sub(r"^[a-z](?=[a-z])", lambda m: m[0].upper(), theorem["says"]))
     return (
         f'<details class="theorem"{" open" if index == 0 else ""}>'
         f"<summary>{part}{says} <small>({count} step{'s' if count > 1 else ''})</small></summary>"
