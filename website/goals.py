@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from typing import NamedTuple
 
 TOKEN = re.compile(
@@ -115,6 +116,11 @@ def _bare(argument: list[Item]) -> str:
     if len(argument) == 1 and isinstance(argument[0], Group) and argument[0].opens.text == "(":
         return _line(argument[0].inner)
     return _line(argument)
+
+
+def _opened(argument: list[Item]) -> bool:
+    """Whether brackets are new that are not shown around an argument."""
+    return len(argument) == 1 and isinstance(argument[0], Group) and argument[0].opens.new
 
 
 Rule = Callable[[Callable[[str], str], list[list[Item]]], str]
@@ -257,7 +263,8 @@ def _line(items: list[Item]) -> str:
             counts, rule = RULES[item.text]
             given, ends = _arguments(items, i + 1)
             if len(given) in counts:
-                out += rule(lambda text, item=item: _shown(item, text), given)  # type: ignore[misc]
+                new = item.new or any(map(_opened, given))
+                out += rule(partial(_shown, Token(item.text, new)), given)
                 i = ends[-1]
                 continue
         # A space stands around the mark of a product, which is none in the book.
