@@ -93,3 +93,74 @@ by rewrite opprB opprD [dot (H *m a) (Q *m (H *m a)) - _]addrC !addrA.
 Qed.
 End Signs.
 
+
+(** Means under any law on finitely many points. *)
+Section Mean.
+Variable R : realFieldType.
+Variables (I : finType) (P : I -> R).
+Local Notation E := (mean P).
+
+Lemma eq_mean f g : f =1 g -> E f = E g.
+Proof. by move=> fg; apply: eq_bigr => i _; rewrite fg. Qed.
+Lemma meanD f g : E (fun i => f i + g i) = E f + E g.
+Proof. by rewrite /mean -big_split /=; apply: eq_bigr => i _; rewrite mulrDr. Qed.
+Lemma meanZ c f : E (fun i => c * f i) = c * E f.
+Proof. by rewrite /mean mulr_sumr; apply: eq_bigr => i _; rewrite mulrCA. Qed.
+Lemma mean_const c : law P -> E (fun _ => c) = c.
+Proof. by case=> _ P1; rewrite /mean -mulr_suml P1 mul1r. Qed.
+Lemma mean_sum (T : finType) (f : T -> I -> R) : E (fun i => \sum_t f t i) = \sum_t E (f t).
+Proof.
+rewrite /mean exchange_big /=; apply: eq_bigr => i _.
+by rewrite mulr_sumr.
+Qed.
+
+Variables (n : nat) (xi : I -> 'cV[R]_n).
+
+Lemma mean_dot (c : 'cV[R]_n) :
+  (forall j, E (fun i => xi i j 0) = 0) -> E (fun i => dot c (xi i)) = 0.
+Proof.
+move=> centered; rewrite (eq_mean (g := fun i => \sum_j c j 0 * xi i j 0)) => [|i].
+  by rewrite mean_sum big1 // => j _; rewrite meanZ centered mulr0.
+exact: dotE.
+Qed.
+
+Lemma mean_form tau (Q : 'M[R]_n) :
+  (forall j l, E (fun i => xi i j 0 * xi i l 0) = tau * (j == l)%:R) ->
+  E (fun i => dot (xi i) (Q *m xi i)) = tau * \tr Q.
+Proof.
+move=> white.
+rewrite (eq_mean (g := fun i => \sum_j \sum_l Q j l * (xi i j 0 * xi i l 0))) => [|i]; last first.
+  rewrite dotE; apply: eq_bigr => j _; rewrite [X in _ * X]mxE mulr_sumr.
+  by apply: eq_bigr => l _; rewrite mulrCA.
+rewrite mean_sum /mxtrace mulr_sumr; apply: eq_bigr => j _.
+rewrite mean_sum (bigD1 j) //= big1 => [|l /negPf lj].
+  by rewrite meanZ white eqxx mulr1 addr0 mulrC.
+by rewrite meanZ white eq_sym lj !mulr0.
+Qed.
+
+Lemma mean_dot_sq tau (c : 'cV[R]_n) :
+  (forall j l, E (fun i => xi i j 0 * xi i l 0) = tau * (j == l)%:R) ->
+  E (fun i => dot c (xi i) ^+ 2) = tau * sq c.
+Proof.
+move=> white; rewrite (eq_mean (g := fun i => dot (xi i) (c *m c^T *m xi i))) => [|i].
+  rewrite (mean_form _ white) mxtrace_mulC; congr (_ * _).
+  by rewrite /mxtrace big_ord1.
+by rewrite -mulmxA [c^T *m _]mx11_scalar mul_mx_scalar dotZr [dot (xi i) c]dotC expr2.
+Qed.
+
+(** The mean squared length of A (r + xi). *)
+Lemma mean_sq m tau (A : 'M[R]_(m, n)) r : law P ->
+  (forall j, E (fun i => xi i j 0) = 0) ->
+  (forall j l, E (fun i => xi i j 0 * xi i l 0) = tau * (j == l)%:R) ->
+  E (fun i => sq (A *m (r + xi i))) = sq (A *m r) + tau * \tr (A *m A^T).
+Proof.
+move=> prob centered white.
+have e i : sq (A *m (r + xi i)) =
+    sq (A *m r) + (2 * dot (A^T *m (A *m r)) (xi i) + dot (xi i) (A^T *m A *m xi i)).
+  rewrite mulmxDr sqD -addrA; congr (_ + (_ * _ + _)).
+    by rewrite [RHS]dot_adj trmxK.
+  by rewrite /sq dot_adj mulmxA.
+rewrite (eq_mean e) !meanD mean_const // meanZ mean_dot // mulr0 add0r.
+by rewrite (mean_form _ white) mxtrace_mulC.
+Qed.
+End Mean.
