@@ -198,6 +198,8 @@ def goals(answer: str) -> State:
         lines = re.sub(r"\n {3,}", " ", shown[1]).splitlines()
         state["given"] = [plain(line) for line in lines if line.strip()]
         state["shows"] = plain(re.split(r"\n\(", shown[2])[0])
+    if "on the shelf" in answer:
+        state["left"] = [*left, "a goal on the shelf"]
     return state
 
 
