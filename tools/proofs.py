@@ -220,7 +220,9 @@ class Reader:
         """All announced theorems of a file, with the steps of their proofs."""
         announced: dict[str, Any] | None = None
         steps: list[dict[str, Any]] = []
+        proof: list[Sentence] = []
         state: State = {}
+        begun = 0
         for text, comments in sentences(source):
             announced = self._announced(comments) or announced
             theorem = THEOREM.match(text)
@@ -231,20 +233,21 @@ class Reader:
                     raise ProofFailed(f"{announced['label']} is announced above {text[:60]!r}")
                 state = goals(self.coq.do(text))
                 announced |= {"name": theorem[1], "coq": text, "start": state}
-                steps = []
+                steps, proof, begun = [], [], self.coq.state
                 self.local = set()
                 self._remember(state)
             elif END.fullmatch(text):
-                self.coq.do(text)
+                if REFUSED.search(self.coq.tell(text)):  # a step has left what is not shown
+                    self.coq.back_to(begun)
+                    steps = self._whole(proof)
+                    self.coq.do(text)
                 self.theorems.append(announced | {"steps": steps})
                 announced = None
             elif re.match(r"Proof\b", text):
                 state = goals(self.coq.do(text)) or state
             else:
-                found = self._steps(text)
-                if comments and found:
-                    found[0]["says"] = " ".join(comments)
-                steps += found
+                proof.append(Sentence(text, comments))
+                steps += self._steps(text, comments)
         if announced:
             raise ProofFailed(f"{announced['label']} has no proof")
         for one in self.theorems:
@@ -261,8 +264,18 @@ class Reader:
                 found["differs"].append(plain(match[1]))
         return found
 
-    def _steps(self, text: str) -> list[dict[str, Any]]:
+    def _whole(self, proof: list[Sentence]) -> list[dict[str, Any]]:
+        """The steps of a proof, none of them taken apart."""
+        return [step for one in proof for step in self._steps(*one, apart=False)]
+
+    def _steps(self, text: str, comments: list[str], *, apart: bool = True) -> list[dict[str, Any]]:
         """Do a sentence of a proof, in its pieces where that comes to the same."""
+        found = self._done(text, apart)
+        if comments and found:
+            found[0]["says"] = " ".join(comments)
+        return found
+
+    def _done(self, text: str, apart: bool) -> list[dict[str, Any]]:
         while bullet := BULLET.match(text):
             self.coq.do(bullet[0].strip())
             text = text[bullet.end() :]
@@ -271,7 +284,7 @@ class Reader:
         answer = self.coq.do(text)
         whole = goals(answer)
         parts = pieces(tactic)
-        if len(parts) > 1:
+        if apart and len(parts) > 1:
             self.coq.back_to(before)
             if found := self._try(parts, whole):
                 return found

@@ -124,6 +124,7 @@ def test_goals_are_read():
         "left": ["z"],
     }
     assert driver.goals("No more goals.") == {}
+    assert driver.goals("All the remaining goals are on the shelf.")["left"]
 
 
 def test_what_a_lemma_says_is_its_end():
