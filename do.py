@@ -409,6 +409,7 @@ def proofs() -> None:
     """Have Coq check all proofs from nothing, and compare what they state (needs Coq)."""
     shutil.which("coqc") or sys.exit(f"proofs needs Coq; on Debian 12: apt-get install {COQ}")
     run(sys.executable, "-m", "tools.proofs_audit")
+    run(sys.executable, "-m", "tools.proofs", "--check")
 
 
 @command

@@ -23,7 +23,9 @@ kept with it; what it does later is done again whenever the page is written.
 | env-get-updated | all | renewal.renew | all that was collected, numbers | pages to write again | Sphinx: figures' numbers of a page only |
 | env-check-consistency | all | ledger.check_consistency | checks, reasons, statements | warns | sphinx-proof: none |
 | env-check-consistency | all | measured.check | measured.Numbers | warns | the same |
+| env-check-consistency | all | proofs.check_consistency | proofs/ | warns | sphinx-proof: none |
 | post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
+| doctree-resolved | all | proofs.name_steps | proofs/ | a line below proofs | alectryon: a page of its own for a file |
 | doctree-resolved | all | ledger.fill | checks, reasons, citations | the ledger's tables | sphinx-needs, as above |
 | doctree-resolved | all | links.fill | the PDF, the version | the list of downloads | Sphinx's download role: files of the sources only |
 | doctree-resolved | all | implementations.name_code | citations | "In code" at statements | viewcode, as above |
@@ -44,6 +46,7 @@ kept with it; what it does later is done again whenever the page is written.
 | html-page-context | html | scripts.choose | the final markup | scripts, styles, policy | Sphinx: no choice by page but MathJax |
 | html-page-context | html | metadata.describe_page | the page's tree | description, card | sphinxext-opengraph: formulas as source |
 | build-finished | html | metadata.write_address | the builder's pages | index.html, robots.txt, site map | sphinx-sitemap: no landing page; 8 lines here |
+| build-finished | html | proofs.write | proofs/ | steps of proofs, texts | alectryon: as above |
 | build-finished | html | previews.write | the written pages | previews.js | hoverxref, tippy: servers, fetch |
 | build-finished | html | search.write | the written pages, the macros | formulas.js, titles in the index | Sphinx: formulas as source |
 | build-finished | html | scripts.discard | the copied files | drops what is not used | theme: no setting |
@@ -65,6 +68,7 @@ from website import (
     ledger,
     measured,
     project,
+    proofs,
     renewal,
     statements,
     takes,
@@ -105,6 +109,8 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("env-get-updated", "", 500, renewal.renew),
     ("env-check-consistency", "", 500, ledger.check_consistency),
     ("env-check-consistency", "", 500, measured.check),
+    ("env-check-consistency", "", 500, proofs.check_consistency),
+    ("doctree-resolved", "", 400, proofs.name_steps),
     ("doctree-resolved", "", 500, ledger.fill),
     ("doctree-resolved", "", 500, links.fill),
     ("doctree-resolved", "", 500, implementations.name_code),
@@ -125,6 +131,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("html-page-context", "html", 950, scripts.choose),
     ("html-page-context", "html", 950, metadata.describe_page),
     ("build-finished", "html", 500, metadata.write_address),
+    ("build-finished", "html", 500, proofs.write),
     ("build-finished", "html", 500, previews.write),
     ("build-finished", "html", 500, search.write),
     ("build-finished", "html", 500, scripts.discard),
@@ -156,6 +163,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("measured", measured.Measured())
     app.add_directive("ledger", ledger.Ledger)
     app.add_directive("unchecked", ledger.Unchecked)
+    app.add_directive("unread", proofs.Unread)
     app.add_directive("versions", project.Versions)
     app.add_directive("live-licenses", licenses.Licenses)
     app.add_directive("take-away", links.TakeAway)

@@ -22,6 +22,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from ntklib.book.printing import typeset
+from website import proofs
 from website.facts import Facts
 from website.implementations import implementations, links
 from website.project import reading_order
@@ -165,6 +166,8 @@ def _rows(
     without = "Pure proof" if statement["kind"] in PROVED else "No code"
     note = nodes.inline("", "", *(code if entries else [nodes.Text(without)]), classes=["in-code"])
     rows[0][0] = nodes.inline("", "", there, nodes.Text(" "), note)
+    if face := proofs.face(Path(app.srcdir), label):
+        rows[0][0] += [nodes.Text(" "), nodes.inline("", face, classes=["in-code"])]
     return rows
 
 

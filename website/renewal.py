@@ -21,6 +21,7 @@ from website.implementations import Citations
 from website.ledger import Checks, Reasons, ledger_node
 from website.live import ship
 from website.project import pdf
+from website.proofs import digest as digest_of_proofs
 from website.statements import Titles
 
 HOME = Path(__file__).parent
@@ -51,6 +52,7 @@ def renew(app: Sphinx, env: BuildEnvironment) -> list[str]:
         app.registry.get_envversion(app)["website"],
         [path.read_bytes().hex() for path in looks],
         {page: title.astext() for page, title in env.titles.items()},
+        digest_of_proofs(Path(app.srcdir)),
         [env.toc_secnumbers, env.toc_fignumbers, Titles.of(env), Citations.of(env)],
         ship.manifest(app),
     )

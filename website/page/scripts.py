@@ -25,6 +25,7 @@ OWN = (
     ("page.js", 800),
     ("preview.js", 810),
     ("cells.js", 820),
+    ("proofs.js", 830),
 )
 # Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
 UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
@@ -91,6 +92,8 @@ def _used(name: str, body: str, live: bool) -> bool:
         return 'class="math' in body
     if "clipboard" in name or "copybutton" in name:
         return "highlight" in body
+    if name == "_static/proofs.js":
+        return 'class="machine"' in body
     return "sd-" in body or "sphinx-design" not in name
 
 
