@@ -16,7 +16,13 @@ POLICY = (
 )
 
 # The book's own, in the order in which they are loaded.
-OWN = (("mathjax_config.js", 480), ("maths.js", 490), ("page.js", 800), ("preview.js", 810))
+OWN = (
+    ("mathjax_config.js", 480),
+    ("maths.js", 490),
+    ("page.js", 800),
+    ("preview.js", 810),
+    ("map.js", 820),
+)
 # Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
 UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
 # Files that they and the theme copy, and no page names.
@@ -74,6 +80,8 @@ def _used(name: str, body: str) -> bool:
         return False
     if "mathjax" in name or name == "_static/maths.js":
         return 'class="math' in body
+    if name == "_static/map.js":
+        return 'class="statement-map"' in body
     if "clipboard" in name or "copybutton" in name:
         return "highlight" in body
     return "sd-" in body or "sphinx-design" not in name
