@@ -15,6 +15,8 @@ kept with it; what it does later is done again whenever the page is written.
 | builder-inited | html | scripts.write_maths | the macros | mathjax_config.js | Sphinx 7: inline script only |
 | doctree-read | all | statements.Titles | statements of sphinx-proof | titles, by page | sphinx-proof: titles not indexed |
 | doctree-read | all | implementations.Citations | docstrings of autodoc | which entry cites what | viewcode, codeautolink: other ways round |
+| doctree-read | all | dependencies.Uses | references in statements and proofs | which statement cites what | sphinx-proof: none |
+| doctree-read | all | dependencies.Equations | equations in statements | which equation stands where | the same |
 | doctree-read | all | ledger.Checks | outputs of chapters | records, by page | sphinx-needs: a language of its own |
 | doctree-read | all | ledger.Reasons | `{unchecked}` | reasons, by page; takes them off it | the same |
 | doctree-read | all | figures.check | names and captions in cells | warns | myst-nb: asks for none |
@@ -24,8 +26,11 @@ kept with it; what it does later is done again whenever the page is written.
 | env-check-consistency | all | ledger.check_consistency | checks, reasons, statements | warns | sphinx-proof: none |
 | env-check-consistency | all | measured.check | measured.Numbers | warns | the same |
 | env-check-consistency | all | proofs.check_consistency | proofs/ | warns | sphinx-proof: none |
+| env-check-consistency | all | dependencies.check | dependencies.Uses | warns of circles | the same |
 | post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
 | doctree-resolved | all | proofs.name_steps | proofs/ | a line below proofs | alectryon: a page of its own for a file |
+| doctree-resolved | all | dependencies.head | dependencies.Uses | a line at a chapter's head | Sphinx: none |
+| doctree-resolved | all | dependencies.fill | dependencies.Uses | the map of the book | Sphinx's graphviz: a program, no lists |
 | doctree-resolved | all | ledger.fill | checks, reasons, citations | the ledger's tables | sphinx-needs, as above |
 | doctree-resolved | all | links.fill | the PDF, the version | the list of downloads | Sphinx's download role: files of the sources only |
 | doctree-resolved | all | implementations.name_code | citations | "In code" at statements | viewcode, as above |
@@ -63,6 +68,7 @@ from sphinx.application import Sphinx
 
 from website import (
     decisions,
+    dependencies,
     figures,
     implementations,
     ledger,
@@ -92,6 +98,8 @@ from website.printed import tables as columns
 COLLECTORS = (
     statements.Titles,
     implementations.Citations,
+    dependencies.Uses,
+    dependencies.Equations,
     ledger.Checks,
     ledger.Reasons,
     measured.Numbers,
@@ -110,7 +118,10 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("env-check-consistency", "", 500, ledger.check_consistency),
     ("env-check-consistency", "", 500, measured.check),
     ("env-check-consistency", "", 500, proofs.check_consistency),
+    ("env-check-consistency", "", 500, dependencies.check),
     ("doctree-resolved", "", 400, proofs.name_steps),
+    ("doctree-resolved", "", 400, dependencies.head),
+    ("doctree-resolved", "", 400, dependencies.fill),
     ("doctree-resolved", "", 500, ledger.fill),
     ("doctree-resolved", "", 500, links.fill),
     ("doctree-resolved", "", 500, implementations.name_code),
@@ -169,7 +180,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("take-away", links.TakeAway)
     app.add_directive("takes", takes.Takes)
     app.add_directive("decisions", decisions.Decisions)
-    for node in (ledger.ledger_node, ledger.reason_node, links.take_away_node):
+    app.add_directive("dependencies", dependencies.Dependencies)
+    placeholders = (links.take_away_node, dependencies.dependencies_node)
+    for node in (ledger.ledger_node, ledger.reason_node, *placeholders):
         app.add_node(node)
     app.add_node(folds.fold_node, html=(folds.visit_fold, folds.depart_fold))
     app.setup_extension("sphinx_proof")

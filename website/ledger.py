@@ -152,7 +152,7 @@ def _rows(
 ) -> list[list[nodes.Node]]:
     """One row a check, or the reason for none; the first says what code there is."""
     page, title = statement["docname"], statement["title"]
-    words = _with_maths(name(statement) + (f" ({title})" if title else ""))
+    words = with_maths(name(statement) + (f" ({title})" if title else ""))
     there = link(app, docname, page, statement["id"], *words)
     records = [one for one in Checks.of(app.env).get(page, []) if one["label"] == label]
     again = nodes.inline("", "", there, classes=["again"])
@@ -213,11 +213,11 @@ def _formula(text: str) -> list[nodes.Node]:
 
 
 def _reason_row(name: nodes.Element, reason: str) -> list[nodes.Node]:
-    why = nodes.inline("", "", *_with_maths(reason))
+    why = nodes.inline("", "", *with_maths(reason))
     return [name.deepcopy(), nodes.Text("no check"), nodes.Text("—"), why, nodes.Text("—")]
 
 
-def _with_maths(text: str) -> list[nodes.Node]:
+def with_maths(text: str) -> list[nodes.Node]:
     """Text in which every second part stands between dollars."""
     parts = enumerate(re.split(r"\$([^$]+)\$", text))
     return [nodes.math(part, part) if i % 2 else nodes.Text(part) for i, part in parts]

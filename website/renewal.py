@@ -15,6 +15,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from website.dependencies import Equations, Uses
 from website.downloads.links import take_away_node
 from website.facts import Facts
 from website.implementations import Citations
@@ -55,6 +56,7 @@ def renew(app: Sphinx, env: BuildEnvironment) -> list[str]:
         digest_of_proofs(Path(app.srcdir)),
         [env.toc_secnumbers, env.toc_fignumbers, Titles.of(env), Citations.of(env)],
         ship.manifest(app),
+        [Uses.of(env), Equations.of(env)],
     )
     shown = {
         ledger_node.__name__: [Checks.of(env), Reasons.of(env)],

@@ -26,6 +26,7 @@ OWN = (
     ("preview.js", 810),
     ("cells.js", 820),
     ("proofs.js", 830),
+    ("map.js", 840),
 )
 # Scripts and styles of extensions that Jupyter Book always loads and this book does not use.
 UNUSED = ("thebe", "togglebutton", "design-tabs", "styles/theme.css", "exercise.css")
@@ -90,6 +91,8 @@ def _used(name: str, body: str, live: bool) -> bool:
         return live
     if "mathjax" in name or name == "_static/maths.js":
         return 'class="math' in body
+    if name == "_static/map.js":
+        return 'class="statement-map"' in body
     if "clipboard" in name or "copybutton" in name:
         return "highlight" in body
     if name == "_static/proofs.js":
