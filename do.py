@@ -7,18 +7,18 @@ requirements.lock first, with plain pip. `make book` is `python do.py book`.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+
+from tools import torch_lock
 
 ROOT = Path(__file__).resolve().parent
 HTML, LATEX = ROOT / "_build" / "html", ROOT / "_build" / "latex"
@@ -37,8 +37,6 @@ DEFAULTS = {
     # Figures need no screen.
     "MPLBACKEND": "agg",
 }
-# What of requirements-libraries.lock stands and falls with torch.
-WITH_TORCH = ("torch", "gpytorch", "botorch", "linear-operator")
 # The status of website.live.make where Python for the pages is not to be had.
 UNAVAILABLE = 3
 SETTINGS = {
@@ -90,7 +88,7 @@ def run(*program: str | Path) -> None:
         raise SystemExit(status)
 
 
-@contextlib.contextmanager
+@contextmanager
 def beside(*program: str | Path) -> Iterator[None]:
     """Run a program while something else is done; then show what it said, and fail where it did."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
@@ -149,12 +147,12 @@ def up_to_date(stamp: Path, *sources: Path) -> bool:
 def set_up(
     name: str = "requirements.lock",
     *,
-    change: Callable[[str], tuple[str, Sequence[str]]] = lambda lock: (lock, ()),
+    change: Callable[[str, str], tuple[str, Sequence[str]]] = lambda lock, python: (lock, ()),
 ) -> None:
     """Make the environment, unless its stamp says that it is; a failed install leaves no stamp.
 
-    ``change``, which may ask pip and may refuse, takes the lock to what is installed of it, and to
-    requirements that pip is to install afterwards with all that they need.
+    ``change``, which may ask the environment's pip and may refuse, takes the lock to what is
+    installed of it, and to requirements that pip is to install afterwards with all they need.
     """
     stamp = venv() / ".stamp"
     if up_to_date(stamp, ROOT / name, ROOT / "pyproject.toml"):
@@ -162,7 +160,8 @@ def set_up(
     say(f"Setting up {venv().name} with Python {platform.python_version()} (about a minute)")
     stamp.unlink(missing_ok=True)
     create()
-    lock, more = change((ROOT / name).read_text(encoding="utf-8"))
+    python = str(scripts(venv()) / "python")
+    lock, more = change((ROOT / name).read_text(encoding="utf-8"), python)
     installed = venv() / "installed.lock"
     installed.write_text(lock, encoding="utf-8")
     # Modules are compiled when they are first used: most never are.
@@ -171,49 +170,6 @@ def set_up(
         pip(*more)
     pip("--no-deps", "--no-build-isolation", "-e", ".")
     stamp.touch()
-
-
-def without_torch(lock: str) -> tuple[str, Sequence[str]]:
-    """A lock without torch and what needs it."""
-    entries = rf"^(?:{'|'.join(WITH_TORCH)})==.*\n(?: .*\n)*"
-    return re.sub(entries, "", lock, flags=re.MULTILINE), ()
-
-
-def torch_found(wanted: str) -> tuple[str, str]:
-    """The version and the SHA-256 of the build of torch that pip takes when held to no hash."""
-    question = ("install", "-q", "--dry-run", "--ignore-installed", "--no-deps", "--report", "-")
-    answer = subprocess.run(
-        [tool("python"), "-m", "pip", *question, wanted], stdout=subprocess.PIPE, check=True
-    )
-    (found,) = json.loads(answer.stdout)["install"]
-    return found["metadata"]["version"], found["download_info"]["archive_info"]["hashes"]["sha256"]
-
-
-def with_torch(lock: str) -> tuple[str, Sequence[str]]:
-    """A lock with the CPU build of torch by name where pip finds one; else LARGE must allow it.
-
-    Of two builds of one version pip prefers one whose hash an index announces: held to hashes, it
-    takes the build for GPUs even where the other lies in a folder, and lacks its libraries.
-    """
-    entry = re.search(r"^(torch==[\w.]+) \\\n(?: .*\n)+", lock, flags=re.MULTILINE)
-    assert entry, "the lock has torch"
-    wanted = entry[1]
-    version, digest = torch_found(wanted)
-    if version.endswith("+cpu"):
-        if digest not in entry[0]:
-            say(f"The lock does not know this build of torch {version}; pip's word is taken")
-        named = f"torch=={version} \\\n    --hash=sha256:{digest}\n"
-        return lock.replace(entry[0], named), ()
-    if sys.platform != "linux":
-        return lock, ()
-    if os.environ.get("LARGE") != "torch":
-        sys.exit(
-            f"pip finds only the build of torch {version} for GPUs here: a download of about 3 GB, "
-            "6 GB on disk. LARGE=torch takes it, WITHOUT=torch leaves out torch, gpytorch and "
-            "botorch with their tests; where pip also looks at an index with builds for the CPU "
-            "(0.2 GB), it takes that."
-        )
-    return lock, (wanted,)
 
 
 def create() -> None:
@@ -285,7 +241,7 @@ def tex_packages() -> None:
 
 @command
 def test() -> None:
-    """Do everything CI does: lint, types, unit tests, notebooks, the site in a browser."""
+    """Do what CI does: lint, types, unit tests, notebooks, the site (ALL=1: no part drawn)."""
     set_up()  # not beside the other: both would write what describes the package
     say("Lint and a full build from nothing; beside them, the environment of torch and JAX, tested")
     remove("_build")
@@ -303,10 +259,11 @@ def test() -> None:
         "--ignore=tests/libraries",
         *([] if browser else ["-m", "not browser"]),
     )
-    status = call(tool("pytest"), "-q", *side_by_side, *compared, *parts)
-    if not status and (HTML / "live").exists():
-        say("Chapters on the pages' Python")
-        status = call(tool("python"), "-m", "tools.live_check", "--sample")
+    live_too = (HTML / "live").exists()
+    with (
+        beside(tool("python"), "-m", "tools.live_check", "--sample") if live_too else nullcontext()
+    ):
+        status = call(tool("pytest"), "-q", *side_by_side, *compared, *parts)
     sys.exit(status if browser else "== Not run, for want of a browser: the tests of the pages")
 
 
@@ -319,10 +276,10 @@ def libraries() -> None:
     lock = "requirements-libraries.lock"
     if without:
         os.environ["VENV"] = ".venv-libraries-without-torch"
-        set_up(lock, change=without_torch)
+        set_up(lock, change=torch_lock.without_torch)
     else:
         os.environ["VENV"] = ".venv-libraries"
-        set_up(lock, change=with_torch)
+        set_up(lock, change=torch_lock.with_torch)
     say("The kernels on arrays of other libraries")
     tests = ("tests/libraries", "tests/unit/engine/test_portable.py")
     chosen = ("-k", "libraries or torch", *(["-m", "not torch"] if without else []))

@@ -171,7 +171,7 @@ apply: le_trans le_sum _; rewrite -mulrA; apply: ler_wpmul2l => //.
 by rewrite -sE -vE mulrC cauchy_schwarz_sq.
 Qed.
 
-(* statement: prp-rounded "K~ + lambda I is positive definite if lambda > eta tr K" *)
+(* statement: prp-rounded (in part) "K~ + lambda I is positive definite if lambda > eta tr K" *)
 Theorem prp_rounded lambda : psd K -> 0 <= eta -> eta * \tr K < lambda -> posdef (K' + lambda%:M).
 Proof.
 move=> pos eta0 lt_l u u0; have u2 : 0 < sq u by rewrite sq_gt0.

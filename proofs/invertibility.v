@@ -5,7 +5,7 @@ Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
-(* statement: cor-no-parallel "two points on one ray make K singular" *)
+(* statement: cor-no-parallel (in part) "two points on one ray make K singular" *)
 (* difference: k is any kernel with k(cx, z) = c k(x, z) for c >= 0, as that of the lecture is
    (cor-general-norms); point i' is c times point i. *)
 Theorem cor_no_parallel_ray (R : realFieldType) d n (k : 'cV[R]_d -> 'cV[R]_d -> R)
@@ -25,7 +25,7 @@ rewrite !mxE !eqxx [i' == i]eq_sym (negPf neq) mulr0 subr0 => /eqP.
 by rewrite oner_eq0.
 Qed.
 
-(* statement: prp-eigenvalue-bounds "the smallest eigenvalue is at most 1/2" *)
+(* statement: prp-eigenvalue-bounds (in part) "the smallest eigenvalue is at most 1/2" *)
 (* difference: mu is any number with u^T K u >= mu |u|^2 for all u, and K has 1/2 on its diagonal. *)
 Theorem prp_eigenvalue_bounds_upper (R : realFieldType) n (K : 'M[R]_n) mu (i : 'I_n) :
   (forall j, K j j = 2^-1) -> (forall u, mu * sq u <= dot u (K *m u)) -> mu <= 2^-1.

@@ -3,7 +3,7 @@ Require Import Reals Psatz.
 From NTK Require Import relu_kernel_analysis.
 Local Open Scope R_scope.
 
-(* statement: prp-series "kappa(t) - kappa(-t) = t/2" *)
+(* statement: prp-series (in part) "kappa(t) - kappa(-t) = t/2" *)
 Theorem prp_series_odd t : kappa t - kappa (- t) = t / 2.
 Proof.
 (* The angles of t and -t add up to pi. *)

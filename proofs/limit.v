@@ -59,7 +59,7 @@ by rewrite mul_row [leRHS]mulrC; exact: cauchy_schwarz_sq.
 Qed.
 End Lazy.
 
-(* statement: prp-lazy-fit "the weights move by r^T K^-1 r, that is r^T (K / eps^2)^-1 r / eps^2" *)
+(* statement: prp-lazy-fit (in part) "the weights move by r^T K^-1 r, that is r^T (K / eps^2)^-1 r / eps^2" *)
 (* difference: K is the Gram matrix of any J with independent rows. *)
 Theorem prp_lazy_fit (R : realFieldType) n p (J : 'M[R]_(n, p)) (r : 'cV[R]_n) (w0 : 'cV[R]_p) eps :
   eps != 0 -> posdef (gram J) ->

@@ -4,7 +4,7 @@ Local Open Scope R_scope.
 
 Definition kappa t := t * ((PI - acos t) / (2 * PI)).
 
-(* statement: prp-relu-ntk "kappa at 1, 1/2, 0, -1/2 and -1" *)
+(* statement: prp-relu-ntk (in part) "kappa at 1, 1/2, 0, -1/2 and -1" *)
 Theorem prp_relu_ntk_values :
   kappa 1 = 1 / 2 /\ kappa (1 / 2) = 1 / 6 /\ kappa 0 = 0 /\ kappa (- (1 / 2)) = - (1 / 12) /\
   kappa (-1) = 0.

@@ -140,6 +140,7 @@ class Coq:
         command = ["coqtop", "-q", "-emacs", "-w", "none", "-R", str(folder), "NTK"]
         self._process = subprocess.Popen(
             command,
+            cwd=folder,  # where lia and nra keep their caches
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -227,7 +228,7 @@ class Reader:
             announced = self._announced(comments) or announced
             theorem = THEOREM.match(text)
             if announced is None:
-                self.coq.do(text)
+                self.coq.do(self._bulleted(text))
             elif "name" not in announced:
                 if not theorem:
                     raise ProofFailed(f"{announced['label']} is announced above {text[:60]!r}")
@@ -275,10 +276,15 @@ class Reader:
             found[0]["says"] = " ".join(comments)
         return found
 
-    def _done(self, text: str, apart: bool) -> list[dict[str, Any]]:
+    def _bulleted(self, text: str) -> str:
+        """Do the bullets before a sentence, each of which Coq answers by itself; give the rest."""
         while bullet := BULLET.match(text):
             self.coq.do(bullet[0].strip())
             text = text[bullet.end() :]
+        return text
+
+    def _done(self, text: str, apart: bool) -> list[dict[str, Any]]:
+        text = self._bulleted(text)
         tactic = text.removesuffix(".").strip()
         before = self.coq.state
         answer = self.coq.do(text)

@@ -59,7 +59,7 @@ _SECTION = re.compile(
     r"|(?P<assume>Hypothes[ie]s|Variables?|Context|Let)\s)"
 )
 _STATEMENT = re.compile(
-    r"\(\* statement: (?P<label>[a-z]+(?:-[a-z0-9]+)+)(?: \((?P<part>[0-9, ]+)\))?"
+    r"\(\* statement: (?P<label>[a-z]+(?:-[a-z0-9]+)+)(?: \((?P<part>[0-9, ]+|in part)\))?"
     r' "(?P<says>[^"]+)" \*\)\n'
     r"(?:\(\* (?!statement:).*?\*\)\n)*(?:Theorem|Lemma) (?P<name>\w+)",
     re.DOTALL,
@@ -265,7 +265,7 @@ def report(types: dict[str, tuple[str, list[str]]], folder: Path = PROOFS) -> It
     for one in statements(folder):
         by_label.setdefault(one.label, []).append(one)
     for label, stated in by_label.items():
-        numbers = {n.strip() for one in stated for n in one.part.split(",") if n.strip()}
+        numbers = {n.strip() for one in stated for n in one.part.split(",") if n.strip().isdigit()}
         parts = f", parts {', '.join(sorted(numbers, key=int))}" if numbers else ""
         axioms = sorted(
             {

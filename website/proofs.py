@@ -80,7 +80,12 @@ def digest(root: Path) -> str:
 
 
 def parts(theorems: list[Theorem]) -> str:
-    """Which parts of a statement were read, such as "parts 1 and 3"; empty where it has none."""
+    """Which parts of a statement were read, such as "parts 1 and 3"; empty where it has none.
+
+    "In part" is said of a statement whose parts have no numbers.
+    """
+    if any(one["part"] == "in part" for one in theorems):
+        return "in part"
     found = {part for one in theorems for part in re.findall(r"\d+", one["part"])}
     *most, last = sorted(found, key=int) or [""]
     names = f"{', '.join(most)} and {last}" if most else last

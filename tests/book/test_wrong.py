@@ -13,9 +13,10 @@ import nbformat
 import pytest
 
 from tools import wrong
+from tools.sample import sample
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
+NAMES = sorted(path.stem for path in (ROOT / "chapters" / "wrong").glob("*.toml"))
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -52,12 +53,15 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_every_chapter_with_checks_has_a_record():
+    for path in (ROOT / "chapters").glob("*.ipynb"):
+        if path.stem not in NAMES:
+            cells = "\n".join(wrong.cells(path.stem))
+            assert "check(" not in cells, f"chapters/wrong/{path.stem}.toml is missing"
+
+
+@pytest.mark.parametrize("name", sample(NAMES, 3))
 def test_what_is_on_record_turns_red(name):
-    if not (ROOT / "chapters" / "wrong" / f"{name}.toml").exists():
-        cells = "\n".join(wrong.cells(name))
-        assert "check(" not in cells, f"chapters/wrong/{name}.toml is missing"
-        return
     done = started(name, "--check")
     assert done.returncode == 0, done.stderr
 

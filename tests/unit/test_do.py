@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import do
+from tools import torch_lock
 
 README = (do.ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (do.ROOT / "Makefile").read_text(encoding="utf-8")
@@ -132,11 +133,11 @@ LOCK = "requirements-libraries.lock"
 
 def test_torch_is_left_out_with_what_needs_it():
     whole = (do.ROOT / LOCK).read_text(encoding="utf-8")
-    left, more = do.without_torch(whole)
+    left, more = torch_lock.without_torch(whole)
     assert more == ()
     gone = set(whole.splitlines()) - set(left.splitlines())
     named = {line.split("==")[0] for line in gone if not line.startswith(" ")}
-    assert named == set(do.WITH_TORCH)
+    assert named == set(torch_lock.WITH_TORCH)
     assert all(line in whole for line in left.splitlines())
 
 
@@ -146,8 +147,10 @@ def test_the_cpu_build_of_torch_is_named_and_held_to_its_hash(known, monkeypatch
     whole = (do.ROOT / LOCK).read_text(encoding="utf-8")
     hashes = re.search(r"^torch==.*\n(?: .*\n)+", whole, flags=re.MULTILINE)[0]
     digest = re.search(r"sha256:(\w+)", hashes)[1] if known else "0" * 64
-    monkeypatch.setattr(do, "torch_found", lambda wanted: (f"{wanted[7:]}+cpu", digest))
-    lock, more = do.with_torch(whole)
+    monkeypatch.setattr(
+        torch_lock, "torch_found", lambda wanted, python: (f"{wanted[7:]}+cpu", digest)
+    )
+    lock, more = torch_lock.with_torch(whole, "python")
     assert more == ()
     assert f"+cpu \\\n    --hash=sha256:{digest}\n" in lock
     assert len(lock.splitlines()) == len(whole.splitlines()) - len(hashes.splitlines()) + 2
@@ -169,15 +172,14 @@ def test_a_build_of_several_gb_is_not_taken_unasked(system, large, answer, monke
         "download_info": {"archive_info": {"hashes": {"sha256": "0" * 64}}},
     }
     done = do.subprocess.CompletedProcess([], 0, stdout=json.dumps({"install": [report]}))
-    monkeypatch.setattr(do, "tool", str)
     monkeypatch.setattr(do.subprocess, "run", lambda *program, **options: done)
     monkeypatch.setattr(do.sys, "platform", system)
     monkeypatch.setenv("LARGE", large)
     if isinstance(answer, tuple):
-        assert do.with_torch(whole) == (whole, answer)
+        assert torch_lock.with_torch(whole, "python") == (whole, answer)
         return
     with pytest.raises(SystemExit, match=answer):
-        do.with_torch(whole)
+        torch_lock.with_torch(whole, "python")
 
 
 @pytest.mark.parametrize("status", [0, 5])

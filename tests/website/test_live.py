@@ -220,15 +220,6 @@ def test_what_functions_import_later_is_kept_too():
     assert live_imports.closed({"p/a.py"}, files) == set(files) - {"p/d.py"}
 
 
-def test_the_sample_has_part_one_and_one_more():
-    first, *others = live_check.parts()
-    rest = {name for part in others for name in part}
-    chosen = {live_check.sample(f"commit {i}")[-1] for i in range(200)}
-    assert chosen == rest
-    assert live_check.sample("any")[:-1] == first
-    assert {*first, *rest} == {path.stem for path in Path("chapters").glob("*.ipynb")}
-
-
 def test_without_node_one_line_says_so(monkeypatch, capsys):
     monkeypatch.setattr(live_check.shutil, "which", lambda name: None)
     assert live_check.main([]) == 0

@@ -20,7 +20,9 @@ LABEL = re.compile(r"\{prf:(?!proof|ref)\w+\}[^\n]*\n:label: (\S+)")
 
 def chapters():
     """Name -> prose of every page."""
-    found = {path.stem: path.read_text("utf-8") for path in (ROOT / "chapters").glob("*.md")}
+    found = {
+        path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "chapters").glob("*.md")
+    }
     for path in (ROOT / "chapters").glob("*.ipynb"):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         prose = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
