@@ -193,8 +193,10 @@ def growth(name: str, learner: str) -> float:
     unit = 1024 if sys.platform == "darwin" else 1
     X, y = load(name)
     (train, test), table = next(splits(name, y)), TABLES[name]
-    # Rows from all over the table, where those of a class may stand together.
+    # Rows from all over the table, where those of a class may stand together; and one of each.
     some = np.arange(40) * (len(y) // 40)
+    if np.issubdtype(y.dtype, np.integer):
+        some = np.union1d(some, np.unique(y, return_index=True)[1])
     small = part(table, X, y, some)
     # Imports and compiling come before the measurement.
     LEARNERS[learner](small, X[:2], generator("memory"))
