@@ -223,7 +223,10 @@ def head(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not needed or PAGE not in app.env.found_docs:
         return
     there = link(app, docname, PAGE, "the-map-of-the-book", nodes.Text("map of the book"))
-    words = [nodes.Text("Statements and proofs of this chapter use "), *_links(app, docname, needed)]
+    words = [
+        nodes.Text("Statements and proofs of this chapter use "),
+        *_links(app, docname, needed),
+    ]
     words += [nodes.Text(" of others. The "), there]
     words.append(nodes.Text(" shows how all of them hang together."))
     *_, last = _introduction(doctree)

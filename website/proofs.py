@@ -92,12 +92,25 @@ def parts(theorems: list[Theorem]) -> str:
     return f"part{'s' if most else ''} {names}" if names else ""
 
 
+# What the axioms of Coq's library of the reals say, and those of the integers of a processor.
+MEANT = {
+    "Classical_Prop.classic": "excluded middle",
+    "FunctionalExtensionality.functional_extensionality_dep": "equality of functions",
+    "ClassicalDedekindReals.sig_forall_dec": "decisions about sequences",
+    "ClassicalDedekindReals.sig_not_dec": "decisions about negations",
+}
+INTEGERS = ("PrimInt63.", "Uint63.")
+
+
 def axioms(theorems: list[Theorem]) -> str:
-    """What the proofs rest on."""
-    found = sorted({axiom for one in theorems for axiom in one["axioms"]})
-    if not found:
+    """What the proofs rest on, in words; an axiom without a word by its name."""
+    names = {axiom for one in theorems for axiom in one["axioms"]}
+    words = {
+        "63-bit integers" if one.startswith(INTEGERS) else MEANT.get(one, one) for one in names
+    }
+    if not words:
         return "no axioms"
-    return f"axiom{'s' if len(found) > 1 else ''} {', '.join(found)}"
+    return f"axiom{'s' if len(words) > 1 else ''}: {', '.join(sorted(words))}"
 
 
 def summary(theorems: list[Theorem]) -> str:

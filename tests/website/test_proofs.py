@@ -181,7 +181,10 @@ def test_the_line_names_parts_steps_and_axioms():
     one = {"part": "1", "steps": [{}], "axioms": []}
     assert proofs.summary([one]) == "Read by Coq (part 1): 1 step, no axioms"
     more = {"part": "2", "steps": [{}, {}], "axioms": ["classic"]}
-    assert proofs.summary([one, more]) == "Read by Coq (parts 1 and 2): 3 steps, axiom classic"
+    assert proofs.summary([one, more]) == "Read by Coq (parts 1 and 2): 3 steps, axiom: classic"
+    more["axioms"] = ["PrimInt63.add", "Uint63.add_spec", "Classical_Prop.classic"]
+    assert proofs.axioms([more]) == "axioms: 63-bit integers, excluded middle"
+    assert proofs.axioms(THEOREMS).count(",") == len(proofs.MEANT)  # and the integers
     assert proofs.face(ROOT, "dfn-span") == "Not read by Coq: definition."
 
 
