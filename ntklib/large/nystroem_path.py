@@ -65,9 +65,9 @@ def nystroem_path(
 ) -> NystroemPath:
     r"""The fits of :func:`nystroem_solve` for several ridges, and scores to choose one by.
 
-    The :math:`m\times m` normal equations are formed while the points pass by once, in
-    :math:`nm^2` multiplications, and one decomposition into eigenvectors solves them for every
-    ridge. No matrix with :math:`n` rows is kept.
+    Each is the fit of :prf:ref:`prp-centers` with its ridge. The :math:`m\times m` normal equations
+    are formed while the points pass by once, in :math:`nm^2` multiplications, and one decomposition
+    into eigenvectors solves them for every ridge. No matrix with :math:`n` rows is kept.
 
     Parameters
     ----------

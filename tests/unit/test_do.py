@@ -243,8 +243,9 @@ def test_a_readers_copies_stay(tmp_path):
 
 
 @pytest.mark.parametrize("browser", [0, 1])
-def test_without_a_browser_the_rest_runs_and_the_end_says_so(browser, monkeypatch):
+def test_without_a_browser_the_rest_runs_and_the_end_says_so(browser, monkeypatch, tmp_path):
     ran, besides = [], []
+    monkeypatch.setattr(do, "HTML", tmp_path)  # without Python for the pages
 
     def call(*program, **options):
         ran.append(program)

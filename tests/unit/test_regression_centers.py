@@ -19,8 +19,8 @@ N = 60
 
 @parametrize_with_checks(
     [
-        NTKRegressor(alpha=0.1, solver="nystroem"),
-        NTKClassifier(alpha=0.1, solver="nystroem"),
+        NTKRegressor(alpha=0.1, solver="nystroem", random_state=0),
+        NTKClassifier(alpha=0.1, solver="nystroem", random_state=0),
     ]
 )
 def test_scikit_learn_checks(estimator, check):
@@ -92,14 +92,16 @@ def test_all_points_as_centres_are_the_direct_solver(data):
     weight = np.random.default_rng(2).uniform(0, 2, N)
     for y, w in ((Y, None), (Y[:, 0], weight)):
         right = NTKRegressor(alpha=0.2).fit(X, y, w)
-        found = NTKRegressor(alpha=0.2, solver="nystroem").fit(X, y, w)
+        found = NTKRegressor(alpha=0.2, solver="nystroem", random_state=0).fit(X, y, w)
         assert (right.solver_, found.solver_) == ("direct", "nystroem")
         assert not hasattr(found, "X_fit_")
         error = np.abs(found.predict(Z) - right.predict(Z)).max()
         assert error <= 1e-7 * np.abs(right.predict(Z)).max()
     labels = np.digitize(Y[:, 0], [-0.3, 0.3])
     for kind in (labels, labels > 0):
-        right, found = (NTKClassifier(alpha=0.2, solver=s) for s in ("direct", "nystroem"))
+        right, found = (
+            NTKClassifier(alpha=0.2, solver=s, random_state=0) for s in ("direct", "nystroem")
+        )
         right, found = right.fit(X, kind), found.fit(X, kind)
         np.testing.assert_allclose(
             found.decision_function(Z), right.decision_function(Z), rtol=1e-7, atol=1e-8
@@ -109,7 +111,7 @@ def test_all_points_as_centres_are_the_direct_solver(data):
 
 def test_without_a_ridge(data):
     X, Y, Z = data
-    fit = NTKRegressor(solver="nystroem", centers=X[:7]).fit(X, Y)
+    fit = NTKRegressor(solver="nystroem", centers=X[:7], random_state=0).fit(X, Y)
     coef = np.linalg.lstsq(relu_ntk(X, X[:7]), Y, rcond=None)[0]
     np.testing.assert_allclose(fit.predict(Z), relu_ntk(Z, X[:7]) @ coef, rtol=1e-7, atol=1e-8)
     twice = NTKRegressor(solver="nystroem", centers=X[[0, 1, 0]])
@@ -171,7 +173,7 @@ def test_the_ridge_by_points_left_out(data):
     often = clone(once).fit(X.repeat(weight, axis=0), Y.repeat(weight, axis=0))
     np.testing.assert_allclose(once.loo_, often.loo_, rtol=1e-9)
     whole = NTKRegressor(alpha="loo").fit(X, Y)
-    spanned = NTKRegressor(alpha="loo", solver="nystroem").fit(X, Y)
+    spanned = NTKRegressor(alpha="loo", solver="nystroem", random_state=0).fit(X, Y)
     # The first of the direct solver is 0; between the others a tenth of a step makes no difference.
     shared = np.interp(np.log(spanned.alphas_), np.log(whole.alphas_[1:]), whole.loo_[1:])
     np.testing.assert_allclose(spanned.loo_, shared, rtol=1e-6)
@@ -197,7 +199,8 @@ def test_points_are_read_in_batches(data, alpha, weighted, tmp_path, monkeypatch
     fit = NTKRegressor(alpha=alpha, centers=10, random_state=0)
     right = fit.fit(X, Y, weight).predict(X)
     monkeypatch.setattr("ntklib._batches.BATCH", 20)
-    monkeypatch.setattr("ntklib.large.nystroem._CHUNK", 16)
+    monkeypatch.setattr("ntklib.large.rows.CHUNK", 16)
+    monkeypatch.setattr("ntklib.large.rows.LEAST", 16)
     monkeypatch.setattr("ntklib.complexity.in_span._CHUNK", 16)
     monkeypatch.setattr("ntklib._engine.sizes.HELD", 1)
     monkeypatch.setattr("ntklib._engine.sizes.BLOCK", (16, 16))
@@ -219,7 +222,8 @@ def test_points_are_read_in_batches(data, alpha, weighted, tmp_path, monkeypatch
 def test_bad_points_are_found_in_their_batch(data, monkeypatch):
     X, Y, _ = data
     monkeypatch.setattr("ntklib._batches.BATCH", 20)
-    monkeypatch.setattr("ntklib.large.nystroem._CHUNK", 16)
+    monkeypatch.setattr("ntklib.large.rows.CHUNK", 16)
+    monkeypatch.setattr("ntklib.large.rows.LEAST", 16)
     monkeypatch.setattr("ntklib.complexity.in_span._CHUNK", 16)
     X[41, 1] = np.nan
     words = "X must be finite, got NaN or inf in row 41, in the batch of rows 32 to 47"

@@ -110,6 +110,16 @@ def discard(app: Sphinx) -> None:
             path.unlink()
     style = static / "styles/pydata-sphinx-theme.css"
     put(style, without_icons(style.read_text(encoding="utf-8")))
+    for path in (*static.glob("*.js"), *static.glob("*.css")):
+        if Path(app.srcdir, "website", "assets", path.name).is_file():
+            put(path, without_comments(path.read_text(encoding="utf-8"), path.suffix))
+
+
+def without_comments(source: str, kind: str) -> str:
+    """A script or a style of the book without what is for those who read the source."""
+    if kind == ".js":
+        return re.sub(r"^ *//.*\n", "", source, flags=re.MULTILINE)
+    return re.sub(r"\n\s+", "\n", re.sub(r"/\*.*?\*/\n?", "", source, flags=re.DOTALL))
 
 
 def without_icons(css: str) -> str:
