@@ -103,7 +103,7 @@ function motion() {
 
 function folds() {
   return [...document.querySelectorAll("main details")].filter((fold) =>
-  [...fold.children].slice(1).some((part) => !part.checkVisibility()))
+  [...fold.children].slice(1).some((part) => !part.matches(".cell-bar") && !part.checkVisibility()))
   .map((fold) => `folded: ${fold.querySelector("summary").textContent.trim()}`);
 }
 

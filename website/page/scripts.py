@@ -60,6 +60,7 @@ def add(app: Sphinx) -> None:
         app.add_js_file(name, priority=priority, defer="defer")
     app.add_css_file("page.css", priority=900)
     app.add_css_file("cells.css", priority=910)
+    app.add_css_file("map.css", priority=920)
 
 
 def write_maths(app: Sphinx) -> None:
@@ -91,7 +92,7 @@ def _used(name: str, body: str, live: bool) -> bool:
         return live
     if "mathjax" in name or name == "_static/maths.js":
         return 'class="math' in body
-    if name == "_static/map.js":
+    if name in ("_static/map.js", "_static/map.css"):
         return 'class="statement-map"' in body
     if "clipboard" in name or "copybutton" in name:
         return "highlight" in body
@@ -119,7 +120,8 @@ def without_comments(source: str, kind: str) -> str:
     """A script or a style of the book without what is for those who read the source."""
     if kind == ".js":
         return re.sub(r"^ *//.*\n", "", source, flags=re.MULTILINE)
-    return re.sub(r"\n\s+", "\n", re.sub(r"/\*.*?\*/\n?", "", source, flags=re.DOTALL))
+    source = re.sub(r"/\*.*?\*/\n?", "", source, flags=re.DOTALL)
+    return re.sub(r";? \}", "}", re.sub(r"\n\s+", "\n", source))
 
 
 def without_icons(css: str) -> str:
