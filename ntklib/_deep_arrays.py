@@ -30,7 +30,7 @@ from ntklib._engine.portable import Side, Values, is_foreign, moved, namespace, 
 from ntklib._validate import Array
 from ntklib.architecture import Architecture
 from ntklib.deep import Deep, Mixed, at, correlate, kernel_matrix
-from ntklib.expectations import Homogeneous, Rows
+from ntklib.expectations import Homogeneous, PiecewiseLinear, Rows
 
 # Standard deviations up to which pairs of points may be done in float32, where their square and
 # the products of two must be representable.
@@ -206,10 +206,13 @@ def _followed(net: Architecture, X: Any, Z: Any, tangent: bool) -> Any:
     return portable.evaluate(partial(kernel_matrix, net, tangent=tangent), build, X, Z)
 
 
-def with_law(net: Architecture) -> Architecture:
-    """The same network with an activation that torch and JAX can follow; TypeError without one."""
+def with_law(net: Architecture, *, signals: bool = False) -> Architecture:
+    """The same network with an activation that torch and JAX can follow; TypeError without one.
+
+    Several kinks give no number where a window of a signal is empty.
+    """
     net = replace(net, law=net.law.followed)
-    if not net.law.portable:
+    if not net.law.portable or (signals and isinstance(net.law, PiecewiseLinear)):
         raise TypeError(
             "activation must have a closed form or be a mixture of Gaussians where torch or JAX "
             "differentiates, vectorizes or compiles, got one that is done by "

@@ -28,7 +28,7 @@ from ntklib._engine.portable import constant, is_foreign, moved, namespace, root
 from ntklib._engine.windows import Windows, axis, under_windows
 from ntklib._pixels import Grid
 from ntklib.architecture import Architecture
-from ntklib.expectations import Homogeneous, PiecewiseLinear, Rows
+from ntklib.expectations import Homogeneous, Rows
 
 # Of windows that are zero: powers that have corners need a length whose every power is lost.
 _POWERS = {64: 1e-60, 32: 1e-12}
@@ -404,12 +404,7 @@ def matrix(
         Values beyond the range of the dtype.
     """
     xp = namespace(X)
-    net = with_law(net)
-    if isinstance(net.law, PiecewiseLinear):  # no number where a window is empty
-        raise TypeError(
-            "activation must have a closed form or be a mixture of Gaussians where torch or JAX "
-            "differentiates, vectorizes or compiles a kernel of signals, got one with several kinks"
-        )
+    net = with_law(net, signals=True)
     column = None
     if net.mixes(0):
         column = net.biases[0] / net.weights[0] * math.sqrt(grids[0].windows.positions)
