@@ -43,6 +43,9 @@ UNUSED_FILES = (
     "*webpack-macros.html",
 )
 
+# The tooltip of a link within the book.
+TOOLTIP = re.compile(r'(<a class="reference internal"[^>]*?) title="[^"]*"')
+
 # What MathJax loads, named so that the browser can fetch all of it at once.
 MATHJAX = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
 
@@ -71,7 +74,8 @@ def write_maths(app: Sphinx) -> None:
 
 def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Leave each page the scripts and styles that it uses."""
-    body = context["body"]
+    # A preview shows the entry of the bibliography that a tooltip would show as well.
+    body = context["body"] = TOOLTIP.sub(r"\1", context["body"])
     # The build puts `live` into html_context where it has Python for the browser.
     live = bool(context.get("live")) and 'class="cell_input' in body
     context["content_security_policy"] = LIVE_POLICY if live else POLICY
