@@ -41,8 +41,7 @@ def test_says_nothing_on_the_console(opened):
 
 
 def test_is_light_and_still(opened):
-    # 600 kB, and 5 for the buttons of cells and the line of a machine's proof, with their styles.
-    assert opened.measured.transfer - opened.measured.frames < 605e3
+    assert opened.measured.transfer - opened.measured.frames < 600e3
     assert opened.measured.shift < 0.05
 
 

@@ -11,6 +11,22 @@ if (query) {
   query.focus();
 }
 
+// What shows a link's target beside it is fetched when pointer or focus first comes to a link; it
+// then answers the same event.
+const previews = new URL("preview.js", document.currentScript.src);
+function first(event) {
+  if (!event.target.closest?.("article a.internal[href*='#']")) return;
+  ["pointerover", "focusin"].forEach((kind) => document.removeEventListener(kind, first));
+  const script = document.createElement("script");
+  script.src = previews;
+  script.onload = () => {
+    const still = event.target.matches(":hover, :focus");
+    if (still) event.target.dispatchEvent(new event.constructor(event.type, event));
+  };
+  document.head.append(script);
+}
+["pointerover", "focusin"].forEach((kind) => document.addEventListener(kind, first));
+
 // A link into a folded part opens it.
 function unfold() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -23,7 +23,6 @@ OWN = (
     ("mathjax_config.js", 480),
     ("maths.js", 490),
     ("page.js", 800),
-    ("preview.js", 810),
     ("cells.js", 820),
     ("proofs.js", 830),
     ("map.js", 840),
