@@ -60,7 +60,8 @@ _SECTION = re.compile(
     r"|(?P<assume>Hypothes[ie]s|Variables?|Context|Let)\s)"
 )
 _STATEMENT = re.compile(
-    r"\(\* statement: (?P<label>[a-z]+(?:-[a-z0-9]+)+)(?: \((?P<part>[0-9, ]+(?: in part)?|in part)\))?"
+    r"\(\* statement: (?P<label>[a-z]+(?:-[a-z0-9]+)+)"
+    r"(?: \((?P<part>[0-9, ]+(?: in part)?|in part)\))?"
     r' "(?P<says>[^"]+)" \*\)\n'
     r"(?:\(\* (?!statement:).*?\*\)\n)*(?:Theorem|Lemma) (?P<name>\w+)",
     re.DOTALL,
