@@ -87,7 +87,8 @@ def parts(theorems: list[Theorem]) -> str:
     """
     if any(one["part"] == "in part" for one in theorems):
         return "in part"
-    found, less = set(), set()
+    found: set[str] = set()
+    less: set[str] = set()
     for one in theorems:
         numbers = re.findall(r"\d+", one["part"])
         (less if "in part" in one["part"] else found).update(numbers)
