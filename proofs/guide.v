@@ -217,7 +217,7 @@ rewrite /L JE !sqD; move: lin0 => /eqP; rewrite addr_eq0 => /eqP ->.
 by ring.
 Qed.
 
-(* statement: prp-centers (1) "the solutions of the normal equations are the best in the span" *)
+(* statement: prp-centers (1 in part) "the solutions of the normal equations are the best in the span" *)
 (* difference: functions are vectors of finitely many features. *)
 Theorem prp_centers_1 c c' : 0 <= lambda -> center_normal c ->
   L (Z^T *m c) <= L (Z^T *m c').
@@ -226,7 +226,7 @@ move=> l0 normal; have -> : c' = c + (c' - c) by rewrite addrC subrK.
 by rewrite centers_around // ler_addl addr_ge0 ?mulr_ge0 ?sq_ge0.
 Qed.
 
-(* statement: prp-centers (1) "f_Z does not depend on which solution" *)
+(* statement: prp-centers (1 in part) "f_Z does not depend on which solution" *)
 (* difference: as above. *)
 Theorem prp_centers_1_unique c c' : 0 < lambda -> center_normal c -> center_normal c' ->
   Z^T *m c = Z^T *m c'.

@@ -210,7 +210,7 @@ Hypothesis contraction : forall (v : 'cV[R]_p) sigma2,
 
 (* statement: prp-gradient-limit (2) "the distance to w-hat shrinks by q in each step" *)
 (* difference: squared lengths; q is any number with |1 - eta sigma_k^2| <= q for the nonzero
-   sigma_k, and is below one if 0 < eta < 2 / lambda_max (next statement). *)
+   sigma_k, and is below one if 0 < eta < 2 / lambda_max (the last statement). *)
 Theorem prp_gradient_limit_2 t : sq (w t - wh) <= q ^+ (2 * t) * sq (w0 - wh).
 Proof.
 have AT : (J^T *m J)^T = J^T *m J by rewrite trmx_mul trmxK.

@@ -43,7 +43,7 @@ have -> : N%:R - (\rank D)%:R = fro ((1%:M - D) *m Q).
 exact: fro_split (projCT D) QQ.
 Qed.
 
-(* statement: thm-share (1) "the shares sum to at most the dimension" *)
+(* statement: thm-share (1 in part) "the shares sum to at most the dimension" *)
 (* difference: the functions are the rows of E in a space of finite dimension D with the inner
    product u M v^T; the rows of C are any points of the subspace V, the nearest included, and
    rank C <= dim V. So the sum of the squared distances is at least N - dim V. *)
@@ -72,7 +72,7 @@ apply: le_trans (trace_bound A); rewrite ler_add2l ler_opp2 ler_nat.
 exact: leq_trans (mxrankM_maxl _ _) (mxrankM_maxl _ _).
 Qed.
 
-(* statement: thm-share (1) "the mean of the squared distances is at least 1 - n/N" *)
+(* statement: thm-share (1 in part) "the mean of the squared distances is at least 1 - n/N" *)
 (* difference: as above. *)
 Theorem thm_share_1_mean N D n (M : 'M[R]_D) (E C : 'M[R]_(N, D)) :
   (0 < N)%N -> M^T = M -> psd M -> E *m M *m E^T = 1%:M -> (\rank C <= n)%N ->

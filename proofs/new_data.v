@@ -66,7 +66,7 @@ by apply: eq_bigr => l _; rewrite !mxE.
 Qed.
 
 
-(* statement: prp-loo (1) "y_i - f_{-i}(x_i) = alpha_i / G_ii" *)
+(* statement: prp-loo (1 in part) "y_i - f_{-i}(x_i) = alpha_i / G_ii" *)
 (* difference: M = K + nu I with nu > 0, or nu = 0 and K positive definite: here, K + nu I positive
    definite and nu >= 0. f_{-i} has the coefficients (K_{-i} + nu I)^-1 y_{-i}. *)
 Theorem prp_loo_1 n (K : 'M[R]_n.+1) nu (y : 'cV[R]_n.+1) i :
@@ -82,7 +82,7 @@ congr (_ - (_ *m _) _ _); apply/rowP => k; rewrite !mxE.
 by rewrite (negPf (neq_lift _ _)) addr0.
 Qed.
 
-(* statement: prp-loo (1) "for nu > 0 it is (y_i - f(x_i)) / (nu G_ii)" *)
+(* statement: prp-loo (1 in part) "for nu > 0 it is (y_i - f(x_i)) / (nu G_ii)" *)
 Theorem prp_loo_1_ridge n (K : 'M[R]_n) nu (y : 'cV[R]_n) i :
   let M := K + nu%:M in M \in unitmx -> nu != 0 ->
   (y i 0 - (K *m (invmx M *m y)) i 0) / (nu * invmx M i i) = (invmx M *m y) i 0 / invmx M i i.
@@ -96,7 +96,7 @@ have -> : y i 0 - (K *m (invmx M *m y)) i 0 = nu * (invmx M *m y) i 0.
 by rewrite -mulf_div divff // mul1r.
 Qed.
 
-(* statement: prp-loo (1) "nu G_ii = 1 - (K (K + nu I)^-1)_ii" *)
+(* statement: prp-loo (1 in part) "nu G_ii = 1 - (K (K + nu I)^-1)_ii" *)
 Theorem prp_loo_1_share n (K : 'M[R]_n) nu i :
   let M := K + nu%:M in M \in unitmx -> nu * invmx M i i = 1 - (K *m invmx M) i i.
 Proof.
@@ -112,7 +112,7 @@ End LeaveOneOut.
 Section RandomSigns.
 Variable R : realFieldType.
 
-(* statement: prp-random-signs (1) "the mean of s^T A s is tr A" *)
+(* statement: prp-random-signs (1 in part) "the mean of s^T A s is tr A" *)
 (* difference: the mean over uniform signs is the average over all sign vectors. *)
 Theorem prp_random_signs_1 n (A : 'M[R]_n) : avg (fun s => dot (sgn R s) (A *m sgn R s)) = \tr A.
 Proof. exact: avg_quad. Qed.

@@ -30,14 +30,14 @@ rewrite (eq_mean _ e) 2!meanD mean_const // meanZ (mean_dot _ centered) mulr0 ad
 congr (_ + _); exact: mean_dot_sq.
 Qed.
 
-(* statement: prp-conditional-risk (4) "without noise there is no variance" *)
+(* statement: prp-conditional-risk (4 in part) "without noise there is no variance" *)
 (* difference: as above. *)
 Theorem prp_conditional_risk_4 (c f : 'cV[R]_n) fx : tau = 0 ->
   E (fun i => (dot c (f + xi i) - fx) ^+ 2) = (dot c f - fx) ^+ 2.
 Proof. by move=> t0; rewrite prp_conditional_risk_1 t0 expr0n mul0r addr0. Qed.
 End Noise.
 
-(* statement: prp-ridge-removes (4) "no linear prediction is better than ridge tau^2" *)
+(* statement: prp-ridge-removes (4 in part) "no linear prediction is better than ridge tau^2" *)
 (* difference: the mean squared error of c^T y is k(x,x) - 2 <c, k> + <c, (K + tau^2 I) c>, with
    K = k(X, X) and k = k(X, x), because f and the noise are independent; here it is this formula. *)
 Theorem prp_ridge_removes_4 (R : realFieldType) n (K : 'M[R]_n) (k : 'cV[R]_n) kxx tau c :

@@ -92,7 +92,7 @@ by move=> /eqP <-; rewrite scale1r.
 Qed.
 End OneMore.
 
-(* statement: lem-homogeneous "gates do not see positive factors" *)
+(* statement: lem-homogeneous (in part) "gates do not see positive factors" *)
 (* difference: under any law on finitely many v; P[A] is the mean of the indicator. *)
 Theorem lem_homogeneous (R : rcfType) d (I : finType) (P : I -> R) (v : I -> 'cV[R]_d) x x' c c' :
   0 < c -> 0 < c' ->
@@ -103,7 +103,7 @@ move=> c0 c0'; apply: eq_bigr => i _.
 by rewrite !dotZr !drelu_scale.
 Qed.
 
-(* statement: lem-homogeneous "the mean of the product of gates is the probability that both are open" *)
+(* statement: lem-homogeneous (in part) "the mean of the product of gates is the probability that both are open" *)
 (* difference: as above. *)
 Theorem lem_homogeneous_probability (R : rcfType) d (I : finType) (P : I -> R) (v : I -> 'cV[R]_d) x x' :
   mean P (fun i => drelu (dot (v i) x) * drelu (dot (v i) x')) =

@@ -20,7 +20,7 @@ unfold kappa; repeat split.
 - replace (-1) with (Ropp 1) by ring; rewrite acos_opp, acos_1; field; lra.
 Qed.
 
-(* statement: cor-general-norms "positive factors come out of the kernel" *)
+(* statement: cor-general-norms (in part) "the two forms of the kernel agree" *)
 (* difference: the kernel as a function of the norms r, r' and of the angle theta, with
    <x, x'> = r r' cos theta; both forms of the kernel agree. *)
 Theorem cor_general_norms eps r r' theta : 0 <= theta <= PI ->

@@ -54,7 +54,7 @@ have sumE : dot w (\sum_i (rho i * g i) *: x i) = \sum_i rho i * (g i * dot w (x
 by rewrite /w' dotZr sumE /a' mulrA [a * kappa]mulrC.
 Qed.
 
-(* statement: thm-balance (1) "the derivative of a^2 - |w|^2 is zero" *)
+(* statement: thm-balance (1 in part) "the derivative of a^2 - |w|^2 is zero" *)
 (* difference: the derivative 2 a a' - 2 <w, w'> is written out; that an absolutely continuous
    function with the derivative zero almost everywhere is constant is not part of it. *)
 Theorem thm_balance_1 : 2 * (a * a') - 2 * dot w w' = 0.

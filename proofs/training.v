@@ -111,16 +111,16 @@ Variables (m : nat) (scale : R).
 Implicit Types a phi : 'cV[R]_m.
 Definition outer a phi : R := dot a (scale *: phi).
 
-(* statement: prp-outer-layer (1) "as a function of a the network is its own linearization" *)
+(* statement: prp-outer-layer (1 in part) "as a function of a the network is its own linearization" *)
 Theorem prp_outer_layer_1 a0 a phi : outer a phi = outer a0 phi + dot (scale *: phi) (a - a0).
 Proof. by rewrite /outer dotBr !(dotC (scale *: phi)) addrC subrK. Qed.
 
-(* statement: prp-outer-layer (1) "the kernel of its gradients is Sigma_m" *)
+(* statement: prp-outer-layer (1 in part) "the kernel of its gradients is Sigma_m" *)
 Theorem prp_outer_layer_1_kernel phi phi' :
   dot (scale *: phi) (scale *: phi') = scale ^+ 2 * \sum_j phi j 0 * phi' j 0.
 Proof. by rewrite dotZl dotZr mulrA -expr2 dotE. Qed.
 
-(* statement: prp-outer-layer (2) "with both layers the kernels add" *)
+(* statement: prp-outer-layer (2 in part) "with both layers the kernels add" *)
 Theorem prp_outer_layer_2 p phi phi' (g g' : 'cV[R]_p) :
   dot (col_mx (scale *: phi) g) (col_mx (scale *: phi') g') =
   dot (scale *: phi) (scale *: phi') + dot g g'.

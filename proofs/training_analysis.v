@@ -31,7 +31,7 @@ Theorem prp_early_stopping_constant s : 1.7932 <= s <= 1.7933 ->
   1.2984 <= 1 + s / (1 + s + s ^ 2) <= 1.2985.
 Proof. intros range; split; interval with (i_prec 40). Qed.
 
-(* statement: prp-early-stopping (1) "the flow moves a coordinate by at least as much as ridge" *)
+(* statement: prp-early-stopping (1 in part) "the flow moves a coordinate by at least as much as ridge" *)
 Theorem prp_early_stopping_1_lower s : 0 < s -> 1 <= share s.
 Proof.
 intros s0; unfold share.
@@ -45,7 +45,7 @@ assert (one : / (1 + s) * (1 + s) = 1) by (field; lra).
 nra.
 Qed.
 
-(* statement: prp-early-stopping (1) "and by at most 1.2985 times as much" *)
+(* statement: prp-early-stopping (1 in part) "and by at most 1.2985 times as much" *)
 (* difference: 1.2985 in place of c_* = 1.2984... *)
 Theorem prp_early_stopping_1_upper s : 0 < s -> share s <= 1.2985.
 Proof.

@@ -7,7 +7,8 @@ A statement in proofs/*.v is a theorem or lemma under a line
 
     (* statement: prp-span (1) "no training value changes" *)
 
-with the book's label, the part if there is one, and what is stated in a few words. It is in the
+with the book's label, the part if there is one, and what is stated in a few words. "(1 in part)",
+or "(in part)" where parts have no numbers, says that less is stated than in the book. It is in the
 file of its chapter, or in that with the suffix _analysis if it needs Coq's real numbers.
 
 Recorded in proofs/statements.toml are, for each file, the SHA-256 of its text without comments and
@@ -59,7 +60,8 @@ _SECTION = re.compile(
     r"|(?P<assume>Hypothes[ie]s|Variables?|Context|Let)\s)"
 )
 _STATEMENT = re.compile(
-    r"\(\* statement: (?P<label>[a-z]+(?:-[a-z0-9]+)+)(?: \((?P<part>[0-9, ]+|in part)\))?"
+    r"\(\* statement: (?P<label>[a-z]+(?:-[a-z0-9]+)+)"
+    r"(?: \((?P<part>[0-9, ]+(?: in part)?|in part)\))?"
     r' "(?P<says>[^"]+)" \*\)\n'
     r"(?:\(\* (?!statement:).*?\*\)\n)*(?:Theorem|Lemma) (?P<name>\w+)",
     re.DOTALL,

@@ -82,12 +82,22 @@ def digest(root: Path) -> str:
 def parts(theorems: list[Theorem]) -> str:
     """Which parts of a statement were read, such as "parts 1 and 3"; empty where it has none.
 
-    "In part" is said of a statement whose parts have no numbers.
+    "In part" is said where less was read than is written: of a part, or of a statement whose parts
+    have no numbers.
     """
     if any(one["part"] == "in part" for one in theorems):
         return "in part"
-    found = {part for one in theorems for part in re.findall(r"\d+", one["part"])}
-    *most, last = sorted(found, key=int) or [""]
+    found: set[str] = set()
+    less: set[str] = set()
+    for one in theorems:
+        numbers = re.findall(r"\d+", one["part"])
+        (less if "in part" in one["part"] else found).update(numbers)
+    words = [_listed(found - less), _listed(less) + " in part" if less else ""]
+    return "; ".join(filter(None, words))
+
+
+def _listed(numbers: set[str]) -> str:
+    *most, last = sorted(numbers, key=int) or [""]
     names = f"{', '.join(most)} and {last}" if most else last
     return f"part{'s' if most else ''} {names}" if names else ""
 

@@ -182,6 +182,9 @@ def test_the_line_names_parts_steps_and_axioms():
     assert proofs.summary([one]) == "Read by Coq (part 1): 1 step, no axioms"
     more = {"part": "2", "steps": [{}, {}], "axioms": ["classic"]}
     assert proofs.summary([one, more]) == "Read by Coq (parts 1 and 2): 3 steps, axiom: classic"
+    less = {"part": "2 in part", "steps": [{}], "axioms": []}
+    assert proofs.parts([one, more, less]) == "part 1; part 2 in part"
+    assert proofs.parts([one, {"part": "in part"}]) == "in part"
     more["axioms"] = ["PrimInt63.add", "Uint63.add_spec", "Classical_Prop.classic"]
     assert proofs.axioms([more]) == "axioms: 63-bit integers, excluded middle"
     assert proofs.axioms(THEOREMS).count(",") == len(proofs.MEANT)  # and the integers

@@ -2,13 +2,18 @@
 
 const SITE = new URL("../../", import.meta.url);
 const KEPT = "kernels-book";
+// Kept last: where it is there, all the rest is.
+const LIST = new URL("live/book.json", SITE);
 
 export const possible = () => "serviceWorker" in navigator && "caches" in self;
 
-export const kept = async () => possible() && (await caches.has(KEPT));
+export async function kept() {
+  if (!possible() || !(await caches.has(KEPT))) return false;
+  return Boolean(await (await caches.open(KEPT)).match(LIST));
+}
 
 async function list() {
-  const answer = await fetch(new URL("live/book.json", SITE), { cache: "no-cache" });
+  const answer = await fetch(LIST, { cache: "no-cache" });
   if (!answer.ok) throw new Error(`the list of files answers ${answer.status}`);
   return answer.json();
 }
@@ -35,6 +40,7 @@ export async function keep(tell, signal) {
     await Promise.all(Array.from({ length: 6 }, fetchSome));
     await navigator.serviceWorker.register(new URL("offline.js", SITE));
     await navigator.serviceWorker.ready;
+    await cache.put(LIST, new Response(JSON.stringify({ files, total })));
   } catch (error) {
     await remove();
     throw error;
