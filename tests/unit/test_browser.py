@@ -38,11 +38,14 @@ def test_no_browser_is_a_clear_failure(nowhere):
         browser.launch(nowhere)
 
 
+SYSTEM = ["chromium-headless-shell fonts-dejavu-core", "chromium fonts-dejavu-core"]
+
+
 @pytest.mark.parametrize(
     ("root", "apt", "expected"),
     [
         (False, True, ["playwright install chromium"]),
-        (True, True, ["update", "chromium fonts-dejavu-core", "install --with-deps chromium"]),
+        (True, True, ["update", *SYSTEM, "install --with-deps chromium"]),
         (True, False, ["install --with-deps chromium"]),
     ],
 )
