@@ -229,7 +229,8 @@ def cones(m: int) -> Figure:
         for foot in (0.97 * across, -0.97 * across):
             arrow(upper, foot, foot + 0.2 * w, color=COLOR["gate"])
     _level_lines(upper, cuts, slopes)
-    upper.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    upper.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal")
+    upper.set(xlabel="first coordinate", ylabel="second coordinate")
     upper.set_title(f"{m} line{'s' * (m > 1)}, {len(cuts)} cones")
     for cut in cuts:
         lower.axvline(cut, color=COLOR["gate"], lw=1, ls=":")
@@ -353,7 +354,8 @@ def fan(spread: float) -> Figure:
         # The second round of markers swaps filled and hollow: twelve different symbols.
         fill = COLOR["data"] if (position + position // len(_MARKERS)) % 2 else "none"
         upper.plot(*circle(mine).T, marker, color=COLOR["data"], mfc=fill, ms=4.8)
-    upper.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    upper.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal")
+    upper.set(xlabel="first coordinate", ylabel="second coordinate")
     upper.set_title(f"{count} pattern{'s' * (count > 1)}")
     ranks = [_fan(float(s))[2] for s in SPREADS]
     bounds = [2 * (_fan(float(s))[1].max() + 1) for s in SPREADS]
