@@ -2,7 +2,7 @@
 # folder for the environment, ONLY one chapter for `make notebooks`, `make wrong` and `make live-check`,
 # or one table for `make study`.
 PYTHON ?= python3
-COMMANDS := help live live-check book pdf tex-packages test libraries study test-newest serve lab edit notebooks wrong proofs proof-packages lint bench bench-large clean
+COMMANDS := help live live-check book pdf tex-packages test libraries study test-newest serve lab edit notebooks wrong names proofs proof-packages lint bench bench-large freeze editions clean
 
 .PHONY: $(COMMANDS)
 $(COMMANDS):

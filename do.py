@@ -209,6 +209,7 @@ def book() -> None:
     set_up()
     live(needed=False)
     say("Building the website (a first build executes every chapter)")
+    remove(*HTML.glob("v[0-9]*"))  # editions that were put beside it
     run(tool("python"), "tools/execute.py")
     run(tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
     say("Done. Open _build/html/index.html")
@@ -362,6 +363,13 @@ def wrong(names: Sequence[str] = ()) -> None:
 
 
 @command
+def names() -> None:
+    """Give what is new in the book its permanent number; say what a change of it asks for."""
+    set_up()
+    run(tool("python"), "-m", "tools.names")
+
+
+@command
 def proofs() -> None:
     """Have Coq check all proofs from nothing, and compare what they state (needs Coq)."""
     shutil.which("coqc") or sys.exit(f"proofs needs Coq; on Debian 12: apt-get install {COQ}")
@@ -401,6 +409,20 @@ def bench_large() -> None:
     for name in ("large", "nystroem"):
         say(f"benchmarks/{name}.py")
         run(tool("python"), f"benchmarks/{name}.py")
+
+
+@command
+def freeze() -> None:
+    """Pack the built site of a release as an edition; print its lines for editions.toml."""
+    set_up()
+    run(tool("python"), "-m", "tools.editions", "freeze")
+
+
+@command
+def editions() -> None:
+    """Put the frozen editions, each by its hash, beside the built site (for who publishes it)."""
+    set_up()
+    run(tool("python"), "-m", "tools.editions", "place")
 
 
 @command
