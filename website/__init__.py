@@ -76,6 +76,7 @@ from website import (
     decisions,
     dependencies,
     editions,
+    errata,
     figures,
     implementations,
     ledger,
@@ -196,6 +197,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("takes", takes.Takes)
     app.add_directive("decisions", decisions.Decisions)
     app.add_directive("dependencies", dependencies.Dependencies)
+    app.add_directive("errata", errata.Errata)
     app.add_directive("editions", editions.Editions)
     placeholders = (links.take_away_node, dependencies.dependencies_node)
     for node in (ledger.ledger_node, ledger.reason_node, *placeholders):
