@@ -363,6 +363,13 @@ def wrong(names: Sequence[str] = ()) -> None:
 
 
 @command
+def chapter(name: str) -> None:
+    """Begin a chapter of this name, small and whole, that book and tests take as it is."""
+    set_up()
+    run(tool("python"), "-m", "tools.chapter", name)
+
+
+@command
 def names() -> None:
     """Give what is new in the book its permanent number; say what a change of it asks for."""
     set_up()
@@ -440,6 +447,8 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(function=function)
         if function in (live_check, notebooks, wrong):
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
+        if function is chapter:
+            one.add_argument("name", help="small letters with underscores, such as my_topic")
         if function is study:
             one.add_argument("names", nargs="*", help="tables (default: all)")
             one.add_argument("--again", action="store_true", help="run those recorded, compare")
