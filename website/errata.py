@@ -50,12 +50,14 @@ class Errata(SphinxDirective):
         places = ", ".join(map(place, one["where"]))
         term = nodes.term("", "", *self._words(f"{one['number']}. {places}"))
         term["ids"].append(f"erratum-{one['number']}")
-        versions = " to ".join(dict.fromkeys((one["since"], one["until"])))
+        first, last = one["since"], one["until"]
+        versions = f"version {last}" if first == last else f"versions {first} to {last}"
+        path, test = one["test"].split("::")
         by = f" Reported by {one['reporter']}." if "reporter" in one else ""
         lines = [
             f"It said: {one['said']}",
             f"Right is: {one['right']}",
-            f"In version {versions}.{by} It cannot come back unseen: `{one['test']}`.",
+            f"In {versions}.{by} It cannot come back unseen: `{path}`, `{test}`.",
         ]
         texts = (nodes.paragraph("", "", *self._words(line)) for line in lines)
         return nodes.definition_list_item("", term, nodes.definition("", *texts))
