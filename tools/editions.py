@@ -100,8 +100,8 @@ def freeze(root: Path) -> str:
     listed = names.errata(root)
     if told := names.faults(pages, sealed, names.book(root), listed, version):
         sys.exit("\n".join(told))
-    if told := ready(root, version, sealed):
-        sys.exit(told)
+    if reason := ready(root, version, sealed):
+        sys.exit(reason)
     data = pack(root / HTML)
     target = root / "_build" / f"kernels-{named(version)}.zip"
     target.write_bytes(data)

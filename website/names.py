@@ -52,8 +52,9 @@ def number(app: Sphinx, env: BuildEnvironment) -> list[str]:
         env.__dict__["website_counted"] = copy.deepcopy(env.toc_fignumbers)
         for kinds in env.toc_fignumbers.values():
             for numbers in kinds.values():
-                known = [label for label in numbers if label in names]
-                numbers.update({label: (names[label].split()[1],) for label in known})
+                for label in numbers.keys() & names.keys():
+                    # Sphinx joins the parts of a number with dots, and takes words like numbers.
+                    numbers[label] = (names[label].split()[1],)  # type: ignore[assignment]
     return []
 
 
