@@ -22,7 +22,7 @@ def test_a_reader_cites_a_line(page, site, origin, served):
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     witness = checks.visit(page, f"{address}/{CHAPTER}")
     assert not any("cite" in url for url in witness.requests)
-    for place in PLACES:
+    for place in PLACES if served else PLACES[:1]:
         box = page.locator(place)
         button = box.get_by_role("button", name="Cite", exact=False).first
         name = " ".join(box.locator(".caption-number").first.inner_text().split())
