@@ -209,6 +209,7 @@ def book() -> None:
     set_up()
     live(needed=False)
     say("Building the website (a first build executes every chapter)")
+    remove(*HTML.glob("v[0-9]*"))  # editions that were put beside it
     run(tool("python"), "tools/execute.py")
     run(tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
     say("Done. Open _build/html/index.html")
@@ -362,6 +363,20 @@ def wrong(names: Sequence[str] = ()) -> None:
 
 
 @command
+def chapter(name: str) -> None:
+    """Begin a chapter of this name, small and whole, that book and tests take as it is."""
+    set_up()
+    run(tool("python"), "-m", "tools.chapter", name)
+
+
+@command
+def names() -> None:
+    """Give what is new in the book its permanent number; say what a change of it asks for."""
+    set_up()
+    run(tool("python"), "-m", "tools.names")
+
+
+@command
 def proofs() -> None:
     """Have Coq check all proofs from nothing, and compare what they state (needs Coq)."""
     shutil.which("coqc") or sys.exit(f"proofs needs Coq; on Debian 12: apt-get install {COQ}")
@@ -404,6 +419,20 @@ def bench_large() -> None:
 
 
 @command
+def freeze() -> None:
+    """Pack the built site of a release as an edition; print its lines for editions.toml."""
+    set_up()
+    run(tool("python"), "-m", "tools.editions", "freeze")
+
+
+@command
+def editions() -> None:
+    """Put the frozen editions, each by its hash, beside the built site (for who publishes it)."""
+    set_up()
+    run(tool("python"), "-m", "tools.editions", "place")
+
+
+@command
 def clean() -> None:
     """Remove what was built (not .venv)."""
     remove("_build", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
@@ -418,6 +447,8 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(function=function)
         if function in (live_check, notebooks, wrong):
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
+        if function is chapter:
+            one.add_argument("name", help="small letters with underscores, such as my_topic")
         if function is study:
             one.add_argument("names", nargs="*", help="tables (default: all)")
             one.add_argument("--again", action="store_true", help="run those recorded, compare")

@@ -22,10 +22,13 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-read | all | figures.check | names and captions in cells | warns | myst-nb: asks for none |
 | doctree-read | all | measured.Numbers | outputs, code, `{measured}` | complaints, by page; marks leave it | myst-nb: glue shows no number in the sources |
 | doctree-read | all | renewal.Placeholders | `{ledger}`, `{take-away}` | which page has which | Sphinx: none |
+| env-get-updated | all | names.restore | Sphinx's own count | numbers | Sphinx: no numbers but counted ones |
+| env-get-updated | all | names.number | chapters/names.toml | numbers | the same |
 | env-get-updated | all | renewal.renew | all that was collected, numbers | pages to write again | Sphinx: figures' numbers of a page only |
 | env-check-consistency | all | ledger.check_consistency | checks, reasons, statements | warns | sphinx-proof: none |
 | env-check-consistency | all | measured.check | measured.Numbers | warns | the same |
 | env-check-consistency | all | proofs.check_consistency | proofs/ | warns | sphinx-proof: none |
+| env-check-consistency | all | names.check_consistency | numbers, chapters/names.toml | warns | sphinx-proof: none |
 | env-check-consistency | all | dependencies.check | dependencies.Uses | warns of circles | the same |
 | post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
 | doctree-resolved | all | proofs.name_steps | proofs/ | a line below proofs | alectryon: a page of its own for a file |
@@ -39,12 +42,14 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-resolved | html | folds.fold | proofs, solutions | details elements | togglebutton: inline script; Sphinx 8.2 has it |
 | doctree-resolved | all | tables.label_cells | the ledger's tables | classes, names in cells | sphinx-design, theme: none |
 | doctree-resolved | latex | boxes.frame | titles, numbers | environments of book.tex | sphinx-proof, -exercise: no numbers of the site |
+| doctree-resolved | latex | names.print_numbers | chapters/names.toml | numbers of figures | LaTeX counts itself |
 | doctree-resolved | latex | displays.number | numbers of equations | breaks, numbers | breqn: breaks where it likes |
 | doctree-resolved | latex | cells.trim | cells of myst-nb | what is left out, and together | myst-nb: tags drop it on the site, too |
 | doctree-resolved | latex | words.tie | resolved references | no-break spaces | Sphinx: none |
 | doctree-resolved | latex | tables.shape | number columns named | widths of columns | tabulary: no numbers, no floor |
 | doctree-resolved | latex | parts.arrange | all of the above | preface, parts | Sphinx: parts without a preface |
 | html-page-context | html | ledger.drop_records | records in the markup | drops them | Sphinx: none |
+| html-page-context | html | cite.link | titles in the markup | links to themselves | sphinx-proof, -exercise: none |
 | html-page-context | html | links.offer | notebooks, repository_url | links of a chapter's page | theme's launch buttons: raw MyST |
 | html-page-context | html | formulas.hold | the page's markup, the macros | room for formulas | MathJax, theme: none |
 | html-page-context | html | lines.tie | formulas in place | no-break spans | Sphinx: none |
@@ -52,6 +57,7 @@ kept with it; what it does later is done again whenever the page is written.
 | html-page-context | html | metadata.describe_page | the page's tree | description, card | sphinxext-opengraph: formulas as source |
 | build-finished | html | metadata.write_address | the builder's pages | index.html, robots.txt, site map | sphinx-sitemap: no landing page; 8 lines here |
 | build-finished | html | proofs.write | proofs/ | steps of proofs, texts | alectryon: as above |
+| build-finished | html | cite.write | CITATION.cff, the address | cite-data.js | Sphinx: none |
 | build-finished | html | previews.write | the written pages | previews.js | hoverxref, tippy: servers, fetch |
 | build-finished | html | search.write | the written pages, the macros | formulas.js, titles in the index | Sphinx: formulas as source |
 | build-finished | html | scripts.discard | the copied files | drops what is not used | theme: no setting |
@@ -69,10 +75,13 @@ from sphinx.application import Sphinx
 from website import (
     decisions,
     dependencies,
+    editions,
+    errata,
     figures,
     implementations,
     ledger,
     measured,
+    names,
     project,
     proofs,
     renewal,
@@ -82,6 +91,7 @@ from website import (
 from website.downloads import folder, links
 from website.live import licenses, ship
 from website.page import (
+    cite,
     descriptions,
     folds,
     formulas,
@@ -114,10 +124,13 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("builder-inited", "html", 500, scripts.drop_listeners),
     ("builder-inited", "html", 500, scripts.write_maths),
     ("doctree-read", "", 500, figures.check),
+    ("env-get-updated", "", 400, names.restore),
+    ("env-get-updated", "", 500, names.number),
     ("env-get-updated", "", 500, renewal.renew),
     ("env-check-consistency", "", 500, ledger.check_consistency),
     ("env-check-consistency", "", 500, measured.check),
     ("env-check-consistency", "", 500, proofs.check_consistency),
+    ("env-check-consistency", "", 500, names.check_consistency),
     ("env-check-consistency", "", 500, dependencies.check),
     ("doctree-resolved", "", 400, proofs.name_steps),
     ("doctree-resolved", "", 400, dependencies.head),
@@ -130,12 +143,14 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("doctree-resolved", "html", 500, folds.fold),
     ("doctree-resolved", "", 550, tables.label_cells),
     ("doctree-resolved", "latex", 600, boxes.frame),
+    ("doctree-resolved", "latex", 600, names.print_numbers),
     ("doctree-resolved", "latex", 600, displays.number),
     ("doctree-resolved", "latex", 600, cells.trim),
     ("doctree-resolved", "latex", 600, words.tie),
     ("doctree-resolved", "latex", 600, columns.shape),
     ("doctree-resolved", "latex", 600, parts.arrange),
     ("html-page-context", "html", 500, ledger.drop_records),
+    ("html-page-context", "html", 500, cite.link),
     ("html-page-context", "html", 500, links.offer),
     ("html-page-context", "html", 950, formulas.hold),
     ("html-page-context", "html", 950, lines.tie),
@@ -143,6 +158,7 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("html-page-context", "html", 950, metadata.describe_page),
     ("build-finished", "html", 500, metadata.write_address),
     ("build-finished", "html", 500, proofs.write),
+    ("build-finished", "html", 500, cite.write),
     ("build-finished", "html", 500, previews.write),
     ("build-finished", "html", 500, search.write),
     ("build-finished", "html", 500, scripts.discard),
@@ -181,6 +197,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("takes", takes.Takes)
     app.add_directive("decisions", decisions.Decisions)
     app.add_directive("dependencies", dependencies.Dependencies)
+    app.add_directive("errata", errata.Errata)
+    app.add_directive("editions", editions.Editions)
     placeholders = (links.take_away_node, dependencies.dependencies_node)
     for node in (ledger.ledger_node, ledger.reason_node, *placeholders):
         app.add_node(node)

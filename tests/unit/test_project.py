@@ -34,6 +34,29 @@ def test_an_invalid_citation_is_refused():
         jsonschema.validate(broken, SCHEMA)
 
 
+def test_an_archive_can_be_named():
+    """The line that waits in the file is one that the schema takes."""
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^#? ?(doi: .*)$", text, re.MULTILINE)
+    jsonschema.validate(citation() | {"doi": line[5:].replace("NUMBER", "1234")}, SCHEMA)
+
+
+def test_the_paper_cites_what_is_in_its_bibliography_as_the_book_has_it():
+    paper = (ROOT / "paper.md").read_text(encoding="utf-8")
+    known = (ROOT / "paper.bib").read_text(encoding="utf-8").splitlines()
+    keys = {re.match(r"@\w+{([^,]+),", line)[1] for line in known}
+    assert set(re.findall(r"@(\w+)", paper)) == keys
+    book = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8").splitlines()
+    assert {line + " % V" for line in known} <= set(book)
+    head = yaml.safe_load(paper.split("---")[1])
+    assert head["title"] == citation()["title"]
+    assert [one["name"] for one in head["authors"]] == [
+        one["name"] for one in citation()["authors"]
+    ]
+    assert {"tags", "affiliations", "date"} <= set(head)
+    assert 250 < len(paper.split()) < 1100
+
+
 def test_one_version_everywhere():
     assert PROJECT["version"] == ntklib.__version__ == citation()["version"]
     assert f"## {ntklib.__version__} (" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

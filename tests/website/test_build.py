@@ -37,7 +37,7 @@ mathjax3_config = {"tex": {"macros": {"R": "\\\\mathbb{R}"}}}
 mathjax_path = "mathjax.js"
 templates_path = ["website/templates"]
 html_static_path = ["website/assets"]
-exclude_patterns = ["website", "_build", "README.md"]
+exclude_patterns = ["website", "_build", "README.md", "CHANGELOG.md"]
 """
 
 PAGES = {
@@ -89,6 +89,11 @@ Known.
     "api.md": "# Code\n\n```{eval-rst}\n.. autofunction:: small.total\n```\n",
     "ledger.md": "# Ledger\n\n```{ledger}\n```\n",
 }
+# What of the project's own files the extension reads.
+FILES = (
+    *("pyproject.toml", "README.md", "CHANGELOG.md", "CITATION.cff"),
+    *("LICENSE", "LICENSE-TEXT"),
+)
 NEW = "```{prf:lemma}\n:label: lem-new\nx\n```\n\n```{unchecked} lem-new\nNew.\n```\n"
 CODE = '"""Sums."""\n\n\ndef total():\n    """Computes :prf:ref:`lem-sum`."""\n'
 
@@ -100,7 +105,7 @@ def book(tmp_path_factory) -> Path:
     for name in ("website", "ntklib"):
         unneeded = shutil.ignore_patterns("vendor", "__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=unneeded)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"):
+    for name in FILES:
         shutil.copyfile(ROOT / name, folder / name)
     # Notebooks need no grammar of addresses, whose making takes a third of a process.
     files = {"conf.py": CONF, "small.py": CODE, "rfc3987_syntax.py": "raise ImportError"}

@@ -37,6 +37,40 @@ function unfold() {
 window.addEventListener("hashchange", unfold);
 unfold();
 
+// What has a number can be cited. What the button opens is loaded when one is first pressed.
+{
+  const root = new URL(document.documentElement.dataset.content_root || "./", location.href);
+  let loading;
+  const fetched = (name, tag, address, more) =>
+    new Promise((done, fail) => {
+      const part = Object.assign(document.createElement(tag), more);
+      part[address] = new URL(`_static/${name}`, root);
+      part.onload = done;
+      part.onerror = () => fail(new Error(`${name} did not load`));
+      document.head.append(part);
+    });
+  const all = () =>
+    Promise.all([
+      fetched("cite.css", "link", "href", { rel: "stylesheet" }),
+      fetched("cite-data.js", "script", "src").then(() => fetched("cite.js", "script", "src")),
+    ]);
+  for (const link of document.querySelectorAll("article :is(.admonition-title, figcaption p) > a.headerlink")) {
+    const number = link.parentElement.querySelector(".caption-number");
+    if (!number) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "cite";
+    button.textContent = "Cite";
+    button.setAttribute("aria-label", `Cite ${number.textContent.trim()}`);
+    button.setAttribute("aria-expanded", "false");
+    button.addEventListener("click", async () => {
+      await (loading ??= all());
+      window.cite(button);
+    });
+    link.after(button);
+  }
+}
+
 // Paper shows everything.
 let folded = [];
 window.addEventListener("beforeprint", () => {

@@ -33,4 +33,4 @@ def _is_code(node: nodes.Node) -> bool:
     return isinstance(above, nodes.Element) and "in-code" in above.get("classes", ())
 
 
-_NUMBERED = re.compile(r"[A-Z][a-z]+ [\d.]+")
+_NUMBERED = re.compile(r"[A-Z][a-z]+ [\d.]+[a-z]*")
