@@ -27,7 +27,7 @@ class Exercises:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.line = page.locator(".progress")
+        self.line = page.locator(".solved-line")
 
     def form(self, number):
         return self.page.locator(f"#{LABELS[number - 1]} form")

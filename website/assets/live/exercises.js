@@ -43,7 +43,10 @@ class Exercise {
     else delete this.said.dataset.verdict;
     this.trace?.remove();
     this.trace = trace && element("pre", { textContent: trace, tabIndex: 0 });
-    if (trace) this.form.append(this.trace);
+    if (!trace) return;
+    this.trace.setAttribute("role", "group");
+    this.trace.setAttribute("aria-label", "Traceback");
+    this.form.append(this.trace);
   }
 
   async check() {

@@ -80,7 +80,7 @@ const counted = (number) => `${number} exercise${number === 1 ? "" : "s"}`;
 // For the exercises of a page, by their labels.
 export function line(own) {
   const count = element("span");
-  const status = element("p", { className: "progress-said" });
+  const status = element("p");
   status.setAttribute("role", "status");
   const file = element("input", { type: "file", accept: ".json,application/json", hidden: true });
   const button = (words, act) => {
@@ -131,7 +131,7 @@ export function line(own) {
     wipe.textContent = "Erase";
     save.disabled = wipe.disabled = labels.size === 0;
   });
-  const box = element("div", { className: "cell-bar progress" }, count, save, load, wipe, file, status);
+  const box = element("div", { className: "cell-bar solved-line" }, count, save, load, wipe, file, status);
   box.setAttribute("role", "group");
   box.setAttribute("aria-label", "Solved exercises");
   return box;
