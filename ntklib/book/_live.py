@@ -93,7 +93,7 @@ class Session:
             if missing := self._lacks(error):
                 return "missing", missing
             if isinstance(error, NameError):
-                error.add_note("What the cells of the page name is known once they have run.")
+                error.add_note("If a cell of the page makes it, run that cell first.")
             elif isinstance(error, TypeError) and "^" in source:
                 error.add_note("In Python a power is written with two asterisks, as in 2**3.")
             return "error", _explained(error, _ANSWER)

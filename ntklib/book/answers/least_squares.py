@@ -22,7 +22,7 @@ def nearest_change(rows: int = 3, columns: int = 2) -> Array:
 
 def descent_limit(start: Array = _START) -> Array:
     """Projection of the start on the line 3 u + 4 v = 10."""
-    return start - (start @ _NORMAL - 10) / (_NORMAL @ _NORMAL) * _NORMAL
+    return np.asarray(start - (start @ _NORMAL - 10) / (_NORMAL @ _NORMAL) * _NORMAL)
 
 
 def repeated_loss(value: float = 1.0) -> float:

@@ -9,7 +9,7 @@ from ntklib.book.answers import Answer
 
 def width(critical: float = 3.0, m: int = 400, power: float = 2.0) -> float:
     """Where a critical setting that falls like m^(-1/power) is one."""
-    return m * critical**power
+    return float(m * critical**power)
 
 
 def dial(growth: float = 3.0, y: float = 2.0) -> float:

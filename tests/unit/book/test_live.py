@@ -119,7 +119,7 @@ def test_an_answer_is_judged_in_the_namespace_of_the_page(session, outputs):
         ("[1, 2", "SyntaxError: '[' was never closed"),
         ("x = 4", "SyntaxError: invalid syntax"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("wide + 1", "known once they have run."),
+        ("wide + 1", "run that cell first."),
         ("2.0^3", "as in 2**3."),
     ],
 )
