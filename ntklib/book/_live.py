@@ -9,6 +9,7 @@ import ast
 import contextlib
 import io
 import linecache
+import math
 import re
 import rlcompleter
 import sys
@@ -17,8 +18,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
+from ntklib.book import answers
 from ntklib.book.checks import CheckFailed
 from ntklib.book.interactive import DRAWING, Drawing, svg
 from ntklib.book.printing import receiver
@@ -26,6 +29,9 @@ from ntklib.book.printing import receiver
 # Characters that one cell may print: a loop that never ends must not fill the page.
 MOST = 100_000
 _COMPLETIONS = 100
+_ANSWER = "your answer"
+# What an answer may name before any cell has run.
+_COMMON = {name: value for name, value in vars(math).items() if not name.startswith("_")}
 _WORDS = "A figure that your own code drew"
 _SITE = re.compile(r'(?<=File ")[^"]*/site-packages/')
 
@@ -53,7 +59,7 @@ class Session:
 
     def run(self, source: str, cell: str) -> str:
         """Run a cell called `cell`: "done", "failed", or a module that must be fetched first."""
-        linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
+        _remember(source, cell)
         out, err = _Stream(self._post, "stdout"), _Stream(self._post, "stderr")
         token = receiver.set(self._receive)
         try:
@@ -61,15 +67,36 @@ class Session:
                 self._run(source, cell)
                 self._show_open_figures()
         except BaseException as error:  # whatever a reader's code raises is for the reader to see
-            if missing := self._available.intersection(_missing(error)):
-                self._available -= missing  # asked for once
-                return missing.pop()
+            if missing := self._lacks(error):
+                return missing
             kind = "failed" if isinstance(error, CheckFailed) else "error"
             self._post(kind, _explained(error, cell), "")
             return "failed"
         finally:
             receiver.reset(token)
         return "done"
+
+    def judge(self, label: str, source: str) -> tuple[str, str]:
+        """What is said of an expression that answers the exercise `label`: a kind, and words.
+
+        The expression may use the names of the page, those of `math`, and ``np``. The kind is
+        that of `ntklib.book.answers.judge`; or "error", with a traceback; or "missing", with a
+        module that must be fetched first.
+        """
+        source = source.strip()
+        _remember(source, _ANSWER)
+        names = {**_COMMON, "np": np, **self._names}
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(None):
+                return answers.judge(label, eval(compile(source, _ANSWER, "eval"), names))
+        except BaseException as error:  # as above
+            if missing := self._lacks(error):
+                return "missing", missing
+            if isinstance(error, NameError):
+                error.add_note("If a cell of the page makes it, run that cell first.")
+            elif isinstance(error, TypeError) and "^" in source:
+                error.add_note("In Python a power is written with two asterisks, as in 2**3.")
+            return "error", _explained(error, _ANSWER)
 
     def draw(self, prefix: str, chosen: Sequence[int | str]) -> str:
         """The frame of a figure with sliders at positions on its grids, or at values."""
@@ -81,6 +108,12 @@ class Session:
         matches = completer.attr_matches if "." in text else completer.global_matches
         found = {one.rstrip("( :").rpartition(".")[2] for one in matches(text)}
         return sorted(found)[:_COMPLETIONS]
+
+    def _lacks(self, error: BaseException) -> str:
+        """A module that can be fetched, for want of which an import failed; asked for once."""
+        missing = self._available.intersection(_missing(error))
+        self._available -= missing
+        return missing.pop() if missing else ""
 
     def _run(self, source: str, cell: str) -> None:
         tree = ast.parse(source, cell)
@@ -137,6 +170,11 @@ class _Stream(io.TextIOBase):
             if self._left <= 0:
                 self._post(self._kind, "\n(More was printed than the page shows.)\n", "")
         return len(text)
+
+
+def _remember(source: str, name: str) -> None:
+    """Let tracebacks show the lines of what was typed."""
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

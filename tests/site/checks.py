@@ -238,17 +238,11 @@ def raw_text_faults(page: Page) -> list[str]:
     return [f"reads {' '.join(text.split())[:80]!r}" for text in texts if RAW.search(text)]
 
 
-def axe_faults(page: Page, context: str | None = None, **options: Any) -> list[str]:
-    """What axe-core finds, in its words; it takes the options, such as `runOnly`.
-
-    `context` selects the parts of the page that it looks at.
-    """
+def axe_faults(page: Page, *, within: str | None = None, **options: Any) -> list[str]:
+    """What axe-core finds, in its words, in parts or all of a page; it takes its options."""
     # What passes is most of a page, and describing it takes half of the time.
-    found = (
-        Axe()
-        .run(page, context, options={"resultTypes": ["violations"], **options})
-        .response["violations"]
-    )
+    options = {"resultTypes": ["violations"], **options}
+    found = Axe().run(page, context=within, options=options).response["violations"]
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 

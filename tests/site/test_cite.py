@@ -40,7 +40,7 @@ def test_a_reader_cites_a_line(page, site, origin, served):
             assert page.evaluate("navigator.clipboard.readText()").endswith("}\n}")
     if served:
         assert checks.overflow_faults(page) == []
-        assert checks.axe_faults(page, ".cite-panel, :has(> button.cite)") == []
+        assert checks.axe_faults(page, within=".cite-panel, :has(> button.cite)") == []
     page.emulate_media(media="print")
     for shown in (page.locator("button.cite").first, page.locator(".cite-panel").first):
         expect(shown).to_be_hidden()

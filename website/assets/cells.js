@@ -51,6 +51,19 @@
     cell.querySelector("div.cell_input").after(bar);
   });
 
+  // Places for answers, which are fetched once an exercise is near.
+  const exercises = document.querySelectorAll(".exercise[id^=ex-]");
+  const near = new IntersectionObserver(
+    async (seen) => {
+      if (!seen.some((one) => one.isIntersecting)) return;
+      const { offer } = await import(new URL("exercises.js", files));
+      near.disconnect();
+      offer(cells, exercises);
+    },
+    { rootMargin: "900px" }
+  );
+  exercises.forEach((box) => near.observe(box));
+
   // A link that carries code: it is shown in the editor, and not run.
   function open() {
     const given = new URLSearchParams(location.hash.slice(1));

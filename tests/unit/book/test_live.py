@@ -96,3 +96,41 @@ def test_names_are_completed(session):
 def test_elsewhere_outputs_go_where_they_went(session):
     session.run("1 / 0", "cell 1")
     assert receiver.get() is None
+
+
+# ---- Answers to exercises ----------------------------------------------------------------------
+
+
+def test_an_answer_is_judged_in_the_namespace_of_the_page(session, outputs):
+    assert session.judge("ex-limit-3", " 2 * 2 ") == ("right", "")
+    assert session.judge("ex-limit-3", "sqrt(np.float64(16))") == ("right", "")
+    session.run("width = 2\nsqrt = 4", "cell 1")
+    kind, words = session.judge("ex-limit-3", "print(1) or width")
+    assert (kind, words[-1]) == ("known", "?")
+    assert session.judge("ex-limit-3", "sqrt") == ("right", "")
+    assert session.judge("ex-limit-3", "[width]")[0] == "unlike"
+    assert session.judge("ex-limit-3", "width + 5")[0] == "unknown"
+    assert outputs == []
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("[1, 2", "SyntaxError: '[' was never closed"),
+        ("x = 4", "SyntaxError: invalid syntax"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("wide + 1", "run that cell first."),
+        ("2.0^3", "as in 2**3."),
+    ],
+)
+def test_an_answer_that_fails_says_where(session, source, words):
+    kind, told = session.judge("ex-limit-3", source)
+    assert kind == "error"
+    assert 'File "your answer", line 1' in told
+    assert told.rstrip().endswith(words)
+    assert "_live.py" not in told
+
+
+def test_an_answer_may_need_a_module_that_is_not_there(session):
+    assert session.judge("ex-limit-3", "__import__('absent')") == ("missing", "absent")
+    assert session.judge("ex-limit-3", "__import__('absent')")[0] == "error"

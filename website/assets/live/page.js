@@ -119,8 +119,8 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 function hear(message) {
   const { say: what } = message;
-  if (what === "output") running?.outputs.add(message);
-  else if (what === "again") running?.outputs.begin(running.edited);
+  if (what === "output") running?.outputs?.add(message);
+  else if (what === "again") running?.outputs?.begin(running.edited);
   else if (what === "progress" && !ready) {
     const { got, total } = message;
     bar.hidden = false;
@@ -216,20 +216,21 @@ function cancel() {
 }
 
 function stop() {
-  const { number } = running;
+  const { name, number } = running;
   end();
-  say(`Stopped in cell ${number + 1}. All variables are gone.`, [
-    [`Run up to cell ${number + 1} again`, () => runUpTo(null, number)],
-    CLOSE,
-  ]);
+  const again = [`Run up to ${name} again`, () => runUpTo(null, number)];
+  say(`Stopped in ${name}. All variables are gone.`, number === undefined ? [CLOSE] : [again, CLOSE]);
+}
+
+// Whether something runs, which is then told.
+function busy() {
+  if (running) say(`Python is busy with ${running.name}.`, [["Stop", stop]]);
+  return Boolean(running);
 }
 
 // Run cells one after the other until one fails.
 async function runAll(numbers, clean) {
-  if (running) {
-    say(`Cell ${running.number + 1} is still running.`, [["Stop", stop]]);
-    return;
-  }
+  if (busy()) return;
   const goal = numbers.at(-1) + 1;
   try {
     running = cells[numbers[0]];
@@ -266,6 +267,30 @@ async function runAll(numbers, clean) {
       cell.box.removeAttribute("aria-busy");
       cell.refresh();
     });
+  }
+}
+
+// What Python says of an answer to an exercise; nothing where it does not come to that.
+export async function judged(boxes, label, source) {
+  know(boxes);
+  if (busy()) return undefined;
+  let late;
+  try {
+    running = { name: "your answer" };
+    await start();
+    say("Checking your answer", [["Stop", stop]]);
+    panel.hidden = true; // unless it takes long
+    late = setTimeout(() => (panel.hidden = false), 500);
+    const told = await python.ask("judge", { label, source });
+    panel.remove();
+    return told;
+  } catch (error) {
+    if (!(error instanceof Stopped)) say(`Python could not be had: ${error.message}`, [CLOSE]);
+    return undefined;
+  } finally {
+    clearTimeout(late);
+    panel.hidden = false;
+    running = null;
   }
 }
 

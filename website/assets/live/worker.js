@@ -90,16 +90,31 @@ function fresh() {
   there.destroy();
 }
 
+// Whether a module was missing that can be had; then it is there now.
+async function fetched(module) {
+  const found = modules().get(module);
+  if (!found) return false;
+  const rest = found + REST;
+  const missing = found in python.loadedPackages && rest in lock.packages ? rest : found;
+  await python.loadPackage(missing, { messageCallback: () => {} });
+  return true;
+}
+
 async function run({ source, cell }) {
   await python.loadPackagesFromImports(source, { messageCallback: () => {} });
   for (;;) {
     const ended = session.run(source, cell);
-    const found = modules().get(ended);
-    if (!found) return ended;
-    const rest = found + REST;
-    const missing = found in python.loadedPackages && rest in lock.packages ? rest : found;
+    if (!(await fetched(ended))) return ended;
     postMessage({ say: "again" });
-    await python.loadPackage(missing, { messageCallback: () => {} });
+  }
+}
+
+async function judge({ label, source }) {
+  for (;;) {
+    const told = session.judge(label, source);
+    const [kind, words] = told.toJs();
+    told.destroy();
+    if (kind !== "missing" || !(await fetched(words))) return { kind, words };
   }
 }
 
@@ -121,7 +136,7 @@ function complete({ text }) {
   }
 }
 
-const ANSWERS = { load, fresh, run, draw, complete };
+const ANSWERS = { load, fresh, run, judge, draw, complete };
 let before = Promise.resolve();
 self.onmessage = ({ data }) => {
   before = before.then(async () => {
