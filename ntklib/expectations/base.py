@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._engine.portable import constant, is_foreign, library, namespace
+from ntklib._engine.portable import constant, is_foreign, library, moved, namespace, traced
 from ntklib._validate import Array
 
 # Standard deviations outside are taken as these where only the correlation is meant. At the lower
@@ -118,6 +118,28 @@ def normal_tail(x: Any) -> Any:
     from scipy.special import ndtr  # costs more to import than the rest of the package
 
     return namespace(x).asarray(ndtr(-np.asarray(x)))
+
+
+def gauss_rule(nodes: int) -> list[tuple[float, float]]:
+    """Gauss's rule on [0, 1], pairs of node and weight."""
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    return list(zip(((x + 1) / 2).tolist(), (w / 2).tolist(), strict=True))
+
+
+def by_rule(
+    rule: list[tuple[float, float]], integrand: Callable[..., tuple[Any, ...]], *given: Any
+) -> tuple[Any, ...]:
+    """Sums over the nodes; for compilers along one more axis."""
+    if not any(map(traced, given)):
+        total = integrand(*rule[0], *given)
+        for node, weight in rule[1:]:
+            more = integrand(node, weight, *given)
+            total = tuple(s + v for s, v in zip(total, more, strict=True))
+        return total
+    xp = namespace(given[0])
+    node, weight = (moved(v, given[0]) for v in np.array(rule).T)
+    found = integrand(node, weight, *(value[..., None] for value in given))
+    return tuple(xp.sum(value, axis=-1) for value in found)
 
 
 # Gauss's rule of two nodes on [0, 1].

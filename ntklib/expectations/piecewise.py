@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,9 @@ from ntklib.expectations.base import (
     QuadratureError,
     Rows,
     along,
+    by_rule,
     clipped,
+    gauss_rule,
     normal_tail,
 )
 
@@ -28,14 +29,8 @@ from ntklib.expectations.base import (
 _FAR = 1e15
 
 
-def _rule(nodes: int) -> list[tuple[float, float]]:
-    """Gauss's rule on [0, 1], pairs of node and weight."""
-    x, w = np.polynomial.legendre.leggauss(nodes)
-    return list(zip(((x + 1) / 2).tolist(), (w / 2).tolist(), strict=True))
-
-
 # Of a stretch of the angle; of a piece that is narrow, here the Gaussian is nearly a polynomial.
-_MANY, _FEW = _rule(20), _rule(10)
+_MANY, _FEW = gauss_rule(20), gauss_rule(10)
 _NARROW = 0.5
 # At the gap of two kinks over this the density is exp(-40).
 _CUT = 9.0
@@ -109,9 +104,9 @@ class PiecewiseLinear(Dual):
 
     Notes
     -----
-    A function that is zero but for a far tail has a mean square that is not known to ten digits;
-    that raises :class:`ntklib.expectations.QuadratureError`; inside vmap of torch, the values are
-    NaN there.
+    A function that is zero but for a far tail has a mean square that is not known to ten digits,
+    and one that is flat but for a narrow piece away from zero a slope that is not; both raise
+    :class:`ntklib.expectations.QuadratureError`; inside vmap of torch, the values are NaN there.
 
     Under torch derivatives have closed forms of their own, and are right up to the fourth. At
     corners they are the mean of both sides. What JAX differentiates, vectorizes or compiles is
@@ -153,28 +148,44 @@ class PiecewiseLinear(Dual):
         places = [t / a for t in self._pieces.kinks]
         tails, heads = [normal_tail(p) for p in places], [normal_tail(-p) for p in places]
         ends = _Ends(a, xp.ones_like(a), places, tails, heads)
-        total, terms = xp.zeros_like(a), xp.zeros_like(real(a))
+        total, terms, steep = xp.zeros_like(a), xp.zeros_like(real(a)), xp.zeros_like(real(a))
         for k, (c, s) in enumerate(zip(self._pieces.c, self._pieces.s, strict=True)):
             low, high = _end(ends, k - 1), _end(ends, k)
-            _, square, size = _piece(xp, c + 0 * a, s * a, low, high)
-            total, terms = total + square, terms + real(size)
+            mass, square, size = _piece(xp, c + 0 * a, s * a, low, high)
+            total, terms, steep = total + square, terms + real(size), steep + s * s * real(mass)
         finfo = xp.finfo(real(a).dtype)
         # In float32 all of a kernel has no more than its digits.
         promise = max(PROMISE, 64 * float(finfo.eps))
-        lost = 8 * float(finfo.eps) * terms
-        known = lost <= promise * real(total)
-        if traced(known):
-            total = xp.where(known, total, xp.nan)
-        elif not bool(xp.all(known)):
-            worst = float(xp.min(real(a)[~known]))
-            raise QuadratureError(
-                f"no digits are left at standard deviation {worst:.3g}: all of "
-                f"its mean square is far from zero; scale the inputs or move the kinks"
-            )
+        eps = float(finfo.eps)
+        for lost, of, says in (
+            (8 * eps * terms, real(total), "all of its mean square is far from zero"),
+            (2 * eps * self._jumps(ends), steep, "it is flat but for narrow pieces"),
+        ):
+            known = lost <= promise * of
+            if traced(known):
+                total = xp.where(known, total, xp.nan)
+            elif not bool(xp.all(known)):
+                worst = float(xp.min(real(a)[~known]))
+                raise QuadratureError(
+                    f"no digits are left at standard deviation {worst:.3g}: {says}; "
+                    f"scale the inputs or move the kinks"
+                )
         size = xp.sqrt(total)
         small = real(std) < SMALLEST
         shown = xp.where(small, size * (std / a), size) if self._at_zero == 0 else size
         return Rows(std, shown, (a, size, *places, *tails, *heads))
+
+    def _jumps(self, ends: _Ends) -> Any:
+        """What the terms of the slope that belong to two kinks add up to, without their signs."""
+        xp, near, total = namespace(ends.std), _nearest(ends), 0 * real(ends.std)
+        w = np.abs(np.diff(self._pieces.s)).tolist()
+        for i, h in enumerate(ends.place):
+            for j, k in enumerate(ends.place):
+                outer = xp.maximum(abs(real(h)), abs(real(k)))
+                density = xp.exp(-(xp.minimum(outer, _NOTHING + 0 * outer) ** 2) / 2)
+                size = xp.where(near, xp.minimum(outer, 1.0 + 0 * outer), density)
+                total = total + w[i] * w[j] * size
+        return total
 
     def pairs(self, left: Rows, right: Rows, minus: Array, plus: Array) -> Layer:
         xp, far_side = namespace(minus), self._pieces.mirrored()
@@ -227,7 +238,7 @@ def _piece(xp: Any, c: Any, m: Any, low: Any, high: Any) -> tuple[Any, Any, Any]
         density = weight * width * xp.exp(-z * z / 2) / root
         return density, density * (c + m * z) ** 2
 
-    short, short_square = _by_rule(_FEW, of_node, begin, width, c, m)
+    short, short_square = by_rule(_FEW, of_node, begin, width, c, m)
 
     def choose(by_rule: Any, closed: Any) -> Any:
         return xp.where(there, xp.where(narrow, by_rule, closed), 0.0)
@@ -331,34 +342,28 @@ def _values(
             mass, square, _ = _piece(xp, c, m, low, high)
             start, base = start + f.s[i] * g.s[j] * mass, base + square / 2
     # The density as one and the rest: for large deviations the rest is small, and where both outer
-    # slopes are equal the ones cancel before they are rounded.
-    both = (f.s[-1] - f.s[0]) * (g.s[-1] - g.s[0])
+    # slopes are equal the ones cancel before they are rounded. Where all kinks of a side are far
+    # from zero it is small itself.
+    ones = _nearest(x) & _nearest(z) & (real(theta) >= 0)
+    both = xp.where(ones, (f.s[-1] - f.s[0]) * (g.s[-1] - g.s[0]) + 0 * start, 0.0)
     sin, cos = xp.sin(theta), xp.cos(theta)
-    lost, lifted = both * theta + 0 * start, both * (sin - theta * cos) + 0 * start
+    lost, lifted = both * theta, both * (sin - theta * cos)
     for i, h in enumerate(x.place):
         for j, k in enumerate(z.place):
             weight = (f.s[i + 1] - f.s[i]) * (g.s[j + 1] - g.s[j])
             if weight:
-                zeroth, first = _arc_integrals(xp, h, k, theta)
+                zeroth, first = _arc_integrals(xp, h, k, theta, ones)
                 lost, lifted = lost + weight * zeroth, lifted + weight * first
     slope = ratio * (start - lost / (2 * math.pi))
     return base + ratio * (start * small - lifted / (2 * math.pi)), slope
 
 
-def _by_rule(
-    rule: list[tuple[float, float]], integrand: Callable[..., tuple[Any, ...]], *given: Any
-) -> tuple[Any, ...]:
-    """Sums over the nodes; for compilers along one more axis."""
-    if not any(map(traced, given)):
-        total = integrand(*rule[0], *given)
-        for node, weight in rule[1:]:
-            more = integrand(node, weight, *given)
-            total = tuple(s + v for s, v in zip(total, more, strict=True))
-        return total
-    xp = namespace(given[0])
-    node, weight = (moved(v, given[0]) for v in np.array(rule).T)
-    found = integrand(node, weight, *(value[..., None] for value in given))
-    return tuple(xp.sum(value, axis=-1) for value in found)
+def _nearest(side: _Ends) -> Any:
+    """Whether any kink is within one deviation."""
+    near = abs(real(side.place[0])) < 1
+    for place in side.place[1:]:
+        near = near | (abs(real(place)) < 1)
+    return near
 
 
 def _pick(xp: Any, one: Any, other: Any, larger: bool) -> tuple[Any, ...]:
@@ -366,10 +371,10 @@ def _pick(xp: Any, one: Any, other: Any, larger: bool) -> tuple[Any, ...]:
     return tuple(xp.where(first, p, q) for p, q in zip(one, other, strict=True))
 
 
-def _arc_integrals(xp: Any, h: Any, k: Any, theta: Any) -> tuple[Any, Any]:
-    """Integrals over phi from 0 to theta of the density less 1, and that times cos phi - cos theta.
+def _arc_integrals(xp: Any, h: Any, k: Any, theta: Any, ones: Any) -> tuple[Any, Any]:
+    """Integrals over phi from 0 to theta of the density, and that times cos phi - cos theta.
 
-    The density is the exponential of the formula above.
+    The density is the exponential of the formula above, less 1 where `ones` says so.
     """
     gap = h - k
     width = xp.abs(real(gap)) + 0 * real(theta)
@@ -383,36 +388,43 @@ def _arc_integrals(xp: Any, h: Any, k: Any, theta: Any) -> tuple[Any, Any]:
     )
     # A gap so small against the angle moves the integrals by no more than that.
     smooth = width <= _TINY * real(theta)
-    depth = xp.where(smooth, 0.0, xp.minimum(depth, _MOST + 0 * depth))
+    # Without a gap the density falls like exp(-hk phi^2 / 8).
+    fall = xp.sqrt(xp.maximum(real(h) * real(k) + 0 * depth, 0 * depth)) / 4
+    fall = xp.log(xp.maximum(real(theta) * fall, 1.0 + 0 * depth))
+    depth = xp.where(smooth, fall, xp.minimum(depth, _MOST + 0 * depth))
     deepest = _MOST if traced(depth) else float(xp.max(depth))
     count = math.ceil(deepest / math.log(4))
     ratio = xp.exp(-depth / max(1, count))
     end = xp.sin(theta / 2)
+    known = not traced(ones)
+    every, none = known and bool(xp.all(ones)), known and not bool(xp.any(ones))
 
     def of_node(
-        node: Any, weight: Any, bottom: Any, top: Any, gap: Any, product: Any, end: Any
+        node: Any, weight: Any, bottom: Any, top: Any, gap: Any, product: Any, end: Any, ones: Any
     ) -> tuple[Any, Any]:
         half = xp.sin((bottom + (top - bottom) * node) / 2)
         square, rest = half * half, 1 - half * half
         flat = 8 * square * rest
         exponent = -(gap * gap) / xp.where(real(flat) > 0, flat, 1.0) - product / (2 * rest)
-        g = weight * (top - bottom) * xp.expm1(exponent)
+        density = xp.exp(exponent) if none else xp.expm1(exponent)
+        if not (every or none):
+            density = xp.where(ones, density, xp.exp(exponent))
+        g = weight * (top - bottom) * density
         return g, g * (2 * (end - half) * (end + half))
 
     top = theta + 0 * gap
     if traced(depth):  # all stretches along one axis, which compilers take as one step
         part = moved(np.arange(count + 1.0), top)
         shrunk = xp.exp(-depth[..., None] / count * part)
-        tops = top[..., None] * xp.where(smooth[..., None] & (part > 0), 0.0, shrunk)
-        closed = smooth[..., None] | (part == count)
-        bottoms = tops * xp.where(closed, 0.0, ratio[..., None])
-        given = (v[..., None] + 0 * tops for v in (gap, h * k, end))
-        zeroth, first = _by_rule(_MANY, of_node, bottoms, tops, *given)
+        tops = top[..., None] * shrunk
+        bottoms = tops * xp.where(part == count, 0.0, ratio[..., None])
+        given = [v[..., None] + 0 * tops for v in (gap, h * k, end)]
+        given.append(ones[..., None] & (tops >= 0))
+        zeroth, first = by_rule(_MANY, of_node, bottoms, tops, *given)
         return xp.sum(zeroth, axis=-1), xp.sum(first, axis=-1)
     zeroth, first = 0 * top, 0 * top
     for part in range(count + 1):
-        # The last stretch begins at zero; without a gap the first does, and the others are empty.
-        bottom = xp.where(smooth, 0 * top, top * (ratio if part < count else 0.0))
-        more = _by_rule(_MANY, of_node, bottom, top, gap, h * k, end)
+        bottom = top * (ratio if part < count else 0.0)  # the last one begins at zero
+        more = by_rule(_MANY, of_node, bottom, top, gap, h * k, end, ones)
         zeroth, first, top = zeroth + more[0], first + more[1], bottom
     return zeroth, first

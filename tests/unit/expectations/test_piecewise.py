@@ -3,6 +3,7 @@
 import math
 
 import array_api_strict
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -123,6 +124,36 @@ def test_a_tail_that_has_no_digits_is_refused():
     refused(
         "no digits are left at standard deviation 1", law.rows, np.ones(1), error=QuadratureError
     )
+
+
+@pytest.mark.parametrize("t", [8, 36])
+@pytest.mark.parametrize("rho", [0.999999999, 0.99, 0.5])
+def test_a_slope_far_out_keeps_its_digits(t, rho):
+    """1, and 1 + z - t above t: E f'(u) f'(v) is the probability that both are above.
+
+    By mpmath, from a density without its smallness exp(-t^2 / 2).
+    """
+    found = expectations.expectations(PiecewiseLinear([t], [1.0], 0.0, 1.0), 1, 1, rho)[1]
+    with mp.workdps(25):
+        r = mp.mpf(rho)
+        s = mp.sqrt(1 - r * r)
+
+        def both(x):
+            return mp.exp((t - x) * (t + x) / 2) / mp.sqrt(2 * mp.pi) * mp.ncdf((r * x - t) / s)
+
+        places = {t + mp.mpf(k) / t for k in (0, 0.3, 1, 3, 10, 30, 60)}
+        places |= {t / r + k * s for k in (-9, -3, 0, 3, 9)}
+        value = mp.quad(both, sorted(p for p in places if p >= t)) * mp.exp(-t * t / mp.mpf(2))
+        largest = mp.ncdf(-t)
+        assert abs(found - value) <= 2e-13 * largest
+
+
+def test_a_narrow_piece_that_has_no_digits_is_refused():
+    """The four terms of its slope are 1e9 as large as their sum."""
+    law = PiecewiseLinear([0.5, 0.5 + 1e-9], [0, 1e-9])
+    refused("flat but for narrow pieces", law.rows, np.ones(1), error=QuadratureError)
+    # About zero the differences of these terms are known.
+    assert PiecewiseLinear([0, 1e-9], [0, 1e-9]).rows(np.ones(1)).size[0] > 0
 
 
 def test_gauss_hermite_would_not_do():
