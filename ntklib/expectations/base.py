@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ntklib._engine.angular import real
 from ntklib._engine.portable import constant, is_foreign, library, moved, namespace, traced
 from ntklib._validate import Array
 
-# Standard deviations outside are taken as these where only the correlation is meant. At the lower
-# one it has reached its limit up to 1e-20, its square, and products of two stay representable, in
-# float32 too; at the upper one in float64.
+# Standard deviations below are taken as this where only the correlation is meant: it has reached
+# its limit up to 1e-20, its square, and products of two stay representable, in float32 too. Those
+# above, whose squares do not, are refused.
 SMALLEST, LARGEST = 1e-10, 1e153
 
 
@@ -97,14 +98,28 @@ def hypot(x: Any, y: Any) -> Any:
 
 
 def clipped(std: Any) -> Any:
+    """Standard deviations of which squares are representable.
+
+    Raises
+    ------
+    OverflowError
+        One is too large; inside jit and vmap it is NaN instead.
+    """
+    xp = namespace(std)
+    # Twice the square is representable in float32.
+    largest = LARGEST if xp.finfo(std.dtype).bits == 64 else 1e18
     if is_foreign(std):
-        xp = namespace(std)
-        # Twice the square is representable in float32.
-        largest = LARGEST if xp.finfo(std.dtype).bits == 64 else 1e18
         within: Array = xp.clip(std, SMALLEST, largest)
-        return within
-    inside = np.where(std.real < SMALLEST, std.dtype.type(SMALLEST), std)
-    return np.where(inside.real > LARGEST, std.dtype.type(LARGEST), inside)
+    else:
+        within = np.where(std.real < SMALLEST, std.dtype.type(SMALLEST), std)
+    if traced(std):
+        return xp.where(std > largest, xp.nan, within)
+    if bool(xp.any(real(std) > largest)):
+        raise OverflowError(
+            f"standard deviations of a layer are beyond {largest:.0e}, got "
+            f"{float(xp.max(real(std))):.3g}"
+        )
+    return within
 
 
 def normal_tail(x: Any) -> Any:
