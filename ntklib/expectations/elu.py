@@ -74,9 +74,10 @@ class Elu(Dual):
     Take :math:`c` as the unit of :math:`z`, so that :math:`c=1`, and let :math:`\rho=\cos\theta`,
 
     .. math::
-        Q(t) &= \int_0^\infty Re^{-R^2/2-Rt}dR=1-\sqrt{\pi/2}\,t\,e^{t^2/2}
-            \operatorname{erfc}(t/\sqrt2),\\
-        q(\phi) &= Q(a\sin\phi)+Q(b\sin\phi),\qquad k(\phi)=\cos\phi-\cos\theta,\\
+        Q(t) &= \int_0^\infty Re^{-R^2/2-Rt}dR\\
+        &= 1-\sqrt{\pi/2}\,t\,e^{t^2/2}\operatorname{erfc}(t/\sqrt2),\\
+        q(\phi) &= Q(a\sin\phi)+Q(b\sin\phi),\\
+        k(\phi) &= \cos\phi-\cos\theta,\\
         G_0 &= \tfrac12e^{(a+b)^2/2}\operatorname{erfc}((a+b)/\sqrt2) .
 
     Then
@@ -84,9 +85,12 @@ class Elu(Dual):
     .. math::
         \mathbb E[\sigma'(u)\sigma'(v)] &= \tfrac12s^2+m^2G_0e^{-ab(1-\rho)}\\
         &\quad-\frac1{2\pi}\int_0^\theta\bigl(s^2-smq-m^2(1-q)e^{-abk}\bigr)d\phi,\\
-        \mathbb E[\sigma(u)\sigma(v)] &= \bigl[\,\cdot\,\bigr]_{\theta=0}
-            -\tfrac12s^2ab(1-\rho)-m^2G_0(1-e^{-ab(1-\rho)})\\
-        &\quad+\frac1{2\pi}\int_0^\theta\bigl(s^2abk-smabkq-m^2(1-q)(1-e^{-abk})\bigr)d\phi .
+        \mathbb E[\sigma(u)\sigma(v)] &= C_0-\tfrac12s^2ab(1-\rho)\\
+        &\quad-m^2G_0(1-e^{-ab(1-\rho)})\\
+        &\quad+\frac1{2\pi}\int_0^\theta\bigl(s^2abk-smabkq\\
+        &\qquad\qquad-m^2(1-q)(1-e^{-abk})\bigr)d\phi
+
+    with the value :math:`C_0` of the last at :math:`\theta=0`.
 
     Proof. The derivative of :math:`\sigma` is :math:`s` times a gate, and :math:`m` times
     :math:`g(z)=e^z\mathbf 1[z<0]`, whose own derivative is :math:`g` less a point mass at zero. By
