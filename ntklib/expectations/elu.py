@@ -104,8 +104,8 @@ class Elu(Dual):
 
     The integrals go by Gauss's rule on stretches of the angle that shrink towards both ends, where
     :math:`Q` and the exponential are steep for large deviations. At :math:`\rho=1` the distance
-    between the functions of :math:`a\xi` and :math:`b\xi`, each over its mean square, is a sum of
-    squares over the values of :math:`\xi`.
+    between the functions of :math:`a\xi` and :math:`b\xi`, each over its root mean square, is a sum
+    of squares over the values of :math:`\xi`.
 
     Parameters
     ----------
