@@ -6,11 +6,12 @@ by convention, :math:`\sigma'(0)=1` for the ReLU.
 An activation can be given by name wherever this package asks for one. The names are ``relu``,
 ``leaky_relu`` (of slope 0.01), ``absolute``, ``identity``, ``square``, ``tanh``, ``erf``, ``exp``,
 ``sin``, ``cos``, ``gelu`` (:math:`\frac z2(1+\operatorname{erf}(z/\sqrt2))`), ``gaussian``
-(:math:`e^{-z^2}`), ``rbf`` (:math:`\sin z+\cos z`), ``hardtanh`` (:math:`z` between -1 and 1) and
-``relu6`` (:math:`z` between 0 and 6). Each name but ``leaky_relu`` is also that of the
-:class:`Activation` itself in this module; :func:`leaky_relu`, :func:`monomial` and
-:func:`rectified_monomial` make one for each slope or degree, :func:`piecewise_linear` one of
-straight pieces.
+(:math:`e^{-z^2}`), ``rbf`` (:math:`\sin z+\cos z`), ``hardtanh`` (:math:`z` between -1 and 1),
+``relu6`` (:math:`z` between 0 and 6), ``elu``, ``celu`` (of scale 1, where both are the same) and
+``selu``. Each name but ``leaky_relu``, ``elu`` and ``celu`` is also that of the
+:class:`Activation` itself in this module; :func:`leaky_relu`, :func:`elu`, :func:`celu`,
+:func:`monomial` and :func:`rectified_monomial` make one for each slope, scale or degree,
+:func:`piecewise_linear` one of straight pieces.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ntklib._validate import Array, positive_int, real_array
+from ntklib._validate import Array, positive, positive_int, real_array
 
 Function = Callable[[Array], Array]
 
@@ -168,6 +169,24 @@ class StraightPieces:
         return np.asarray((np.interp(z, t, y) + beyond).astype(z.dtype))
 
 
+@dataclass(frozen=True)
+class ExponentialBelow:
+    """Slope times z for z at least 0, and below scale times exp(z / width) - 1; its derivative."""
+
+    slope: float
+    scale: float
+    width: float
+    order: int = 0
+
+    def __call__(self, z: Array) -> Array:
+        below = np.minimum(z, 0) / z.dtype.type(self.width)
+        if self.order:
+            fall = z.dtype.type(self.scale / self.width) * np.exp(below)
+            return np.where(z >= 0, z.dtype.type(self.slope), fall)
+        fall = z.dtype.type(self.scale) * np.expm1(below)
+        return np.where(z >= 0, z.dtype.type(self.slope) * z, fall)
+
+
 # -- activations ----------------------------------------------------------------------------------
 
 
@@ -185,6 +204,46 @@ def leaky_relu(slope: float = 0.01) -> Activation:
         smoothness=0.0 if s == 1 else math.inf,
         degree=1,
     )
+
+
+def elu(alpha: float = 1.0) -> Activation:
+    r"""The exponential linear unit: :math:`z` for :math:`z\ge0`, else :math:`\alpha(e^z-1)`.
+
+    ``alpha`` must be positive. The derivative at 0 is 1.
+    """
+    a = positive("alpha", alpha)
+    return _exponential_below("elu", 1.0, a, 1.0)
+
+
+def celu(alpha: float = 1.0) -> Activation:
+    r""":math:`z` for :math:`z\ge0`, else :math:`\alpha(e^{z/\alpha}-1)`, without a kink at 0.
+
+    ``alpha`` must be positive.
+    """
+    a = positive("alpha", alpha)
+    return _exponential_below("celu", 1.0, a, a)
+
+
+def _exponential_below(name: str, slope: float, scale: float, width: float) -> Activation:
+    steepest = scale / width
+    return Activation(
+        name,
+        ExponentialBelow(slope, scale, width),
+        ExponentialBelow(slope, scale, width, 1),
+        lipschitz=max(slope, steepest),
+        smoothness=steepest / width if slope == steepest else math.inf,
+    )
+
+
+def _self_normalizing() -> Activation:
+    """An ELU times a number: a standard Gaussian keeps mean zero and mean square one.
+
+    With E exp(k xi) over xi < 0, which is exp(k^2 / 2) erfc(k / sqrt 2) / 2.
+    """
+    once, twice = (math.exp(k * k / 2) * math.erfc(k / math.sqrt(2)) for k in (1, 2))
+    alpha = math.sqrt(2 / math.pi) / (1 - once)
+    size = 1 / math.sqrt(0.5 + alpha**2 * (twice / 2 - once + 0.5))
+    return _exponential_below("selu", size, size * alpha, 1.0)
 
 
 def monomial(degree: int) -> Activation:
@@ -282,12 +341,13 @@ cos = Activation("cos", np.cos, _cos_derivative, 1.0, 1.0)
 rbf = Activation("rbf", _rbf, _rbf_derivative, math.sqrt(2), math.sqrt(2))
 hardtanh = piecewise_linear([-1, 1], [-1, 1], name="hardtanh")
 relu6 = piecewise_linear([0, 6], [0, 6], name="relu6")
+selu = _self_normalizing()
 
 _BY_NAME = {
     a.name: a
     for a in (
         *(relu, leaky_relu(), absolute, tanh, erf, gelu, identity, square),
-        *(exp, gaussian, sin, cos, rbf, hardtanh, relu6),
+        *(exp, gaussian, sin, cos, rbf, hardtanh, relu6, elu(), celu(), selu),
     )
 }
 

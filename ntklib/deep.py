@@ -289,8 +289,9 @@ def ntk(
         :class:`ntklib.expectations.Dual`. Closed forms for ``relu``, ``leaky_relu``, ``absolute``,
         ``identity``, ``square``, monomials and rectified monomials up to degree 10 (higher degrees
         are refused), ``hardtanh``, ``relu6`` and all of
-        :func:`ntklib.activations.piecewise_linear`, ``erf``, ``gaussian``, ``rbf``, ``exp``,
-        ``cos`` and ``sin``; any other function by :class:`ntklib.expectations.Quadrature`.
+        :func:`ntklib.activations.piecewise_linear`, ``elu``, ``celu``, ``selu``, ``erf``,
+        ``gaussian``, ``rbf``, ``exp``, ``cos`` and ``sin``; any other function by
+        :class:`ntklib.expectations.Quadrature`.
     W_std, b_std : float or sequence of L + 1 floats
         Scales of weights (positive) and biases (at least 0), for all layers or one a layer, the
         readout last; beside torch or JAX arrays also numbers of that library. A ``W_std`` of

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from ntklib.expectations.base import Dual, Layer, QuadratureError, Rows
 from ntklib.expectations.bounded import Erf, Gaussian, Rbf
+from ntklib.expectations.elu import Elu
 from ntklib.expectations.homogeneous import Homogeneous
 from ntklib.expectations.lookup import dual, expectations
 from ntklib.expectations.mixture import Mixture
@@ -41,6 +42,7 @@ from ntklib.expectations.waves import Cosine, Exponential, Sine
 __all__ = [
     "Cosine",
     "Dual",
+    "Elu",
     "Erf",
     "Exponential",
     "Gaussian",

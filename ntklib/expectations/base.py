@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._engine.portable import constant, is_foreign, library, namespace
+from ntklib._engine.angular import real
+from ntklib._engine.portable import constant, is_foreign, library, moved, namespace, traced
 from ntklib._validate import Array
 
-# Standard deviations outside are taken as these where only the correlation is meant. At the lower
-# one it has reached its limit up to 1e-20, its square, and products of two stay representable, in
-# float32 too; at the upper one in float64.
+# Standard deviations below are taken as this where only the correlation is meant: it has reached
+# its limit up to 1e-20, its square, and products of two stay representable, in float32 too. Those
+# above, whose squares do not, are refused.
 SMALLEST, LARGEST = 1e-10, 1e153
 
 
@@ -97,14 +98,28 @@ def hypot(x: Any, y: Any) -> Any:
 
 
 def clipped(std: Any) -> Any:
+    """Standard deviations of which squares are representable.
+
+    Raises
+    ------
+    OverflowError
+        One is too large; inside jit and vmap it is NaN instead.
+    """
+    xp = namespace(std)
+    # Twice the square is representable in float32.
+    largest = LARGEST if xp.finfo(std.dtype).bits == 64 else 1e18
     if is_foreign(std):
-        xp = namespace(std)
-        # Twice the square is representable in float32.
-        largest = LARGEST if xp.finfo(std.dtype).bits == 64 else 1e18
         within: Array = xp.clip(std, SMALLEST, largest)
-        return within
-    inside = np.where(std.real < SMALLEST, std.dtype.type(SMALLEST), std)
-    return np.where(inside.real > LARGEST, std.dtype.type(LARGEST), inside)
+    else:
+        within = np.where(std.real < SMALLEST, std.dtype.type(SMALLEST), std)
+    if traced(std):
+        return xp.where(std > largest, xp.nan, within)
+    if bool(xp.any(real(std) > largest)):
+        raise OverflowError(
+            f"standard deviations of a layer are beyond {largest:.0e}, got "
+            f"{float(xp.max(real(std))):.3g}"
+        )
+    return within
 
 
 def normal_tail(x: Any) -> Any:
@@ -118,6 +133,28 @@ def normal_tail(x: Any) -> Any:
     from scipy.special import ndtr  # costs more to import than the rest of the package
 
     return namespace(x).asarray(ndtr(-np.asarray(x)))
+
+
+def gauss_rule(nodes: int) -> list[tuple[float, float]]:
+    """Gauss's rule on [0, 1], pairs of node and weight."""
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    return list(zip(((x + 1) / 2).tolist(), (w / 2).tolist(), strict=True))
+
+
+def by_rule(
+    rule: list[tuple[float, float]], integrand: Callable[..., tuple[Any, ...]], *given: Any
+) -> tuple[Any, ...]:
+    """Sums over the nodes; for compilers along one more axis."""
+    if not any(map(traced, given)):
+        total = integrand(*rule[0], *given)
+        for node, weight in rule[1:]:
+            more = integrand(node, weight, *given)
+            total = tuple(s + v for s, v in zip(total, more, strict=True))
+        return total
+    xp = namespace(given[0])
+    node, weight = (moved(v, given[0]) for v in np.array(rule).T)
+    found = integrand(node, weight, *(value[..., None] for value in given))
+    return tuple(xp.sum(value, axis=-1) for value in found)
 
 
 # Gauss's rule of two nodes on [0, 1].

@@ -9,9 +9,21 @@ import numpy as np
 
 from ntklib import activations
 from ntklib._validate import Array, real_array
-from ntklib.activations import Activation, StraightPieces, cos, erf, exp, gaussian, get, rbf, sin
+from ntklib.activations import (
+    Activation,
+    ExponentialBelow,
+    StraightPieces,
+    cos,
+    erf,
+    exp,
+    gaussian,
+    get,
+    rbf,
+    sin,
+)
 from ntklib.expectations.base import Dual
 from ntklib.expectations.bounded import Erf, Gaussian, Rbf
+from ntklib.expectations.elu import Elu
 from ntklib.expectations.homogeneous import Homogeneous
 from ntklib.expectations.piecewise import PiecewiseLinear
 from ntklib.expectations.quadrature import Quadrature
@@ -39,8 +51,9 @@ def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual
         One of the names that :mod:`ntklib.activations` lists, or an
         :class:`ntklib.activations.Activation`; a homogeneous one (with a ``degree``, up to 10) has
         a closed form by its values at :math:`\pm1`, and one of
-        :func:`ntklib.activations.piecewise_linear` is a :class:`PiecewiseLinear`. Any other
-        function on arrays is integrated by :class:`Quadrature`. A dual is returned as it is.
+        :func:`ntklib.activations.piecewise_linear` is a :class:`PiecewiseLinear`, an ELU, CELU or
+        SELU an :class:`Elu`. Any other function on arrays is integrated by :class:`Quadrature`. A
+        dual is returned as it is.
 
     Returns
     -------
@@ -72,6 +85,8 @@ def dual(activation: str | Activation | Dual | Callable[[Array], Array]) -> Dual
     f = activation.f
     if isinstance(f, StraightPieces) and not f.order:
         return PiecewiseLinear(f.kinks, f.values, f.left, f.right)
+    if isinstance(f, ExponentialBelow) and not f.order:
+        return Elu(f.slope, f.scale, f.width)
     if activation in (activations.tanh, activations.gelu):
         return _by_quadrature(activation.name)
     return Quadrature(activation.f, name=activation.name)

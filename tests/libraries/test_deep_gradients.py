@@ -180,6 +180,22 @@ def test_compiled_by_jax(law, depth):
     assert np.abs(np.asarray(points) - wanted)[smooth].max() <= 1e-6
 
 
+@pytest.mark.torch
+def test_an_elu():
+    """Derivatives at equal, opposite and general points; compiled by JAX, the values."""
+    torch, jax, X = Torch(), Jax(), np.stack([x, -x, z])
+
+    def kernel(A, other):
+        return ntk(A, other, depth=1, activation="elu", b_std=0.3)
+
+    right = differences(lambda A: kernel(A, x[None]).sum(), X, STEP)
+    found = torch.grad(lambda A: kernel(A, torch.array(x[None])).sum(), X)[0]
+    assert np.abs(found - right).max() <= TOLERANCE * max(1, np.abs(right).max())
+    compiled = jax.jax.jit(lambda A: kernel(A, jax.array(x[None])))(jax.array(X))
+    values = kernel(X, x[None])
+    assert np.abs(np.asarray(compiled) - values).max() <= 1e-13 * values.max()
+
+
 def test_mapped(library):  # noqa: F811
     """vmap over batches of matrices, one of them with a zero and with equal points."""
     A = np.random.default_rng(0).standard_normal((3, 4, 3))

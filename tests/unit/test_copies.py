@@ -49,6 +49,8 @@ ACTIVATIONS = {
     **{n: a for n, a in vars(activations).items() if isinstance(a, activations.Activation)},
     "leaky_relu": activations.leaky_relu(0.2),
     "monomial": activations.monomial(3),
+    "elu": activations.elu(0.5),
+    "selu": activations.selu,
     "rectified_monomial": activations.rectified_monomial(2),
 }
 NET, W0 = ShallowNetwork.random(3, 8, rng=RNG, activation=activations.leaky_relu(0.2))

@@ -6,7 +6,15 @@ import numpy as np
 
 from ntklib import activations, expectations
 from ntklib.activations import Activation
-from ntklib.expectations import Erf, Exponential, Homogeneous, PiecewiseLinear, Quadrature, dual
+from ntklib.expectations import (
+    Elu,
+    Erf,
+    Exponential,
+    Homogeneous,
+    PiecewiseLinear,
+    Quadrature,
+    dual,
+)
 from tests.unit.samples import refused
 
 
@@ -20,6 +28,7 @@ def test_names_and_lookalikes():
     assert isinstance(dual(other), Quadrature)
     assert isinstance(dual("hardtanh"), PiecewiseLinear)
     assert isinstance(dual(activations.piecewise_linear([0], [1])), PiecewiseLinear)
+    assert isinstance(dual(activations.celu(2.0)), Elu)
     law = Homogeneous(1, 1, 0)
     assert dual(law) is law
 

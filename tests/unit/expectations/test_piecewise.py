@@ -3,10 +3,11 @@
 import math
 
 import array_api_strict
+import mpmath as mp
 import numpy as np
 import pytest
 
-from ntklib import activations, expectations, ntk
+from ntklib import activations, expectations, nngp, ntk
 from ntklib._slopes import scale_slope
 from ntklib.activations import piecewise_linear
 from ntklib.architecture import architecture
@@ -123,6 +124,87 @@ def test_a_tail_that_has_no_digits_is_refused():
     refused(
         "no digits are left at standard deviation 1", law.rows, np.ones(1), error=QuadratureError
     )
+
+
+@pytest.mark.parametrize("a", [1e8, 1e20, 1e150])
+@pytest.mark.parametrize(("name", "step", "lowest"), [("hardtanh", 2, -1), ("relu6", 6, 0)])
+def test_large_deviations_are_a_step(name, step, lowest, a):
+    """The function goes from its lowest value up by a step, of a width that is nothing beside a.
+
+    With the probability p of two numbers above zero, E f(u) f(v) = lowest^2 + lowest step +
+    step^2 p, and E f'(u) f'(v) is step^2 times the density of both at zero; up to the width over
+    a sin(theta), and for the odd function to its square. At equal points E f'^2 is step / width
+    times the density step / (a sqrt(2 pi)), of width step here.
+    """
+    rho = np.array([-0.99, -0.5, 0.0, 0.3, 0.9, 1 - 1e-9])
+    sine = np.sqrt((1 - rho) * (1 + rho))
+    both = (math.pi - np.arctan2(sine, rho)) / (2 * math.pi)
+    found, slope = expectations.expectations(name, a, a, rho)
+    off = (step / a / sine) ** (2 if name == "hardtanh" else 1)
+    right = lowest**2 + lowest * step + step**2 * both
+    assert (np.abs(found - right) <= (1e-14 + off) * step**2).all()
+    right = step**2 / (2 * math.pi * a * a * sine)
+    assert (np.abs(slope - right) <= (1e-11 + off) * right).all()
+    largest = expectations.expectations(name, a, a, 1)[1]
+    assert abs(largest / (step / (a * math.sqrt(2 * math.pi))) - 1) <= 1e-14 + step / a
+
+
+@pytest.mark.parametrize("a", [1e4, 1e8, 1e16])
+def test_nothing_jumps_where_the_integrals_turn(a):
+    """Between angles at which they begin at zero, and others: 1 - r grows, by what its slope says.
+
+    The turn is where a theta^2 is a few. The trapezoid rule errs by steps^2 / 12 times a curvature
+    like that of theta, 1 / angle, over the range of angles.
+    """
+    law = LAWS["hardtanh"]
+    theta = np.linspace(1, 6, 2001) / math.sqrt(a)
+    minus = 2 * np.sin(theta / 2) ** 2
+    side = law.rows(np.array([a]))
+    layer = law.pairs(side, side, minus, 2 - minus)
+    change = layer.slope * np.sin(theta)
+    steps = np.diff(theta)
+    right = steps * (change[1:] + change[:-1]) / 2
+    assert np.abs(np.diff(layer.minus) - right).max() <= 1e-6 * right.max() + 1e-15
+
+
+def test_squares_that_leave_the_range_are_refused():
+    for name in ("hardtanh", "erf", "sin", "elu"):
+        for function in (ntk, nngp):
+            refused(
+                "standard deviations of a layer are beyond 1e.153, got 1.41e.160",
+                *(function, [[1e160, 1e160]]),
+                **{"error": OverflowError, "depth": 1, "activation": name, "W_std": 1.0},
+            )
+
+
+@pytest.mark.parametrize("t", [8, 36])
+@pytest.mark.parametrize("rho", [0.999999999, 0.99, 0.5])
+def test_a_slope_far_out_keeps_its_digits(t, rho):
+    """1, and 1 + z - t above t: E f'(u) f'(v) is the probability that both are above.
+
+    By mpmath, from a density without its smallness exp(-t^2 / 2).
+    """
+    found = expectations.expectations(PiecewiseLinear([t], [1.0], 0.0, 1.0), 1, 1, rho)[1]
+    with mp.workdps(25):
+        r = mp.mpf(rho)
+        s = mp.sqrt(1 - r * r)
+
+        def both(x):
+            return mp.exp((t - x) * (t + x) / 2) / mp.sqrt(2 * mp.pi) * mp.ncdf((r * x - t) / s)
+
+        places = {t + mp.mpf(k) / t for k in (0, 0.3, 1, 3, 10, 30, 60)}
+        places |= {t / r + k * s for k in (-9, -3, 0, 3, 9)}
+        value = mp.quad(both, sorted(p for p in places if p >= t)) * mp.exp(-t * t / mp.mpf(2))
+        largest = mp.ncdf(-t)
+        assert abs(found - value) <= 2e-13 * largest
+
+
+def test_a_narrow_piece_that_has_no_digits_is_refused():
+    """The four terms of its slope are 1e9 as large as their sum."""
+    law = PiecewiseLinear([0.5, 0.5 + 1e-9], [0, 1e-9])
+    refused("flat but for narrow pieces", law.rows, np.ones(1), error=QuadratureError)
+    # About zero the differences of these terms are known.
+    assert PiecewiseLinear([0, 1e-9], [0, 1e-9]).rows(np.ones(1)).size[0] > 0
 
 
 def test_gauss_hermite_would_not_do():
