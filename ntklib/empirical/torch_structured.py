@@ -37,7 +37,7 @@ Plan = dict[Key, Route]
 # Examples that the model runs on at a time.
 PASS = 128
 # Entries of gradients that wait until several outputs' are there.
-WAITING = 1 << 21
+WAITING = 1 << 20
 
 
 def filled(
