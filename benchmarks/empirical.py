@@ -14,7 +14,10 @@ processor time: MLP 126 and 111; ResNet at n = 32, 128, 256: 1.7 and 1.8, 3.7 an
 transformer 1.1 and 1.1, 1.3 and 1.4, 1.6 and 1.5. On two threads, while nobody else used them, by
 the clock at n = 256: ResNet 0.94 s, ratio 2.3, transformer 1.2 s, ratio 1.6.
 
-Peak memory at n = 256, ntklib and the recipe: ResNet 372 and 1570 MB, transformer 459 and
+All pairs of outputs at n = 256 with ``--threads 1 --rounds 1``, while a dozen other programs were
+at work, by the clock and of processor time: ResNet 3.1 and 3.1, transformer 2.2 and 1.9.
+
+Peak memory at n = 256, ntklib and the recipe: ResNet 382 and 1570 MB, transformer 459 and
 1864 MB; MLP at n = 128: 18 and 4495 MB.
 
 ``--large 10000`` on one thread: 56 s, 27 s of the processor, peak memory 1172 MB, of which the

@@ -59,10 +59,12 @@ def empirical_ntk(
     ----------
     model : torch.nn.Module, function of JAX, or :class:`ntklib.model.Model`
         A module as it is. A function ``f(params, X)`` of JAX takes the parameters as a tree, and
-        returns the outputs of all examples of ``X``; of flax that is
-        ``lambda p, X: net.apply({"params": p}, X)``, of ``graph, state = nnx.split(net)`` it is
-        ``lambda s, X: nnx.merge(graph, s)(X)``, and of ``arrays, rest = equinox.partition(net,
-        equinox.is_inexact_array)`` it is ``lambda a, X: jax.vmap(equinox.combine(a, rest))(X)``.
+        returns the outputs of all examples of ``X``. Of flax that is, with the ``variables`` of a
+        module, ``lambda p, X: net.apply(variables | {"params": p}, X)`` at
+        ``variables["params"]``; of ``graph, p, rest = nnx.split(net, nnx.Param, ...)`` it is
+        ``lambda p, X: nnx.merge(graph, p, rest)(X)``, where running statistics stay in the rest;
+        and of ``arrays, rest = equinox.partition(net, equinox.is_inexact_array)`` it is
+        ``lambda a, X: jax.vmap(equinox.combine(a, rest))(X)``.
     X : tensor or array, or a tuple or dict of them
         Examples, one for each index of the first axis. A module takes the items of a tuple by
         place and those of a dict by name; a function of JAX takes any tree as it is.

@@ -101,8 +101,8 @@ class Problem:
         def one(x: Any) -> dict[str, Any]:
             single = jax.tree_util.tree_map(lambda t: t[None], x)
             y, pull = jax.vjp(lambda p: self.call(p, single)[0], trained)
-            found: dict[str, Any] = jax.vmap(pull)(jnp.eye(len(y), dtype=y.dtype))[0]
-            return found
+            found = jax.vmap(pull)(jnp.eye(len(y), dtype=y.dtype))[0]
+            return {name: J.astype(y.dtype) for name, J in found.items()}
 
         rows: dict[str, Any] = jax.vmap(one)(X)
         return rows

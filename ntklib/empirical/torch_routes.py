@@ -27,6 +27,8 @@ Tensor = Any  # of torch, which need not be there when types are checked
 FORMED, MIXED, NARROW, TABLED, BYTE = 0.5, 0.6, 0.25, 0.85, 8.0
 # Numbers held at a time beside the factors, in entries.
 TABLE, CHUNK = 1 << 21, 1 << 22
+# The same for products of many small matrices: what one writes the next reads from the cache.
+PIECE = 3 << 16
 # Fewest terms of a sum for which a large kernel is read and written.
 DEEP = 512
 ROWS = 64
@@ -152,7 +154,7 @@ def mix(K: Any, left: Any, right: Any, mode: Mode, symmetric: bool) -> None:
     (A, G), (B, H) = left, right
     (n, o, c, L), (m, _, _, M) = G.shape, H.shape
     first, second = G.reshape(n, o, c * L), H.reshape(m, o * c, M)
-    many = max(1, min(m, TABLE // (2 * o * c * L)))
+    many = max(1, min(m, PIECE // (o * c * L)))
     few = max(1, min(n, TABLE // (L * M * m)))
     held = G.new_empty(many, o * c, L)
     for start in range(0, n, few):

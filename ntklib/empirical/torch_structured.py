@@ -36,10 +36,12 @@ Tensor = Any  # of torch, which need not be there when types are checked
 Plan = dict[Key, Route]
 # Examples that the model runs on at a time.
 PASS = 128
+# Entries of gradients that wait until several outputs' are there.
+WAITING = 1 << 20
 
 
 def filled(
-    problem: Problem, X: Any, plan: Plan, size: tuple[int, int, bool], mode: Mode, check: bool
+    problem: Problem, X: Any, plan: Plan, size: tuple[int, int, bool], check: bool
 ) -> list[Part]:
     """The parts with their factors at some examples, in the order of the plan.
 
@@ -54,7 +56,7 @@ def filled(
         run = seen(problem, take(X, slice(start, stop)))
         found = matched(run, plan, size, stop - start)
         if not whole:
-            whole = [allocated(part, plan[part.key], n, mode, run.y) for part in found]
+            whole = [allocated(part, plan[part.key], n, run.y) for part in found]
         changed = {
             name
             for part, all_of in zip(found, whole, strict=True)
@@ -100,6 +102,7 @@ def passed(run: Seen, ordered: list[Part], plan: Plan, n: int, check: bool) -> N
             if part.kind == "pairs":
                 if plan[part.key].reduced:
                     part.A = room(part, n, True, run.y)
+                    part.G = waiting(part, n, run.y)
                 joined(part, part.A, n)
             elif part.kind == "lookup":
                 part.A.copy_(torch.cat([tokens(call, n) for call in part.calls], 1))
@@ -136,19 +139,14 @@ def passed(run: Seen, ordered: list[Part], plan: Plan, n: int, check: bool) -> N
             raise unexplained(run, bad)
 
 
-def allocated(part: Part, to: Route, n: int, mode: Mode, y: Tensor) -> Part:
+def allocated(part: Part, to: Route, n: int, y: Tensor) -> Part:
     """The part with room for the factors of n examples, in the order in which they are used."""
     s = part.sizes
     whole = replace(part, calls=[])
     if to.name == "rows":
         whole.W = y.new_empty(n, s.o, s.c)
     elif to.reduced:
-        shape = (s.groups, s.c, s.d)
-        whole.W = (
-            y.new_empty(n, s.o, *shape)
-            if mode == "full"
-            else y.new_empty(s.o, n, *shape).transpose(0, 1)
-        )
+        whole.W = y.new_empty(n, s.o, s.groups, s.c, s.d)
     else:
         # Gradients come with channels inside positions, but for convolutions.
         whole.G = (
@@ -171,6 +169,18 @@ def room(part: Part, n: int, formed: bool, y: Tensor) -> Tensor:
     return y.new_empty(n, s.groups, s.L, s.d)
 
 
+def waiting(part: Part, n: int, y: Tensor) -> Tensor:
+    """Memory for ``G`` of some outputs, (n, groups, outputs, c, L), which are formed together.
+
+    One product of many rows is faster than several of few.
+    """
+    s = part.sizes
+    most = max(1, WAITING // (n * s.groups * s.c * s.L))
+    # As many each time, but for rounding.
+    times = -(-s.o // most)
+    return y.new_empty(n, s.groups, -(-s.o // times), s.c, s.L)
+
+
 def joined(part: Part, A: Tensor, n: int) -> None:
     """Write ``A`` of all calls, with a column of ones for the bias, shape (n, groups, L, d)."""
     d = part.sizes.d - (part.bias is not None)
@@ -189,11 +199,12 @@ def store(problem: Problem, part: Part, to: Route, at: dict[int, Tensor], n: int
         part.W[:, a] = sum(rows(call, p, at[id(call)], n) for call in part.calls)
         return
     if to.reduced:
-        g, into = joint(part, at, n), part.W[:, a]
-        if into.is_contiguous():
-            torch.bmm(g.flatten(0, 1), part.A.flatten(0, 1), out=into.flatten(0, 1))
-        else:
-            into.copy_(g @ part.A)
+        k = a % part.G.shape[2]
+        part.G[:, :, k].copy_(joint(part, at, n))
+        if k + 1 == part.G.shape[2] or a + 1 == part.sizes.o:
+            formed = part.G[:, :, : k + 1].flatten(2, 3) @ part.A
+            into = part.W[:, a - k : a + 1].transpose(1, 2)
+            into.copy_(formed.view(into.shape))
         return
     start = 0
     for call in part.calls:
@@ -334,7 +345,7 @@ def add(
 
     def block_of(side: Any, start: int, length: int, checked: bool) -> tuple[slice, list[Part]]:
         at = slice(start, min(start + batch, length))
-        return at, filled(problem, take(side, at), plan, size, mode, check and checked)
+        return at, filled(problem, take(side, at), plan, size, check and checked)
 
     for i in range(0, n, batch):
         rows_at, left = block_of(X, i, n, True)

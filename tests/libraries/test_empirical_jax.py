@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen, nnx
 
 from ntklib import empirical_ntk
 from ntklib.empirical import cost, jax_kernel
@@ -126,41 +127,71 @@ def test_a_module_of_equinox_by_its_own_partition():
     assert error(found, np.einsum("iap,jbp->ijab", J, J)) <= EXACT
 
 
-class Linen:
-    """In the shape of a module of flax: no weights in it, `apply` takes them with their kind."""
-
-    def apply(self, variables, X):
-        return network(variables["params"], X)
+DOUBLE = {"param_dtype": jnp.float64}
+NORM = {"use_running_average": True, "epsilon": 0.0} | DOUBLE
 
 
-class Stateful:
-    """In the shape of a module of flax's nnx: weights in it, and `split` and `merge` beside it."""
+class Linen(linen.Module):
+    """Its weights are apart from it, and so are the running statistics of the norm."""
 
-    def __init__(self, p):
-        self.p = p
+    @linen.compact
+    def __call__(self, X):
+        h = jnp.tanh(linen.Dense(7, name="first", **DOUBLE)(X))
+        h = linen.BatchNorm(name="norm", **NORM)(h)
+        return linen.Dense(6, name="second", **DOUBLE)(h)
+
+
+class Stateful(nnx.Module):
+    """The same with weights, statistics and random keys in it."""
+
+    def __init__(self, rngs):
+        self.first = nnx.Linear(5, 7, rngs=rngs, **DOUBLE)
+        self.norm = nnx.BatchNorm(7, rngs=rngs, **NORM)
+        self.drop = nnx.Dropout(0.5, deterministic=True, rngs=rngs)
+        self.second = nnx.Linear(7, 6, rngs=rngs, **DOUBLE)
 
     def __call__(self, X):
-        return network(self.p, X)
+        return self.second(self.drop(self.norm(jnp.tanh(self.first(X)))))
 
 
-def split(net):
-    return Stateful, net.p
+def normed(p, X):
+    """Both by hand: the running mean is 0 and the variance 1."""
+    h = jnp.tanh(X @ p["first"]["kernel"] + p["first"]["bias"])
+    h = h * p["norm"]["scale"] + p["norm"]["bias"]
+    return h @ p["second"]["kernel"] + p["second"]["bias"]
 
 
-def merge(graph, state):
-    return graph(state)
-
-
-def test_modules_of_the_shapes_of_flax_by_their_own_ways():
+def test_modules_of_flax_by_their_own_ways():
+    options = {"by_layer": True, "method": "contract"}
     net = Linen()
-    J = jacobian(network, PARAMETERS, X)
-    expected = np.einsum("iap,jap->ij", J, J)
-    options = {"outputs": "trace", "method": "contract"}
-    found = empirical_ntk(lambda p, X: net.apply({"params": p}, X), X, params=PARAMETERS, **options)
-    assert error(found, expected) <= EXACT
-    graph, state = split(Stateful(PARAMETERS))
-    found = empirical_ntk(lambda s, X: merge(graph, s)(X), X, params=state, **options)
-    assert error(found, expected) <= EXACT
+    variables = net.init(jax.random.key(0), X)
+    p = variables["params"]
+
+    def applied(p, X):
+        return net.apply(variables | {"params": p}, X)
+
+    layers = empirical_ntk(applied, X, params=p, **options)
+    graph, state, rest = nnx.split(Stateful(nnx.Rngs(0)), nnx.Param, ...)
+
+    def merged(p, X):
+        return nnx.merge(graph, p, rest)(X)
+
+    others = empirical_ntk(merged, X, params=state, **options)
+    names = ["first", "norm", "second"]
+    for found, weights in ((layers, p), (others, nnx.to_pure_dict(state))):
+        assert list(found) == names
+        for name in names:
+            J = jacobian(normed, weights, X, (name,))
+            assert error(found[name], np.einsum("iap,jbp->ijab", J, J)) <= EXACT
+
+
+def test_leaves_of_other_precision_are_checked_in_their_own():
+    p = PARAMETERS | {"shift": jnp.zeros(6, jnp.float32)}
+    found = empirical_ntk(
+        lambda p, X: network(p, X) + p["shift"], X, params=p, by_layer={"shift": ["shift"]}
+    )
+    assert found["shift"].dtype == jnp.float64
+    assert bool((found["shift"] == jnp.eye(6)).all())
 
 
 @jax.custom_vjp

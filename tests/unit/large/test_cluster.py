@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from ntklib import relu_ntk
+from ntklib import dynamics, relu_ntk
 from ntklib.large import dask_gram, dask_operator, ridge_solve
 from tests.unit.samples import refused, rounding_of_product
 
@@ -53,6 +53,9 @@ def test_two_workers_and_the_loss_of_one(X, rng):
         assert lost[0] < ended
         assert found.converged
         again = operator @ y
+        trained = dynamics.predict(operator, y, t=0.05, rtol=1e-6)
     condition = (np.linalg.eigvalsh(relu_ntk(X))[-1] + RIDGE) / RIDGE
     assert np.linalg.norm(found.coef - right) <= 1e-10 * condition * np.linalg.norm(right)
     assert np.abs(again - relu_ntk(X) @ y).max() <= rounding_of_product(relu_ntk(X), y) + 8e-15 * N
+    expected = dynamics.predict(relu_ntk(X), y, t=0.05)
+    assert np.linalg.norm(trained - expected) <= 1.01e-6 * np.linalg.norm(y)
