@@ -1,5 +1,5 @@
 // What the button of a statement, a figure or an exercise opens: a citation as text and as BibTeX,
-// the permanent link, and a report of an error that is filled in. page.js loads it when it is asked.
+// the permanent link, and a report of an error that is filled in. page.js fetches it when it is asked for.
 "use strict";
 
 (() => {

@@ -11,21 +11,41 @@ if (query) {
   query.focus();
 }
 
-// What shows a link's target beside it is fetched when pointer or focus first comes to a link; it
-// then answers the same event.
-const previews = new URL("preview.js", document.currentScript.src);
-function first(event) {
-  if (!event.target.closest?.("article a.internal[href*='#']")) return;
-  ["pointerover", "focusin"].forEach((kind) => document.removeEventListener(kind, first));
-  const script = document.createElement("script");
-  script.src = previews;
-  script.onload = () => {
-    const still = event.target.matches(":hover, :focus");
-    if (still) event.target.dispatchEvent(new event.constructor(event.type, event));
+// A script or a style of this site, by its name in _static, once; what did not come may be asked for
+// again.
+{
+  const root = new URL(document.documentElement.dataset.content_root || "./", location.href);
+  const parts = new Map();
+  window.fetched = (name) => {
+    if (!parts.has(name)) {
+      parts.set(name, new Promise((done, fail) => {
+        const style = name.endsWith(".css");
+        const part = document.createElement(style ? "link" : "script");
+        part[style ? "href" : "src"] = new URL(`_static/${name}`, root);
+        if (style) part.rel = "stylesheet";
+        part.onload = done;
+        part.onerror = () => {
+          parts.delete(name);
+          fail(new Error(`${name} did not load`));
+        };
+        document.head.append(part);
+      }));
+    }
+    return parts.get(name);
   };
-  document.head.append(script);
 }
-["pointerover", "focusin"].forEach((kind) => document.addEventListener(kind, first));
+
+// What shows a link's target beside it is fetched when pointer or focus first comes to a link, and
+// then answers the same event.
+const COMES = ["pointerover", "focusin"];
+async function preview(event) {
+  if (!event.target.closest?.("article a.internal[href*='#']")) return;
+  COMES.forEach((kind) => document.removeEventListener(kind, preview));
+  await fetched("preview.js");
+  const still = event.target.matches(":hover, :focus");
+  if (still) event.target.dispatchEvent(new event.constructor(event.type, event));
+}
+COMES.forEach((kind) => document.addEventListener(kind, preview));
 
 // A link into a folded part opens it.
 function unfold() {
@@ -37,38 +57,22 @@ function unfold() {
 window.addEventListener("hashchange", unfold);
 unfold();
 
-// What has a number can be cited. What the button opens is loaded when one is first pressed.
-{
-  const root = new URL(document.documentElement.dataset.content_root || "./", location.href);
-  let loading;
-  const fetched = (name, tag, address, more) =>
-    new Promise((done, fail) => {
-      const part = Object.assign(document.createElement(tag), more);
-      part[address] = new URL(`_static/${name}`, root);
-      part.onload = done;
-      part.onerror = () => fail(new Error(`${name} did not load`));
-      document.head.append(part);
-    });
-  const all = () =>
-    Promise.all([
-      fetched("cite.css", "link", "href", { rel: "stylesheet" }),
-      fetched("cite-data.js", "script", "src").then(() => fetched("cite.js", "script", "src")),
-    ]);
-  for (const link of document.querySelectorAll("article :is(.admonition-title, figcaption p) > a.headerlink")) {
-    const number = link.parentElement.querySelector(".caption-number");
-    if (!number) continue;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "cite";
-    button.textContent = "Cite";
-    button.setAttribute("aria-label", `Cite ${number.textContent.trim()}`);
-    button.setAttribute("aria-expanded", "false");
-    button.addEventListener("click", async () => {
-      await (loading ??= all());
-      window.cite(button);
-    });
-    link.after(button);
-  }
+// What has a number can be cited. What the button opens is fetched when one is first pressed.
+for (const link of document.querySelectorAll("article :is(.admonition-title, figcaption p) > a.headerlink")) {
+  const number = link.parentElement.querySelector(".caption-number");
+  if (!number) continue;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "cite";
+  button.textContent = "Cite";
+  button.setAttribute("aria-label", `Cite ${number.textContent.trim()}`);
+  button.setAttribute("aria-expanded", "false");
+  button.addEventListener("click", async () => {
+    await fetched("cite-data.js");
+    await Promise.all(["cite.css", "cite.js"].map(fetched));
+    window.cite(button);
+  });
+  link.after(button);
 }
 
 // Paper shows everything.

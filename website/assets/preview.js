@@ -4,24 +4,9 @@
 
 (() => {
   const root = new URL(document.documentElement.dataset.content_root || "./", location.href);
-  const loading = new Map();
   let box = null;
   let owner = null;
   let timer = 0;
-
-  // A script of this site, once.
-  function load(name) {
-    if (!loading.has(name)) {
-      loading.set(name, new Promise((done, fail) => {
-        const script = document.createElement("script");
-        script.src = new URL(`_static/${name}`, root);
-        script.onload = done;
-        script.onerror = () => fail(new Error(`${script.src} did not load`));
-        document.head.append(script);
-      }));
-    }
-    return loading.get(name);
-  }
 
   // A page without formulas has no MathJax until a preview brings one.
   async function typeset() {
@@ -30,9 +15,9 @@
       await MathJax.typesetPromise([box]);
     } else {
       const ready = new Promise((done) => document.addEventListener("maths-ready", done, { once: true }));
-      await load("mathjax_config.js");
-      await load("maths.js");
-      await load("vendor/mathjax/startup.js");
+      await fetched("mathjax_config.js");
+      await fetched("maths.js");
+      await fetched("vendor/mathjax/startup.js");
       await ready;
     }
     box.querySelectorAll(".math").forEach((formula) => formula.classList.add("set"));
@@ -42,7 +27,7 @@
   async function content(link) {
     const [address, anchor] = link.href.split("#");
     if (!address.startsWith(root.href)) return undefined;
-    await load("previews.js");
+    await fetched("previews.js");
     return window.PREVIEWS[`${address.slice(root.href.length)}#${decodeURIComponent(anchor)}`];
   }
 
@@ -60,8 +45,8 @@
     owner = link;
     const html = await content(link);
     if (!html) return;
-    await load("vendor/floating-ui/core.js");
-    await load("vendor/floating-ui/dom.js");
+    await fetched("vendor/floating-ui/core.js");
+    await fetched("vendor/floating-ui/dom.js");
     if (owner !== link) return;
     box = document.createElement("div");
     box.className = box.id = "preview";

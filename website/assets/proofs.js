@@ -2,18 +2,6 @@
 "use strict";
 
 (() => {
-  const root = new URL(document.documentElement.dataset.content_root || "./", location.href);
-
-  function load(label) {
-    return new Promise((done, fail) => {
-      const script = document.createElement("script");
-      script.src = new URL(`_static/proofs/${label}.js`, root);
-      script.onload = () => done(window.STEPS[label]);
-      script.onerror = () => fail(new Error(`${script.src} did not load`));
-      document.head.append(script);
-    });
-  }
-
   // A sentence of the text and its steps light up together; a click leads to the first of them.
   function join(place, box) {
     for (const sentence of place.querySelectorAll(".said")) {
@@ -63,9 +51,11 @@
     let box = null;
     button.addEventListener("click", async () => {
       if (!box) {
+        const label = line.dataset.steps;
         box = document.createElement("div");
         line.append(box);
-        box.innerHTML = await load(line.dataset.steps);
+        await Promise.all(["proofs.css", `proofs/${label}.js`].map(fetched));
+        box.innerHTML = window.STEPS[label];
         box.addEventListener("keydown", keys);
         const text = document.createElement("p");
         text.className = "source";
