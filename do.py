@@ -362,6 +362,13 @@ def wrong(names: Sequence[str] = ()) -> None:
 
 
 @command
+def mutants(names: Sequence[str] = ()) -> None:
+    """Plant faults in the package: which do its tests catch? What is known is not tried again."""
+    set_up()
+    run(tool("python"), "-m", "tools.mutants", *names)
+
+
+@command
 def proofs() -> None:
     """Have Coq check all proofs from nothing, and compare what they state (needs Coq)."""
     shutil.which("coqc") or sys.exit(f"proofs needs Coq; on Debian 12: apt-get install {COQ}")
@@ -418,6 +425,10 @@ def parser() -> argparse.ArgumentParser:
         one.set_defaults(function=function)
         if function in (live_check, notebooks, wrong):
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
+        if function is mutants:
+            one.add_argument(
+                "names", nargs="*", help="modules of tests/mutants.toml (default: all)"
+            )
         if function is study:
             one.add_argument("names", nargs="*", help="tables (default: all)")
             one.add_argument("--again", action="store_true", help="run those recorded, compare")

@@ -158,6 +158,40 @@ def test_lift_and_bias():
     refused("row 1 has norm 2", lift, [[1.0, 0.0], [2.0, 0.0]])
 
 
+def test_lift_takes_for_rounding_what_it_says():
+    single = np.float32
+    for dtype, least, too_much in ((float, 0.9e-12, 1.2e-12), (single, 0.8e-6, 1.2e-6)):
+        rounded = np.array([[0.0, 0.6], [1 + least, 0.0]], dtype)
+        assert lift(rounded).dtype == dtype
+        assert lift(rounded)[1, 2] == 0
+        assert abs(lift(rounded)[0, 2] - 0.8) <= np.finfo(dtype).eps
+        refused("row 1 has norm 1", lift, np.array([[0.0, 0.6], [1 + too_much, 0.0]], dtype))
+
+
+def test_what_is_left_out_is_one():
+    X = np.array([[0.6, 0.8], [-1.0, 2.0]])
+    assert np.array_equal(with_bias(X), [[0.6, 0.8, 1.0], [-1.0, 2.0, 1.0]])
+    for kernel in (relu_ntk, relu_nngp):
+        assert np.array_equal(kernel(X), kernel(X, eps=1.0))
+        assert np.array_equal(kernel(X, eps=0.5), kernel(X) / 4)
+        assert np.array_equal(kernel(X, eps=8.0), 64 * kernel(X))
+        assert np.abs(kernel(X, eps=0.7) - 0.49 * kernel(X)).max() <= TOLERANCE * 5
+    refused("beta must have 0 dimension", with_bias, X, [1.0])
+
+
+def test_kappa_takes_numbers_and_tables_alone():
+    assert abs(kappa(0.5) - 1 / 6) <= TOLERANCE
+    refused("t must have 0 or 1 or 2 dimension", kappa, np.zeros((1, 1, 1)))
+    refused(r"t must lie in \[-1, 1\], got 2", kappa, [0.5, 2.0])
+
+
+def test_angles_say_which_row_is_zero():
+    X, Z = np.eye(2), np.array([[1.0, 1.0], [0.0, 0.0]])
+    refused("X must have no zero row, row 1 is zero", angles, Z)
+    refused("Z must have no zero row, row 1 is zero", angles, X, Z)
+    assert np.abs(angles(X, X[::-1]) - math.pi / 2 * np.eye(2)).max() <= TOLERANCE
+
+
 BAD = [
     (np.zeros(3), ValueError, "X must have 2 dimension"),
     (np.zeros((0, 2)), ValueError, "X must not be empty"),
