@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import hashlib
 import importlib
 import json
@@ -50,13 +51,14 @@ TRIED = ROOT / "_build" / "mutants"
 # What most tests import, loaded once.
 LOADED = (
     *("numpy", "scipy.linalg", "scipy.special", "mpmath", "sklearn.base", "numba"),
+    *("sklearn.utils.validation", "array_api_strict", "dask.array"),
     *("hypothesis", "hypothesis.extra.numpy", "threadpoolctl"),
 )
-MEMORY = 16 << 30  # bytes of addresses: a fault may ask for any array
+MEMORY = 4 << 30  # bytes of addresses: a fault may ask for any array
 PATIENCE = 600  # seconds by the clock, where a fault makes threads wait for each other
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets
 class Tests:
     """A plugin of pytest that puts the quickest and the sharpest tests first, and tells of them."""
 
@@ -191,11 +193,12 @@ def attempt(module: str, tests: Sequence[str], part: tuple[int, int]) -> dict[st
     left = [fault for fault in drawn if fault.name not in found]
     if left:
         plugin = Tests()
-        options = ("-x", "-q", "--no-header", "-p", "no:cacheprovider")
-        asked = [*options, *tests]
+        # Without the plugin that collects garbage at the end, for longer than most tests take.
+        asked = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:unraisableexception", *tests]
         status, told = forked(asked, plugin, None, PATIENCE)
         if status:
-            raise SystemExit(f"{module}: without a fault its tests fail: {told.get('failed')}")
+            failed = told.get("failed") or f"status {status}"
+            raise SystemExit(f"{module}: without a fault its tests fail: {failed}")
         plugin.seconds = told["seconds"]
         limit = math.ceil(10 + 3 * told["used"])
         print(f"{module}: {len(left)} faults; its tests take {told['used']:.1f} s", flush=True)
@@ -221,6 +224,10 @@ def prepare() -> None:
     phases = (phase.explicit, phase.generate)
     settings.register_profile("mutants", database=None, derandomize=True, phases=phases)
     settings.load_profile("mutants")
+    # Modules that are as they were are compiled once, also where Python is told to keep nothing.
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(TRIED / "compiled")
+    gc.collect()
+    gc.freeze()
 
 
 def row(module: str, tests: Sequence[str], same: dict[str, str], found: dict[str, str]) -> Any:

@@ -71,6 +71,10 @@ def test_the_largest_value_decides_what_is_zero():
     assert numerical_rank(D, rcond=1e-2) == 1
     for solve in (pinv_solve, lambda *a: dual_coefficients(*a)[0]):
         assert np.abs(solve(D, r, 1e-2) - [0.01, 0, 0]).max() <= EXACT
+    # What is exactly at the limit counts as zero.
+    edge = np.diag([1.0, 0.5, 2.0**-7])
+    assert numerical_rank(edge, rcond=2.0**-7) == dual_coefficients(edge, r, 2.0**-7)[1] == 2
+    assert pinv_solve(edge, r, 2.0**-7)[2] == 0
     small = dual_coefficients(np.diag([0.25, 0.5, 0.0]), r)
     assert np.abs(small[0] - [4, 2, 0]).max() <= EXACT
     assert small[1] == 2

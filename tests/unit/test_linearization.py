@@ -79,7 +79,9 @@ def test_duplicates_get_the_mean_and_equal_coefficients(rng):
     assert abs(fit.alpha[0] - fit.alpha[3]) <= EXACT
 
 
-def test_no_gradient_at_all(rng):
+@pytest.mark.parametrize("large", [0, 10**9])
+def test_no_gradient_at_all(large, monkeypatch):
+    monkeypatch.setattr("ntklib.linearization._LARGE", large)
     net = ShallowNetwork([1.0, -1.0])
     X = np.array([[1.0, 1.0], [2.0, 1.0]])
     lin = Linearization(net, -np.ones((2, 2)))
@@ -87,6 +89,7 @@ def test_no_gradient_at_all(rng):
     assert fit.rank == 0
     assert np.array_equal(fit.W, -np.ones((2, 2)))
     assert np.array_equal(fit.predict(X), np.zeros(2))
+    assert np.array_equal(lin.project(X, np.ones((2, 2))), -np.ones((2, 2)))
 
 
 def test_gram_route_agrees(rng, monkeypatch):

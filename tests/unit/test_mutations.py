@@ -1,6 +1,7 @@
 """Planted faults: each is one, all are different, and the reasons stand under those there are."""
 
 import ast
+import json
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tools.mutations import changes, faults
 
 ROOT = Path(__file__).resolve().parents[2]
+RECORD = json.loads((ROOT / "tests" / "mutants.json").read_text(encoding="utf-8"))
 TABLE = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text(encoding="utf-8"))
 
 
@@ -81,3 +83,15 @@ def test_reasons_stand_under_faults(module):
         name, _, function = test.partition("::")
         tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
         assert function in {"", *(getattr(node, "name", "") for node in tree.body)}
+
+
+@pytest.mark.parametrize("module", RECORD)
+def test_the_record_adds_up(module):
+    row = RECORD[module]
+    assert row["caught"] + row["without effect"] + len(row["survived"]) == row["faults"]
+    assert row["without effect"] == len(TABLE["same"].get(module, {}))
+    assert not set(row["survived"]) & set(TABLE["same"].get(module, {}))
+
+
+def test_every_module_has_a_record():
+    assert set(RECORD) == set(TABLE["tests"])

@@ -150,6 +150,32 @@ def test_empirical_kernel_without_the_jacobian():
     assert np.abs(fit.predict(X) - y).max() <= 1e-9
 
 
+@pytest.mark.parametrize(("held", "alone", "beside"), [(120, 24, 15), (1, 4, 4), (10**6, 60, 60)])
+def test_derivatives_are_held_of_some_neurons_at_once(rng, held, alone, beside, monkeypatch):
+    """As many as make HELD numbers at all points, 5 or 3 + 5 of them, or as a block has rows."""
+    net, W = ShallowNetwork.random(3, 60, rng=rng)
+    monkeypatch.setattr(sizes, "BLOCK", (4, 7))
+    monkeypatch.setattr(sizes, "HELD", held)
+    widths, derivatives = set(), ShallowNetwork._derivatives
+
+    def seen(self, X, W, out):
+        widths.add(out.shape[1])
+        derivatives(self, X, W, out)
+
+    monkeypatch.setattr(ShallowNetwork, "_derivatives", seen)
+    net.empirical_ntk(points(rng, 5), W=W)
+    assert max(widths) == alone
+    widths.clear()
+    net.empirical_ntk(points(rng, 3), points(rng, 5), W=W)
+    assert max(widths) == beside
+
+
+def test_an_odd_width_that_three_divides(rng):
+    net, W = ShallowNetwork.random(3, 3, rng=rng)
+    X = points(rng)
+    assert np.abs(net(X, W) - np.maximum(X @ W.T, 0) @ net.a / math.sqrt(3)).max() <= 50 * EPS
+
+
 @pytest.mark.parametrize("m", [1, 2, 7, 64, 501])
 def test_doubled_starts_at_zero_with_the_same_kernel(m):
     X = points(np.random.default_rng(5), 20, 9)
