@@ -40,6 +40,8 @@ DEFAULTS = {
 # The status of website.live.make where Python for the pages is not to be had.
 UNAVAILABLE = 3
 SETTINGS = {
+    # A module is compiled once, and not in each of some hundred processes.
+    "PYTHONDONTWRITEBYTECODE": "",
     # Jupyter must not prefer the user's own kernels to this environment's.
     "JUPYTER_PREFER_ENV_PATH": "1",
     # A debugger's warning is not an output.
@@ -363,6 +365,13 @@ def wrong(names: Sequence[str] = ()) -> None:
 
 
 @command
+def mutants(names: Sequence[str] = ()) -> None:
+    """Plant faults in the package: which do its tests catch? What is known is not tried again."""
+    set_up()
+    run(tool("python"), "-m", "tools.mutants", *names)
+
+
+@command
 def chapter(name: str) -> None:
     """Begin a chapter of this name, small and whole, that book and tests take as it is."""
     set_up()
@@ -449,6 +458,8 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
         if function is chapter:
             one.add_argument("name", help="small letters with underscores, such as my_topic")
+        if function is mutants:
+            one.add_argument("names", nargs="*", help="as in tests/mutants.toml (default: all)")
         if function is study:
             one.add_argument("names", nargs="*", help="tables (default: all)")
             one.add_argument("--again", action="store_true", help="run those recorded, compare")

@@ -61,6 +61,15 @@ def test_the_study_is_told_what_to_run(asked, passed, monkeypatch):
     assert ran == [("python", "-m", "study.run", *passed)]
 
 
+def test_faults_are_planted_in_the_modules_that_are_named(monkeypatch):
+    ran = []
+    monkeypatch.setattr(do, "tool", str)
+    monkeypatch.setattr(do, "set_up", lambda: None)
+    monkeypatch.setattr(do, "run", lambda *program: ran.append(program))
+    do.main(["mutants", "ntklib.network"])
+    assert ran == [("python", "-m", "tools.mutants", "ntklib.network")]
+
+
 @pytest.mark.parametrize(("scheme", "name"), [("posix_venv", "bin"), ("nt_venv", "Scripts")])
 def test_programs_stand_where_the_system_has_them(scheme, name):
     assert do.scripts(Path("a", ".venv"), scheme) == Path("a", ".venv", name)

@@ -2,6 +2,7 @@
 
 import math
 
+import array_api_strict
 import mpmath
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ntklib import angles, gate_kernel, kappa, lift, relu_nngp, relu_ntk, with_bias
+from ntklib._engine import portable
+from ntklib._engine.angular import NTK
+from ntklib._engine.portable import Side
+from ntklib.kernels import _on_sides
 from tests.unit import exact
 from tests.unit.samples import pair, refused
 
@@ -156,6 +161,62 @@ def test_lift_and_bias():
     assert np.array_equal(lift(X)[:, :2], X)
     assert np.array_equal(with_bias(X, 2)[:, 2], [2, 2, 2])
     refused("row 1 has norm 2", lift, [[1.0, 0.0], [2.0, 0.0]])
+
+
+def test_lift_takes_for_rounding_what_it_says():
+    single = np.float32
+    for dtype, least, too_much in ((float, 0.9e-12, 1.2e-12), (single, 0.8e-6, 1.2e-6)):
+        rounded = np.array([[0.0, 0.6], [1 + least, 0.0]], dtype)
+        assert lift(rounded).dtype == dtype
+        assert lift(rounded)[1, 2] == 0
+        assert abs(lift(rounded)[0, 2] - 0.8) <= np.finfo(dtype).eps
+        refused("row 1 has norm 1", lift, np.array([[0.0, 0.6], [1 + too_much, 0.0]], dtype))
+    assert np.array_equal(lift([[1 + 1e-12]]), [[1 + 1e-12, 0]])
+
+
+def test_what_is_left_out_is_one():
+    X = np.array([[0.6, 0.8], [-1.0, 2.0]])
+    assert np.array_equal(with_bias(X), [[0.6, 0.8, 1.0], [-1.0, 2.0, 1.0]])
+    for kernel in (relu_ntk, relu_nngp):
+        assert np.array_equal(kernel(X), kernel(X, eps=1.0))
+        assert np.array_equal(kernel(X, eps=0.5), kernel(X) / 4)
+        assert np.array_equal(kernel(X, eps=8.0), 64 * kernel(X))
+        assert np.abs(kernel(X, eps=0.7) - 0.49 * kernel(X)).max() <= TOLERANCE * 5
+    refused("beta must have 0 dimension", with_bias, X, [1.0])
+
+
+def test_near_a_zero_point_the_kernel_is_the_mean_of_both_directions():
+    """What is differentiated there: for h near zero <h, x'> / 4, here with |x'| = 2 * 3."""
+    zero, other = (
+        Side(None, np.array([norm]), np.array([largest]), np.array([norm**2]))
+        for norm, largest in ((0.0, 0.0), (2.0, 3.0))
+    )
+    cos, rows = np.array([[0.25]]), slice(0, 1)
+    for left, right in ((zero, other), (other, zero)):
+        values, _ = _on_sides(NTK, 0.49, left, right)
+        assert abs(values(1 - cos, 1 + cos, rows)[0, 0] - 0.49 * 0.25 / 4 * 6) <= TOLERANCE
+
+
+def test_a_scale_of_another_library_is_refused(monkeypatch):
+    """Where its derivatives are asked for, which array-api-strict has none of."""
+    monkeypatch.setattr(portable, "followed", lambda value: True)
+    eps = array_api_strict.asarray(2.0)
+    for kernel in (relu_ntk, relu_nngp):
+        message = "eps must be a number or of the library of X, numpy"
+        refused(message, kernel, np.eye(2), eps=eps, error=TypeError)
+
+
+def test_kappa_takes_numbers_and_tables_alone():
+    assert abs(kappa(0.5) - 1 / 6) <= TOLERANCE
+    refused("t must have 0 or 1 or 2 dimension", kappa, np.zeros((1, 1, 1)))
+    refused(r"t must lie in \[-1, 1\], got 2", kappa, [0.5, 2.0])
+
+
+def test_angles_say_which_row_is_zero():
+    X, Z = np.eye(2), np.array([[1.0, 1.0], [0.0, 0.0]])
+    refused("X must have no zero row, row 1 is zero", angles, Z)
+    refused("Z must have no zero row, row 1 is zero", angles, X, Z)
+    assert np.abs(angles(X, X[::-1]) - math.pi / 2 * np.eye(2)).max() <= TOLERANCE
 
 
 BAD = [

@@ -66,6 +66,54 @@ def test_rank(rng):
     assert numerical_rank(np.zeros((3, 2))) == 0
 
 
+def test_the_largest_value_decides_what_is_zero():
+    D, r = np.diag([100.0, 0.1, 0.05]), np.ones(3)
+    assert numerical_rank(D, rcond=1e-2) == 1
+    for solve in (pinv_solve, lambda *a: dual_coefficients(*a)[0]):
+        assert np.abs(solve(D, r, 1e-2) - [0.01, 0, 0]).max() <= EXACT
+    # What is exactly at the limit counts as zero.
+    edge = np.diag([1.0, 0.5, 2.0**-7])
+    assert numerical_rank(edge, rcond=2.0**-7) == dual_coefficients(edge, r, 2.0**-7)[1] == 2
+    assert pinv_solve(edge, r, 2.0**-7)[2] == 0
+    small = dual_coefficients(np.diag([0.25, 0.5, 0.0]), r)
+    assert np.abs(small[0] - [4, 2, 0]).max() <= EXACT
+    assert small[1] == 2
+    for solve in (pinv_solve, primal_solve, dual_solve):
+        assert np.array_equal(solve(np.zeros((3, 2)), r), [0, 0])
+
+
+def test_powers_of_two_pass_through(rng):
+    """2^500 is beyond the range in which squares are safe: it is taken out, and put back."""
+    J, r = rng.standard_normal((4, 6)), rng.standard_normal(4)
+    K, c = J @ J.T, 2.0**500
+    for solve in (pinv_solve, primal_solve, dual_solve):
+        right = solve(J, r)
+        for found in (solve(J, c * r) / c, solve(c * J, r) * c, solve(c * J, c * r)):
+            assert np.abs(found - right).max() <= EXACT
+    right = dual_coefficients(K, r)[0]
+    for found in (dual_coefficients(K, c * r)[0] / c, dual_coefficients(c * K, r)[0] * c):
+        assert np.abs(found - right).max() <= EXACT
+    assert np.abs(dual_coefficients(c * K, c * r)[0] - right).max() <= EXACT
+
+
+def test_how_far_below_zero_is_rounding():
+    assert dual_coefficients(np.diag([1.0, -0.9e-8]), np.ones(2))[1] == 1
+    refused("positive semidefinite", dual_coefficients, np.diag([1.0, -1.2e-8]), np.ones(2))
+
+
+def test_what_the_primal_form_refuses(monkeypatch):
+    refused(
+        r"32769 x 32769 numbers, 8 GiB: use dual_solve, which forms one of 1 x 1",
+        *(primal_solve, np.ones((1, 32769)), np.ones(1)),
+        error=MemoryError,
+    )
+    monkeypatch.setattr("ntklib.least_squares._LARGE", 9)
+    assert primal_solve(np.ones((2, 3)), np.ones(2)).shape == (3,)
+    refused("4 x 4", primal_solve, np.ones((2, 4)), np.ones(2), error=MemoryError)
+    for n in (4, 5):  # the other form has no smaller matrix
+        assert primal_solve(np.ones((n, 4)), np.ones(n)).shape == (4,)
+
+
 def test_bad_arguments_are_named():
     refused("K must be square", dual_coefficients, np.ones((2, 3)), np.ones(2))
     refused("K must be symmetric", dual_coefficients, [[1.0, 2.0], [0.0, 1.0]], np.ones(2))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ntklib import Linearization, ShallowNetwork
+from ntklib import Linearization, ShallowNetwork, linearization
 from tests.unit.samples import refused
 
 # Algebra on matrices of moderate condition.
@@ -79,7 +79,9 @@ def test_duplicates_get_the_mean_and_equal_coefficients(rng):
     assert abs(fit.alpha[0] - fit.alpha[3]) <= EXACT
 
 
-def test_no_gradient_at_all(rng):
+@pytest.mark.parametrize("large", [0, 10**9])
+def test_no_gradient_at_all(large, monkeypatch):
+    monkeypatch.setattr("ntklib.linearization._LARGE", large)
     net = ShallowNetwork([1.0, -1.0])
     X = np.array([[1.0, 1.0], [2.0, 1.0]])
     lin = Linearization(net, -np.ones((2, 2)))
@@ -87,6 +89,7 @@ def test_no_gradient_at_all(rng):
     assert fit.rank == 0
     assert np.array_equal(fit.W, -np.ones((2, 2)))
     assert np.array_equal(fit.predict(X), np.zeros(2))
+    assert np.array_equal(lin.project(X, np.ones((2, 2))), -np.ones((2, 2)))
 
 
 def test_gram_route_agrees(rng, monkeypatch):
@@ -113,6 +116,67 @@ def test_projection_of_a_large_network_loses_the_condition_number_once(rng, clos
     share = 100 * np.finfo(float).eps * np.linalg.cond(J)
     assert share <= 1e-7
     assert np.linalg.norm(found - right) <= share * np.linalg.norm(change)
+
+
+@pytest.mark.parametrize("large", [0, 10**9])
+def test_the_largest_gradient_decides_what_is_zero(rng, large, monkeypatch):
+    """Gradients of 1e6, of 1e2, and one in the direction of the first, but for rounding."""
+    monkeypatch.setattr("ntklib.linearization._LARGE", large)
+    _, _, lin = linearized(rng)
+    X, W = rng.standard_normal((3, 3)), rng.standard_normal((20, 3))
+    X *= np.array([[1e6], [1e2], [1.0]])
+    X[2] = 0.3 * X[0]
+    projected = lin.project(X, W)
+    assert np.abs(projected - lin.project(X[:2], W)).max() <= 1e-8
+    assert lin.fit(X, np.ones(3)).rank == lin.fit(X[:2], np.ones(2)).rank == 2
+    # A share of 0.01 leaves the first direction alone.
+    few = lin.fit(X, np.ones(3), rcond=0.01)
+    assert few.rank == 1
+    assert np.abs(few.W - lin.fit(X[::2], np.ones(3)[::2]).W).max() <= 1e-8
+
+
+@pytest.mark.parametrize("large", [0, 10**9])
+def test_columns_are_fitted_one_by_one(rng, large, monkeypatch):
+    monkeypatch.setattr("ntklib.linearization._LARGE", large)
+    _, _, lin = linearized(rng)
+    X, Y, Z = (rng.standard_normal(shape) for shape in ((5, 3), (5, 2), (4, 3)))
+    both = lin.fit(X, Y)
+    assert both.W.shape == (2, 20, 3)
+    for k in range(2):
+        one = lin.fit(X, Y[:, k])
+        assert np.abs(both.W[k] - one.W).max() <= EXACT
+        assert np.abs(both.predict(Z)[:, k] - one.predict(Z)).max() <= EXACT
+        assert np.array_equal(both.residual[:, k], one.residual)
+
+
+@pytest.mark.parametrize("large", [0, 10**9])
+def test_powers_of_two_pass_through(rng, large, monkeypatch):
+    """2^410 is beyond the range in which squares are safe: it is taken out, and put back."""
+    monkeypatch.setattr("ntklib.linearization._LARGE", large)
+    lin = Linearization(*ShallowNetwork.random(3, 20, rng=rng, doubled=True))
+    X, y, c = rng.standard_normal((4, 3)), rng.standard_normal(4), 2.0**410
+    right = lin.fit(X, y).W
+    assert np.abs(lin.fit(c * X, c * y).W - right).max() <= EXACT
+    assert np.abs((lin.fit(X, c * y).W / c) - (right - lin.W0)).max() <= EXACT
+    change = rng.standard_normal(lin.W0.shape)
+    kept = lin.project(X, lin.W0 + change) - lin.W0
+    assert np.abs(lin.project(c * X, lin.W0 + change) - lin.W0 - kept).max() <= EXACT
+    assert np.abs(lin.project(X, c * change) / c - kept).max() <= EXACT
+
+
+def test_the_jacobian_is_formed_up_to_a_size(rng, monkeypatch):
+    assert linearization._LARGE * np.dtype(float).itemsize == 400e6  # as fit says
+    _, W0, lin = linearized(rng)
+    X, formed, jacobian = rng.standard_normal((4, 3)), [], ShallowNetwork.jacobian
+    monkeypatch.setattr(
+        ShallowNetwork, "jacobian", lambda *a: formed.append(len(a[1])) or jacobian(*a)
+    )
+    for large, expected in ((4 * W0.size, [4, 4]), (4 * W0.size - 1, [])):
+        monkeypatch.setattr("ntklib.linearization._LARGE", large)
+        formed.clear()
+        lin.project(X, W0 + 1)
+        lin.fit(X, np.ones(4))
+        assert formed == expected
 
 
 def test_linearization_keeps_its_own_weights(rng):

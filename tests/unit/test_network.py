@@ -50,6 +50,51 @@ def test_jacobian_is_the_derivative(rng, name):
         assert np.abs(central - J[:, k]).max() <= 1e-8
 
 
+@pytest.mark.parametrize("name", ["leaky_relu", "tanh"])
+def test_products_with_the_jacobian(rng, name):
+    X, D, u = points(rng), rng.standard_normal((5, 3)), rng.standard_normal((6, 2))
+    net, W = ShallowNetwork.random(3, 5, rng=rng, activation=name, eps=0.7)
+    J = net.jacobian(X, W)
+    assert np.abs(net.jvp(X, W, D) - J @ D.ravel()).max() <= 100 * EPS
+    both = net.vjp(X, W, u)
+    assert both.shape == (2, 5, 3)
+    assert np.abs(both.reshape(2, -1) - u.T @ J).max() <= 100 * EPS
+    assert np.array_equal(net.vjp(X, W, u[:, 1]), both[1])
+    assert net.vjp(X, W, u[:, :1]).shape == (1, 5, 3)
+
+
+def test_what_is_left_out_is_as_in_the_definition(rng):
+    net, W = ShallowNetwork.random(3, 5, rng=rng)
+    assert ShallowNetwork([1.0]).eps == net.eps == 1.0
+    assert W.shape == (5, 3)
+    assert net.m == 5
+    assert net.activation == ShallowNetwork([1.0]).activation == activations.relu
+
+
+BIG = np.full((1, 2), 1e200)
+SQUARED = ShallowNetwork([1.0], "square")
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("F has values", lambda: SQUARED(BIG, np.ones((1, 2)))),
+        ("the Jacobian has entries", lambda: SQUARED.jacobian(BIG, np.ones((1, 2)))),
+        ("J d has entries", lambda: SQUARED.jvp(BIG, np.ones((1, 2)), np.ones((1, 2)))),
+        ("J'u has entries", lambda: SQUARED.vjp(BIG, np.ones((1, 2)), [1.0])),
+        ("the kernel has values", lambda: ShallowNetwork([1.0]).empirical_ntk(BIG, W=BIG / 1e200)),
+        # Infinity would be in the range of tanh, and of its derivative.
+        ("the products of X and W are", lambda: ShallowNetwork([1.0], "tanh")(BIG, BIG)),
+        (
+            "the products of Z and W are",
+            lambda: ShallowNetwork([1.0], "tanh").empirical_ntk([[1.0, 0.0]], BIG, W=BIG),
+        ),
+    ],
+)
+def test_what_leaves_the_range_is_named(name, function):
+    refused(f"{name} beyond", function, error=OverflowError)
+
+
 def test_the_kink_counts_as_open(rng):
     net = ShallowNetwork([1.0])
     assert np.array_equal(net.jacobian([[2.0, 3.0]], [[0.0, 0.0]]), [[2.0, 3.0]])
@@ -105,6 +150,32 @@ def test_empirical_kernel_without_the_jacobian():
     assert np.abs(fit.predict(X) - y).max() <= 1e-9
 
 
+@pytest.mark.parametrize(("held", "alone", "beside"), [(120, 24, 15), (1, 4, 4), (10**6, 60, 60)])
+def test_derivatives_are_held_of_some_neurons_at_once(rng, held, alone, beside, monkeypatch):
+    """As many as make HELD numbers at all points, 5 or 3 + 5 of them, or as a block has rows."""
+    net, W = ShallowNetwork.random(3, 60, rng=rng)
+    monkeypatch.setattr(sizes, "BLOCK", (4, 7))
+    monkeypatch.setattr(sizes, "HELD", held)
+    widths, derivatives = set(), ShallowNetwork._derivatives
+
+    def seen(self, X, W, out):
+        widths.add(out.shape[1])
+        derivatives(self, X, W, out)
+
+    monkeypatch.setattr(ShallowNetwork, "_derivatives", seen)
+    net.empirical_ntk(points(rng, 5), W=W)
+    assert max(widths) == alone
+    widths.clear()
+    net.empirical_ntk(points(rng, 3), points(rng, 5), W=W)
+    assert max(widths) == beside
+
+
+def test_an_odd_width_that_three_divides(rng):
+    net, W = ShallowNetwork.random(3, 3, rng=rng)
+    X = points(rng)
+    assert np.abs(net(X, W) - np.maximum(X @ W.T, 0) @ net.a / math.sqrt(3)).max() <= 50 * EPS
+
+
 @pytest.mark.parametrize("m", [1, 2, 7, 64, 501])
 def test_doubled_starts_at_zero_with_the_same_kernel(m):
     X = points(np.random.default_rng(5), 20, 9)
@@ -135,9 +206,12 @@ def test_random_is_reproducible_and_signed():
 
 
 def test_signs_cannot_be_changed(rng):
-    net, _ = ShallowNetwork.random(2, 3, rng=rng)
+    given = np.ones(3)
+    net = ShallowNetwork(given)
     with pytest.raises(ValueError, match="read-only"):
         net.a[0] = 5
+    given[0] = 5  # the caller's array stays the caller's
+    assert net.a[0] == 1
 
 
 def test_bad_arguments_are_named(rng):
@@ -148,6 +222,7 @@ def test_bad_arguments_are_named(rng):
     refused(r"m must be an integer, got 2\.5", draw, 3, 2.5, rng=rng, error=TypeError)
     refused(r"rng must be a numpy\.random\.Generator", draw, 3, 5, rng=0, error=TypeError)
     refused(r"a must be -1 or \+1, got 2", ShallowNetwork, [1.0, 2.0])
+    refused(r"a must have 1 dimension", ShallowNetwork, [[1.0]])
     refused("eps must be positive", ShallowNetwork, [1.0], eps=0)
     refused("activation must be one of", ShallowNetwork, [1.0], activation="swish")
     refused(r"W must have 5 rows, one a neuron, got shape \(4, 3\)", net, X, W[:4])
