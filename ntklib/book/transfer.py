@@ -28,10 +28,19 @@ class Run(NamedTuple):
         Mean squared error on new data at the end; infinite if training diverged.
     moved : float
         Relative movement of the second layer's features on these data, in root mean square.
+    left : float
+        Length of these features at the end over that at the start, in root mean square.
+    silent : float
+        Share of the second layer's neurons that are zero on all of these data at the end.
     """
 
     loss: float
     moved: float
+    left: float
+    silent: float
+
+
+DIVERGED = Run(np.inf, np.inf, np.inf, np.inf)
 
 
 def start(width: int, rule: str, rng: np.random.Generator) -> list[np.ndarray]:
@@ -97,8 +106,12 @@ def train(width: int, rule: str, rate: float, seed: int) -> Run:
         for _ in range(STEPS):
             weights = step(weights, *bits(BATCH, data), speed)
             if not np.isfinite(weights[2]).all():
-                return Run(np.inf, np.inf)
+                return DIVERGED
         after = features(weights, X_new)[1]
         loss = float(np.mean((after @ weights[2] - y_new) ** 2))
-        moved = float(np.linalg.norm(after - before) / np.linalg.norm(before))
-    return Run(loss, moved) if np.isfinite([loss, moved]).all() else Run(np.inf, np.inf)
+        size = np.linalg.norm(before)
+        moved = float(np.linalg.norm(after - before) / size)
+        left = float(np.linalg.norm(after) / size)
+    silent = float(np.mean(np.all(after == 0, axis=0)))
+    found = Run(loss, moved, left, silent)
+    return found if np.isfinite(found).all() else DIVERGED

@@ -323,12 +323,13 @@ def test_a_record_holds_together(name):
     assert list(record["cells"]) == run.learners(name)
     assert record["data"]["group"] == table.group
     assert record["data"]["source"] == table.source
-    for cell in record["cells"].values():
+    for learner, cell in record["cells"].items():
         listed = ("scores", "chosen", "processor_seconds", "wall_seconds")
         assert {len(cell[key]) for key in listed} == {how["splits"]}
         mean, low, high = ranks.corrected_interval(cell["scores"], how["overlap"])
         assert [mean, low, high] == pytest.approx([cell["mean"], *cell["interval"]], abs=2e-6)
         assert cell["seed"] == protocol.SEED
+        assert (cell["memory_mib"] is not None) == run.weighed(record, learner)
 
 
 def test_a_broken_record_is_refused():
@@ -435,6 +436,37 @@ def test_another_seed_makes_other_folds(monkeypatch):
     assert not np.array_equal(before, after)
     with pytest.raises(SystemExit):
         run.main(["--seed", "1", TINY])
+
+
+def test_memory_is_the_peak_less_what_was_held(tmp_path, monkeypatch):
+    """Of the run on the whole part: the one before, on some rows, has a higher peak."""
+    seen = []
+
+    def learner(part, X_test, rng):
+        seen.append(len(part.y))
+        peak = 9000 if len(seen) == 1 else 4096
+        (tmp_path / "status").write_text(f"VmHWM:\t{peak} kB\nVmRSS:\t1024 kB\n", encoding="utf-8")
+
+    monkeypatch.setattr(run, "PROCESS", tmp_path)
+    monkeypatch.setattr(run, "LEARNERS", {"rbf": learner})
+    assert run.growth(TINY, "rbf", *tables.load(TINY)) == 3
+    assert seen[1] == 112
+    assert seen[0] < 50
+    # Linux sets the peak to what is held when told 5.
+    assert (tmp_path / "clear_refs").read_text(encoding="utf-8") == "5"
+    with pytest.raises(ValueError, match="VmGone"):
+        run.resident("VmGone")
+
+
+def test_memory_is_measured_where_rows_are_many(monkeypatch, capsys, tmp_path):
+    assert not run.weighed(RECORDS[TINY], "rbf")
+    found = [name for name in RECORDS["digits"]["cells"] if run.weighed(RECORDS["digits"], name)]
+    assert found == [name for name in LEARNERS if name != "pooled_ntk"]
+    assert run.memory(TINY) == 0
+    monkeypatch.setattr(run, "PROCESS", tmp_path)
+    with pytest.raises(SystemExit):
+        run.main(["--memory"])
+    assert "Linux" in capsys.readouterr().err
 
 
 def test_records_are_written_as_they_were_read(tmp_path):

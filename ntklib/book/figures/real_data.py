@@ -32,7 +32,6 @@ from ntklib.book.recorded import records
 
 __all__ = [
     "CLASSIFIERS",
-    "COSTS",
     "ERRORS",
     "LEARNERS",
     "RANKED",
@@ -41,19 +40,21 @@ __all__ = [
     "calibration",
     "cost",
     "cost_alt",
-    "costs",
     "coverage",
     "coverage_alt",
     "critical",
     "curves",
     "curves_alt",
+    "gram",
     "groups",
     "interval",
     "losses",
     "losses_alt",
     "margin",
+    "memory",
+    "memory_alt",
     "of_group",
-    "paid",
+    "peaks",
     "pictured",
     "proper",
     "proper_alt",
@@ -64,10 +65,12 @@ __all__ = [
     "reliability_alt",
     "scores",
     "scores_alt",
+    "seconds",
     "share",
     "splits",
     "splits_alt",
     "tables",
+    "weighed",
 ]
 
 # Learner -> what the figures call it, the idea whose color it has, and its mark.
@@ -286,38 +289,19 @@ def ranks_alt(tables: int) -> str:
 
 # -- cost ------------------------------------------------------------------------------------------
 
-COSTS = {
-    "time": ("processor_seconds", "seconds a split", 1e-3),
-    "memory": ("memory_mib", "memory in MiB", 0.1),
-}
+
+def seconds() -> dict[str, float]:
+    """Learner -> geometric mean over the ranked tables of the processor time of a split."""
+    rows = [
+        [np.mean(tables()[name]["cells"][one]["processor_seconds"]) for one in RANKED]
+        for name in ranked()
+    ]
+    return dict(zip(RANKED, np.exp(np.log(rows).mean(axis=0)), strict=True))
 
 
-def _cost(cell: Any, key: str) -> float:
-    """The mean of a cost, NaN where it was not measured."""
-    value = cell.get(key)
-    return float("nan") if value is None else float(np.mean(value))
-
-
-def paid() -> list[str]:
-    """The costs that were measured."""
-    return [what for what in COSTS if all(np.isfinite(one) for one in costs(what).values())]
-
-
-def costs(what: str) -> dict[str, float]:
-    """Learner -> geometric mean of its cost over the tables on which all were measured."""
-    key, _, least = COSTS[what]
-    rows = np.array(
-        [[_cost(tables()[name]["cells"][one], key) for one in RANKED] for name in ranked()]
-    )
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    if not len(rows):
-        return dict.fromkeys(RANKED, float("nan"))
-    return dict(zip(RANKED, np.exp(np.log(np.maximum(rows, least)).mean(axis=0)), strict=True))
-
-
-def cost(of: str) -> Figure:
-    """Average rank, and beside it what it costs."""
-    found, mean = costs(of), _ranks(len(ranked()))
+def cost() -> Figure:
+    """Average rank, and beside it the time that it costs."""
+    found, mean = seconds(), _ranks(len(ranked()))
     order = np.argsort(mean, kind="stable")
     fig, (left, right) = new_axes(1, 2, height=3.6)
     for row, at in enumerate(order):
@@ -326,7 +310,7 @@ def cost(of: str) -> Figure:
         right.plot(found[RANKED[at]], row, mark, color=COLOR[color], ms=7)
     left.set_yticks(range(len(mean)), [LEARNERS[RANKED[at]][0] for at in order])
     left.set(xlabel="average rank", xlim=(0.8, len(mean) + 0.2))
-    right.set(xscale="log", xlabel=COSTS[of][1], yticks=[])
+    right.set(xscale="log", xlabel="seconds a split", yticks=[])
     low, high = min(found.values()), max(found.values())
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     right.set_xticks([10.0**p for p in decades], [f"{10.0**p:g}" for p in decades])
@@ -337,13 +321,68 @@ def cost(of: str) -> Figure:
     return fig
 
 
-def cost_alt(of: str) -> str:
+def cost_alt() -> str:
     """What a frame of `cost` shows, in words."""
     named = [
         f"{LEARNERS[name][0]} {value:.2g} at rank {fixed(rank, 2)}"
-        for (name, value), rank in zip(costs(of).items(), _ranks(len(ranked())), strict=True)
+        for (name, value), rank in zip(seconds().items(), _ranks(len(ranked())), strict=True)
     ]
-    return f"Average rank against {COSTS[of][1]}, logarithmic: {'; '.join(named)}."
+    return f"Average rank against seconds a split, logarithmic: {'; '.join(named)}."
+
+
+def gram(table: str) -> float:
+    """MiB of the Gram matrix of a table's training rows, in double precision."""
+    return 8 * float(tables()[table]["protocol"]["train"]) ** 2 / 2**20
+
+
+def weighed() -> list[str]:
+    """The tables on which memory was measured, the smallest first."""
+    found = [
+        name
+        for name, record in tables().items()
+        if any(cell["memory_mib"] is not None for cell in record["cells"].values())
+    ]
+    return sorted(found, key=gram)
+
+
+def peaks(table: str) -> dict[str, float]:
+    """MiB by which a process grows at its peak while a learner is at work, for those that ran."""
+    cells = tables()[table]["cells"]
+    return {name: float(cells[name]["memory_mib"]) for name in RANKED if name in cells}
+
+
+def memory() -> Figure:
+    """Memory against the number of training rows, and that of one Gram matrix."""
+    fig, ax = new_axes(height=4.2)
+    held = {name: peaks(name) for name in weighed()}
+    rows = {name: float(tables()[name]["protocol"]["train"]) for name in held}
+    n = np.geomspace(0.8 * min(rows.values()), 1.25 * max(rows.values()), 50)
+    ax.plot(n, 8 * n**2 / 2**20, color=COLOR["data"], lw=1, label="a Gram matrix")
+    for one in RANKED:
+        label, color, mark = LEARNERS[one]
+        ran = [name for name in held if one in held[name]]
+        x, y = [rows[name] for name in ran], [held[name][one] for name in ran]
+        ax.plot(x, y, mark, color=COLOR[color], mfc="none", mew=1.3, ms=6, label=label)
+    ax.set(xscale="log", yscale="log", xlabel="training rows", ylabel="memory in MiB")
+    ax.set_xticks([500, 1000, 2000, 4000], ["500", "1000", "2000", "4000"])
+    ax.set_yticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1000"])
+    ax.minorticks_off()
+    fig.legend(loc="outside lower center", ncols=3, columnspacing=1, handlelength=1.8)
+    return fig
+
+
+def memory_alt() -> str:
+    """What `memory` shows, in words."""
+    parts = []
+    for name in (weighed()[0], weighed()[-1]):
+        each = [f"{LEARNERS[one][0]} {fixed(value, 1)}" for one, value in peaks(name).items()]
+        train = tables()[name]["protocol"]["train"]
+        size = fixed(gram(name), 1)
+        parts.append(f"With {train:.0f} rows a Gram matrix takes {size} MiB; {', '.join(each)}.")
+    return (
+        f"Memory against the number of training rows, both logarithmic, on {len(weighed())} "
+        f"tables, and a line for one Gram matrix. {' '.join(parts)}"
+    )
 
 
 # -- more data -------------------------------------------------------------------------------------

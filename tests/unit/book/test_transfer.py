@@ -44,7 +44,17 @@ def test_bits_are_those_of_the_task():
 
 
 def test_training_that_diverges_is_infinite():
-    assert transfer.train(64, "standard", 1e3, 0) == (np.inf, np.inf)
+    assert transfer.train(64, "standard", 1e3, 0) == transfer.DIVERGED
+
+
+def test_features_are_measured_at_the_end():
+    """At a small rate they stay about as long as they were, and none falls silent."""
+    found = [transfer.train(64, "mu", 2.0**k, 0) for k in (-7, -2)]
+    assert found[0].silent == 0
+    assert found[0].left == pytest.approx(1, abs=0.1)
+    # |after - before| is within the triangle inequality.
+    for run in found:
+        assert abs(1 - run.left) <= run.moved <= 1 + run.left
 
 
 def test_the_record_is_of_these_networks():
@@ -57,6 +67,9 @@ def test_the_record_is_of_these_networks():
             loss, moved = (np.array(table[name], dtype=float) for name in ("loss", "moved"))
             assert loss.shape == moved.shape == shape
             np.testing.assert_array_equal(np.isnan(loss), np.isnan(moved))
+        for width, ends in record["best"][rule].items():
+            lowest = np.nanmin(np.array(record["runs"][rule][width]["loss"], dtype=float), axis=1)
+            np.testing.assert_array_equal(ends["loss"], lowest)
     again = transfer.train(128, "mu", 2.0 ** record["log2_rates"][4], 1).loss
     # Other BLAS round differently; 200 steps far below the largest stable rate do not amplify it.
     assert record["runs"]["mu"]["128"]["loss"][1][4] == pytest.approx(again, rel=1e-2)
