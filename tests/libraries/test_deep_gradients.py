@@ -124,6 +124,7 @@ def test_corners_have_the_mean_of_opposite_directions(other, kernel):
         assert abs(found @ direction - mean) <= 10 * h * h + 4 * EPS / h
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.torch
 @pytest.mark.parametrize("b_std", [0.0, 0.3])
 @pytest.mark.parametrize("law", SMOOTH)
@@ -149,6 +150,7 @@ def test_second_derivatives_of_smooth_kernels_anywhere(law, b_std):
 
 
 # XLA takes a minute to compile two layers of erf.
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize(("law", "depth"), [("relu", 2), ("erf", 1)])
 def test_compiled_by_jax(law, depth):
     """Values, first derivatives, and the second in the scale, of which K is a polynomial for ReLU.
@@ -209,6 +211,7 @@ def test_mapped(library):  # noqa: F811
 STAIRS = piecewise_linear([-1, 0.5, 2], [0, 1, -1], 0.25, -0.5)
 
 
+@pytest.mark.drawn(3)
 @pytest.mark.torch
 @pytest.mark.parametrize(("law", "kernel"), [("hardtanh", ntk), ("relu6", nngp), (STAIRS, ntk)])
 def test_straight_pieces(law, kernel):

@@ -64,6 +64,7 @@ CASES = [  # each call compiles: not all combinations
 ]
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize(("method", "batch", "outputs", "other"), CASES)
 def test_kernels_agree_with_explicit_jacobians(method, batch, outputs, other):
     J = jacobian(network, PARAMETERS, X)

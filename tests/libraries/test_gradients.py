@@ -96,6 +96,7 @@ def closed_form(kernel, a, b):
     return (b * s + a @ b * turn) / (2 * np.pi)
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
 @pytest.mark.parametrize("gap", [0.5, 1e-3, 1e-6])
 @pytest.mark.parametrize("sign", [1, -1])
@@ -155,6 +156,7 @@ def test_in_the_scale(library, kernel):
         kernel(library.array(x[None]), eps=library.array(-1.0))
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("kernel", [*KERNELS, gate_kernel], ids=lambda k: k.__name__)
 def test_second_derivatives(library, kernel):
     """Against central differences of the gradient.
@@ -174,6 +176,7 @@ def test_second_derivatives(library, kernel):
         assert np.abs(found[i] - difference).max() <= 100 * h * h + 32 * EPS / h
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
 def test_matrix_against_itself(library, kernel):
     """With equal, opposite, zero rows; the diagonal is |x|^2 / 2, its derivative x."""
@@ -202,6 +205,7 @@ def test_mapped(library, kernel):
     assert np.abs(np.asarray(mapped) - one_by_one).max() <= 1e-14 * np.abs(one_by_one).max()
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
 def test_averages(library, kernel):
     """The derivative of a mean over a group is the mean of the derivatives, also in a Gram matrix.

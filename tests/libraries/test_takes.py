@@ -29,6 +29,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("cells", CELLS)
 def test_the_cells_of_a_function(cells):
     for cell in cells:

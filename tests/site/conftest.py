@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.site import checks, sound
 from tools.browser import launch, serve
-from tools.sample import sample
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
 MISSING = f"There is no site in {SITE}: run make book first."
@@ -21,14 +20,9 @@ def page_names() -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `name` runs once a page; without a site it runs once, and fails.
-
-    One marked `drawn` runs on a part of the pages, another one for each commit.
-    """
+    """A test that takes `name` runs once a page; without a site it runs once, and fails."""
     if "name" in metafunc.fixturenames:
         names = page_names() or ["no site"]
-        if drawn := metafunc.definition.get_closest_marker("drawn"):
-            names = sample(names, *drawn.args)
         metafunc.parametrize("name", names, ids=lambda name: Path(name).stem, scope="module")
 
 

@@ -110,7 +110,7 @@ def test_nothing_moves_for_who_asked_so(phone):
     assert checks.motion_faults(phone.page) == []
 
 
-@pytest.mark.drawn(2)
+@pytest.mark.drawn(2, by="name")
 @pytest.mark.parametrize(("width", "mode"), SETTINGS)
 def test_no_barrier(phone, width, mode):
     page = phone.page

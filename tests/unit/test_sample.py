@@ -1,5 +1,10 @@
 """The part of the long tests that a commit runs."""
 
+from types import SimpleNamespace
+
+import pytest
+
+import conftest
 from tools.sample import sample
 
 CASES = [f"case-{i}" for i in range(17)]
@@ -24,3 +29,34 @@ def test_every_case_has_its_turn(monkeypatch):
 def test_all_means_all(monkeypatch):
     monkeypatch.setenv("ALL", "1")
     assert sample(CASES, 3, at="a commit") == CASES
+
+
+class Item:
+    """What pytest collects of a test, as far as the choice looks at it."""
+
+    def __init__(self, test, marker=None, **params):
+        self.callspec = SimpleNamespace(id="-".join(params.values()), params=params)
+        self.nodeid, self.marker = f"{test}[{self.callspec.id}]", marker
+        if not params:
+            del self.callspec
+
+    def get_closest_marker(self, name):
+        return self.marker
+
+
+def test_marked_tests_are_drawn_and_what_belongs_together_stays_so(monkeypatch):
+    monkeypatch.delenv("ALL", raising=False)
+    drawn, pages = pytest.mark.drawn(2).mark, pytest.mark.drawn(3, by="name").mark
+    whole = [Item("other", one=case) for case in CASES] + [Item("single")]
+    halved = [Item("halved", drawn, one=case) for case in CASES]
+    paired = [Item("paired", pages, name=case, mode=m) for case in CASES for m in ("light", "dark")]
+    items, dropped = [*whole, *halved, *paired], []
+    config = SimpleNamespace(
+        hook=SimpleNamespace(pytest_deselected=lambda items: dropped.extend(items))
+    )
+    conftest.pytest_collection_modifyitems(config, items)
+    assert [item for item in items if item in whole] == whole
+    assert len([item for item in items if item in halved]) == 9
+    kept = [item.callspec.params["name"] for item in items if item in paired]
+    assert len(kept) == 2 * len(set(kept)) == 12
+    assert len(items) + len(dropped) == len(whole) + len(halved) + len(paired)
