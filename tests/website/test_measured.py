@@ -84,7 +84,7 @@ def book(tmp_path_factory) -> tuple[Path, list[str]]:
     for name in ("website", "ntklib"):
         unneeded = shutil.ignore_patterns("vendor", "__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=unneeded)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "CITATION.cff"):
         shutil.copyfile(ROOT / name, folder / name)
     unmarked = "\n\n".join(UNMARKED)
     pages = {
