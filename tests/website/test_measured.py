@@ -15,7 +15,7 @@ import pytest
 from docutils import nodes
 
 from ntklib.book.printing import show
-from tests.website.test_build import CONF, ROOT
+from tests.website.test_build import CONF, FILES, ROOT
 from tools.notebooks import NOTEBOOK_METADATA
 from website import measured
 
@@ -84,7 +84,7 @@ def book(tmp_path_factory) -> tuple[Path, list[str]]:
     for name in ("website", "ntklib"):
         unneeded = shutil.ignore_patterns("vendor", "__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=unneeded)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "CITATION.cff"):
+    for name in FILES:
         shutil.copyfile(ROOT / name, folder / name)
     unmarked = "\n\n".join(UNMARKED)
     pages = {
