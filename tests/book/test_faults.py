@@ -89,6 +89,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.drawn(3)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault_is_seen(fault: Fault, copy: Path) -> None:
     with (copy / "ntklib" / f"{fault.module}.py").open("a", encoding="utf-8") as module:

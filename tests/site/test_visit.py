@@ -57,6 +57,7 @@ def test_reads_as_text(opened):
     assert checks.raw_text_faults(opened.page) == []
 
 
+@pytest.mark.drawn(2, by="name")
 def test_every_slider_through_all_frames(opened):
     assert checks.slider_faults(opened.page) == []
     assert checks.slider_key_faults(opened.page) == []

@@ -137,6 +137,7 @@ def deep_error(kernel, found, X, Z, options):
     return (gap / np.where(scale > 0, scale, 1)).max()
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("kernel", DEEP, ids=lambda k: k.__name__)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
