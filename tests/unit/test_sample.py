@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import conftest
+from tests import conftest
 from tools.sample import sample
 
 CASES = [f"case-{i}" for i in range(17)]
