@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
-# A browser without windows comes first: for the same pages it takes two thirds of the time.
+# A browser without windows comes first: it takes less of the processor for the same pages.
 NAMES = (
     "chromium-headless-shell",
     "chromium",

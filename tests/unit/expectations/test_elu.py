@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from ntklib import activations, conv_ntk, expectations, ntk
-from ntklib._slopes import scale_slope
-from ntklib.architecture import architecture
 from ntklib.expectations import Elu, Quadrature, dual
 from tests.unit.samples import refused, stored
 
@@ -85,18 +83,6 @@ def test_equal_and_nearly_equal_points_through_layers():
             assert np.abs(K[:2, :2] - K[0, 0]).max() <= 1e-14 * K[0, 0]
             assert np.abs(other - K).max() <= 1e-14 * K.max()
             assert np.linalg.eigvalsh(K)[0] >= -1e-14 * np.trace(K)
-
-
-def test_the_derivative_in_the_scales():
-    """By central differences of the kernel, of error h^2 and 1e-16 / h."""
-    X = np.random.default_rng(0).standard_normal((4, 3))
-    h = 1e-5
-    kernels = [
-        ntk(X, depth=2, activation="selu", W_std=1.3 * math.exp(t), b_std=0.2) for t in (h, -h)
-    ]
-    net = architecture(2, "selu", 1.3, 0.2, "all")
-    found = scale_slope(net, X, True, "weights")
-    assert np.abs(found - (kernels[0] - kernels[1]) / (2 * h)).max() <= 1e-8 * np.abs(found).max()
 
 
 def test_signals():

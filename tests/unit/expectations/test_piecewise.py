@@ -83,14 +83,15 @@ def test_equal_and_nearly_equal_points_through_layers():
             assert np.linalg.eigvalsh(K)[0] >= -1e-12 * np.trace(K)
 
 
-def test_the_derivative_in_the_scales():
+@pytest.mark.parametrize("activation", ["hardtanh", "selu"])
+def test_the_derivative_in_the_scales(activation):
     """By central differences of the kernel, of error h^2 and 1e-16 / h."""
     X = np.random.default_rng(0).standard_normal((4, 3))
     h = 1e-5
     kernels = [
-        ntk(X, depth=2, activation="hardtanh", W_std=1.3 * math.exp(t), b_std=0.2) for t in (h, -h)
+        ntk(X, depth=2, activation=activation, W_std=1.3 * math.exp(t), b_std=0.2) for t in (h, -h)
     ]
-    net = architecture(2, "hardtanh", 1.3, 0.2, "all")
+    net = architecture(2, activation, 1.3, 0.2, "all")
     found = scale_slope(net, X, True, "weights")
     assert np.abs(found - (kernels[0] - kernels[1]) / (2 * h)).max() <= 1e-8 * np.abs(found).max()
 
