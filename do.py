@@ -213,8 +213,13 @@ def book() -> None:
     say("Building the website (a first build executes every chapter)")
     remove(*HTML.glob("v[0-9]*"))  # editions that were put beside it
     run(tool("python"), "tools/execute.py")
-    run(tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
+    run(*pages())
     say("Done. Open _build/html/index.html")
+
+
+def pages() -> tuple[str, ...]:
+    """The command that writes the website from chapters that were executed."""
+    return (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
 
 
 @command
@@ -246,28 +251,27 @@ def tex_packages() -> None:
 def test() -> None:
     """Do what CI does: lint, types, unit tests, notebooks, the site (ALL=1: no part drawn)."""
     set_up()  # not beside the other: both would write what describes the package
-    say("Lint and a full build from nothing; beside them, the environment of torch and JAX, tested")
+    say("Lint, and the chapters executed; beside them, the environment of torch and JAX, tested")
     remove("_build")
     with beside(sys.executable, "do.py", "libraries"):
         lint()
         say("A browser")
         browser = call(tool("python"), "tools/browser.py") == 0
-        book()
-    say("Unit tests, notebooks, ledger, faults, and the site in a browser")
-    side_by_side = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
-    compared = ("--nbval", "--nbval-current-env")
-    parts = (
-        "chapters",
-        "tests",
-        "--ignore=tests/libraries",
-        *([] if browser else ["-m", "not browser"]),
-    )
-    live_too = (HTML / "live").exists()
-    with (
-        beside(tool("python"), "-m", "tools.live_check", "--sample") if live_too else nullcontext()
-    ):
-        status = call(tool("pytest"), "-q", *side_by_side, *compared, *parts)
-    sys.exit(status if browser else "== Not run, for want of a browser: the tests of the pages")
+        live(needed=False)
+        run(tool("python"), "tools/execute.py")
+    say("Unit tests and notebooks; beside them, a full build of the website from nothing")
+    pytest = (tool("pytest"), "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
+    of_site = ("tests/book", "tests/site", "tests/website")
+    apart = [f"--ignore={folder}" for folder in (*of_site, "tests/libraries")]
+    with beside(*pages()):
+        failed = call(*pytest, "--nbval", "--nbval-current-env", "chapters", "tests", *apart)
+    say("The site in a browser, ledger, faults")
+    chosen = [] if browser else ["-m", "not browser"]
+    live_too = (HTML.parent / "live").exists()
+    checked = (tool("python"), "-m", "tools.live_check", "--sample")
+    with beside(*checked) if live_too else nullcontext():
+        failed = call(*pytest, *of_site, *chosen) or failed
+    sys.exit(failed if browser else "== Not run, for want of a browser: the tests of the pages")
 
 
 @command

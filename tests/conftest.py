@@ -4,23 +4,30 @@ from collections import defaultdict
 
 import pytest
 
-from tools.sample import sample
+from tools.sample import sample, turn
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test marked `drawn(share)` leave a part of the cases, another one for each commit.
 
-    With `by` the values of that argument are drawn, and all else stays together.
+    With `by` the values of that argument are drawn, and all else stays together. What has no cases
+    is left at one commit of so many; all that has the same name in `group` at the same ones.
     """
     cases: dict[str, dict[pytest.Item, str]] = defaultdict(dict)
     shares: dict[str, int] = {}
+    left_out = set()
     for item in items:
-        call = getattr(item, "callspec", None)
-        if call and (mark := item.get_closest_marker("drawn")):
-            name, by = item.nodeid.partition("[")[0], mark.kwargs.get("by")
+        if not (mark := item.get_closest_marker("drawn")):
+            continue
+        call, group = getattr(item, "callspec", None), mark.kwargs.get("group")
+        name, by = item.nodeid.partition("[")[0], mark.kwargs.get("by")
+        if group or not call:
+            if not turn(group or name, mark.args[0]):
+                left_out.add(item)
+        else:
             shares[name] = mark.args[0]
             cases[name][item] = str(call.params[by]) if by else call.id
-    left_out = {
+    left_out |= {
         item
         for name, drawn in cases.items()
         for kept in [sample(list(dict.fromkeys(drawn.values())), shares[name])]

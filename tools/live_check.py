@@ -2,7 +2,7 @@
 
     python -m tools.live_check             every chapter
     python -m tools.live_check span        one
-    python -m tools.live_check --sample    one of six, by the commit's hash
+    python -m tools.live_check --sample    one of nine, by the commit's hash
 
 Needs node and what `make live` made. Where there is no node, one line says so.
 """
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
-    parser.add_argument("--sample", action="store_true", help="one of six")
+    parser.add_argument("--sample", action="store_true", help="one of nine")
     asked = parser.parse_args(arguments)
     node = shutil.which("node")
     if node is None:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     names = asked.names or chapters()
     if asked.sample:
-        names = sample(names, 6)
+        names = sample(names, 9)
     paths = (f"chapters/{name}.ipynb" for name in names)
     command = [node, "tools/live_check.mjs", str(make.OUT / make.RUNTIME), *paths]
     return subprocess.run(command, cwd=ROOT, check=False).returncode

@@ -27,6 +27,15 @@ def sample(cases: Sequence[str], share: int, *, at: str | None = None) -> list[s
     if os.environ.get("ALL"):
         return list(cases)
     where = commit() if at is None else at
-    lots = {case: hashlib.sha256(f"{where} {case}".encode()).digest() for case in cases}
-    drawn = sorted(cases, key=lots.__getitem__)[: -(-len(cases) // share)]
+    drawn = sorted(cases, key=lambda case: _lot(where, case))[: -(-len(cases) // share)]
     return [case for case in cases if case in drawn]
+
+
+def turn(case: str, share: int, *, at: str | None = None) -> bool:
+    """Whether it is the turn of what has no others of its kind: at one commit of so many."""
+    where = commit() if at is None else at
+    return bool(os.environ.get("ALL")) or int.from_bytes(_lot(where, case)) % share == 0
+
+
+def _lot(where: str, case: str) -> bytes:
+    return hashlib.sha256(f"{where} {case}".encode()).digest()

@@ -60,7 +60,7 @@ def test_every_chapter_with_checks_has_a_record():
             assert "check(" not in cells, f"chapters/wrong/{path.stem}.toml is missing"
 
 
-@pytest.mark.parametrize("name", sample(NAMES, 6))
+@pytest.mark.parametrize("name", sample(NAMES, 9))
 def test_what_is_on_record_turns_red(name):
     done = started(name, "--check")
     assert done.returncode == 0, done.stderr

@@ -60,6 +60,7 @@ def _as_before():
 
 
 @pytest.mark.usefixtures("_as_before")
+@pytest.mark.drawn(2)
 def test_the_page_shows_what_its_blocks_print():
     page = PAGE.read_text(encoding="utf-8")
     assert len(BLOCK.findall(page)) >= 10

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.site import checks, sound
 from tools.browser import launch, serve
@@ -49,6 +49,7 @@ def browser() -> Iterator[Browser]:
             browser = launch(playwright)
         except RuntimeError as error:
             pytest.fail(str(error))
+        expect.set_options(timeout=checks.PATIENCE)
         yield browser
         browser.close()
 

@@ -212,9 +212,10 @@ def impatient():
     """What does not come within a second does not come."""
     expect.set_options(timeout=1000)
     yield
-    expect.set_options(timeout=5000)
+    expect.set_options(timeout=checks.PATIENCE)
 
 
+@pytest.mark.drawn(3)
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("behavior", "file", "old", "new"), PLANTED)
 def test_planted_fault_is_seen(page, origin, site, behavior, file, old, new):

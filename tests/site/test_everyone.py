@@ -71,6 +71,10 @@ def test_as_a_file(phone, site):
     assert checks.maths_faults(phone.page) == []
 
 
+def test_reads_as_text(phone):
+    assert checks.raw_text_faults(phone.page) == []
+
+
 def test_is_still_on_a_phone(phone):
     assert phone.page.evaluate("measured.cls") < 0.05
 
@@ -110,7 +114,7 @@ def test_nothing_moves_for_who_asked_so(phone):
     assert checks.motion_faults(phone.page) == []
 
 
-@pytest.mark.drawn(2, by="name")
+@pytest.mark.drawn(4, by="name")
 @pytest.mark.parametrize(("width", "mode"), SETTINGS)
 def test_no_barrier(phone, width, mode):
     page = phone.page
@@ -174,6 +178,7 @@ SPOILT = [
 ]
 
 
+@pytest.mark.drawn(3)
 @pytest.mark.parametrize(("chapter", "plant", "check", "words"), SPOILT)
 def test_a_spoilt_page_is_seen(page, origin, chapter, plant, check, words):
     page.set_viewport_size({"width": 390, "height": 844})

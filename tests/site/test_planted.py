@@ -42,6 +42,7 @@ PLANTED = [
 ]
 
 
+@pytest.mark.drawn(3)
 @pytest.mark.parametrize(("check", "old", "new", "words"), PLANTED)
 def test_planted_fault_is_seen(planted, page, check, old, new, words):
     planted()

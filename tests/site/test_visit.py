@@ -11,6 +11,9 @@ from tests.site import checks, sound
 from tools.browser import serve
 from tools.measure_site import Measured, line, measure, medians
 
+# Another visit of every page takes minutes; what a phone asks of each is in test_everyone.
+some_pages = pytest.mark.drawn(3, by="name")
+
 
 class Opened(NamedTuple):
     """A page on a first visit, and what was seen while it opened."""
@@ -30,45 +33,48 @@ def opened(browser, origin, name):
     context.close()
 
 
+@some_pages
 def test_asks_only_its_own_site(opened, origin):
     assert opened.witness.requests
     assert opened.witness.foreign(origin) == []
     assert opened.witness.failed == []
 
 
+@some_pages
 def test_says_nothing_on_the_console(opened):
     assert opened.witness.complaints == []
 
 
+@some_pages
 def test_is_light_and_still(opened):
     assert opened.measured.transfer - opened.measured.frames < 600e3
     assert opened.measured.shift < 0.05
 
 
+@some_pages
 def test_formulas_are_set(opened):
     assert checks.maths_faults(opened.page) == []
 
 
+@some_pages
 def test_displays_are_not_broken_for_a_phone(opened):
     assert checks.phonebreak_faults(opened.page) == []
 
 
-def test_reads_as_text(opened):
-    assert checks.raw_text_faults(opened.page) == []
-
-
-@pytest.mark.drawn(2, by="name")
+@some_pages
 def test_every_slider_through_all_frames(opened):
     assert checks.slider_faults(opened.page) == []
     assert checks.slider_key_faults(opened.page) == []
 
 
+@some_pages
 def test_on_paper_every_fold_is_open(opened):
     opened.page.emulate_media(media="print")
     assert checks.fold_faults(opened.page) == []
     expect(opened.page.locator(".bd-sidebar-primary")).to_be_hidden()
 
 
+@some_pages
 def test_without_scripts(browser, origin, name):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

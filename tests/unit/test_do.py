@@ -266,6 +266,6 @@ def test_without_a_browser_the_rest_runs_and_the_end_says_so(browser, monkeypatc
         monkeypatch.setattr(do, step, lambda *names: None)
     with pytest.raises(SystemExit) as ended:
         do.test()
-    assert besides == [("do.py", "libraries")]
+    assert besides == [("do.py", "libraries"), do.pages()[1:]]
     assert ("not browser" in ran[-1]) is bool(browser)
     assert "Not run" in ended.value.code if browser else ended.value.code == 0

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests import conftest
-from tools.sample import sample
+from tools.sample import sample, turn
 
 CASES = [f"case-{i}" for i in range(17)]
 
@@ -29,6 +29,15 @@ def test_every_case_has_its_turn(monkeypatch):
 def test_all_means_all(monkeypatch):
     monkeypatch.setenv("ALL", "1")
     assert sample(CASES, 3, at="a commit") == CASES
+    assert all(turn(case, 3, at="a commit") for case in CASES)
+
+
+def test_what_stands_alone_has_its_turn_at_one_commit_of_so_many(monkeypatch):
+    """Of 300 commits 100 on average; more than 40 away with probability 8e-7 (binomial)."""
+    monkeypatch.delenv("ALL", raising=False)
+    turns = [turn("alone", 3, at=f"commit {i}") for i in range(300)]
+    assert turns == [turn("alone", 3, at=f"commit {i}") for i in range(300)]
+    assert abs(sum(turns) - 100) <= 40
 
 
 class Item:
@@ -50,7 +59,10 @@ def test_marked_tests_are_drawn_and_what_belongs_together_stays_so(monkeypatch):
     whole = [Item("other", one=case) for case in CASES] + [Item("single")]
     halved = [Item("halved", drawn, one=case) for case in CASES]
     paired = [Item("paired", pages, name=case, mode=m) for case in CASES for m in ("light", "dark")]
-    items, dropped = [*whole, *halved, *paired], []
+    book = pytest.mark.drawn(3, group="book").mark
+    grouped = [Item(f"of-the-book-{i}", book) for i in range(9)]
+    alone = [Item(f"alone-{i}", drawn) for i in range(40)]  # all or none: 2 of 2^40
+    items, dropped = [*whole, *halved, *paired, *grouped, *alone], []
     config = SimpleNamespace(
         hook=SimpleNamespace(pytest_deselected=lambda items: dropped.extend(items))
     )
@@ -59,4 +71,7 @@ def test_marked_tests_are_drawn_and_what_belongs_together_stays_so(monkeypatch):
     assert len([item for item in items if item in halved]) == 9
     kept = [item.callspec.params["name"] for item in items if item in paired]
     assert len(kept) == 2 * len(set(kept)) == 12
-    assert len(items) + len(dropped) == len(whole) + len(halved) + len(paired)
+    assert len([item for item in items if item in grouped]) in (0, 9)
+    assert 0 < len([item for item in items if item in alone]) < 40
+    collected = (whole, halved, paired, grouped, alone)
+    assert len(items) + len(dropped) == sum(map(len, collected))

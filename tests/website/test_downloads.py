@@ -243,7 +243,7 @@ def test_no_label_is_shown_in_place_of_a_number(name):
     assert not re.search(r'(?<![a-z"])(?:dfn|prp|thm|lem|cor|rmk|eq|ex)-[a-z]', words(taken(name)))
 
 
-@pytest.mark.parametrize("name", sample([name for name in CHAPTERS if name != "intro"], 3))
+@pytest.mark.parametrize("name", sample([name for name in CHAPTERS if name != "intro"], 6))
 def test_runs_alone_in_an_empty_folder_and_with_another_seed(name, tmp_path, monkeypatch):
     """All code of the notebook, with its checks; figures are drawn in the tests of the book.
 

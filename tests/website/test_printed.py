@@ -19,6 +19,8 @@ from website.printed import cells, displays, preamble, sliders
 ROOT = Path(__file__).resolve().parents[2]
 
 HTML = ROOT / "_build" / "html" / "chapters"
+# Writing all of it takes a minute.
+whole_book = pytest.mark.drawn(3, group="the printed book")
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 
 
@@ -56,6 +58,7 @@ LINKED = re.compile(
 )
 
 
+@whole_book
 def test_statements_and_exercises_have_the_numbers_of_the_website(pages, tex):
     shown = {label: name.strip() for label, name in SHOWN.findall(pages)}
     printed = {label: name for name, label in PRINTED.findall(tex)}
@@ -63,6 +66,7 @@ def test_statements_and_exercises_have_the_numbers_of_the_website(pages, tex):
     assert printed == shown
 
 
+@whole_book
 def test_every_reference_names_its_statement(pages, tex):
     shown = {label: name.strip() for label, name in SHOWN.findall(pages)}
     linked = LINKED.findall(tex)
@@ -70,6 +74,7 @@ def test_every_reference_names_its_statement(pages, tex):
     assert [name for label, name in linked if shown[label] != re.sub("[~\xa0]", " ", name)] == []
 
 
+@whole_book
 def test_equations_have_the_numbers_of_the_website(pages, tex):
     shown = re.findall(r'id="equation-([\w-]+)"[^>]*>\s*<span class="eqno">\(([\d.]+)\)', pages)
     number, printed = "", {}
@@ -84,6 +89,7 @@ def test_equations_have_the_numbers_of_the_website(pages, tex):
     assert printed
 
 
+@whole_book
 def test_every_figure_is_there_and_every_slider_has_its_line(pages, tex):
     figures = pages.count('class="ntk-figure')
     sliders = pages.count("ntk-interact")
@@ -95,6 +101,7 @@ def test_every_figure_is_there_and_every_slider_has_its_line(pages, tex):
         assert (ROOT / "_build" / "latex" / f"{name}.pdf").is_file()
 
 
+@whole_book
 def test_figures_have_the_numbers_of_the_website_and_stay_in_place(pages, tex):
     shown = re.findall(r'id="(fig-[\w-]+)">.*?caption-number">Figure\xa0(\w+) <', pages, re.DOTALL)
     number, printed = "", {}
@@ -117,10 +124,12 @@ def test_figures_have_the_numbers_of_the_website_and_stay_in_place(pages, tex):
     assert len(cited) == pages.count('class="std std-numref">Figure') > 20
 
 
+@whole_book
 def test_every_proof_is_there(pages, tex):
     assert tex.count(r"\begin{proof}") == len(re.findall(r'<details class="proof"', pages))
 
 
+@whole_book
 def test_every_sign_is_one_that_latex_can_set(tex):
     signs = set(tex) - set(preamble.SIGNS)
     letters = {chr(code) for code in range(0x180)} | set("–—‘’“”…")

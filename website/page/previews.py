@@ -11,6 +11,7 @@ from urllib.parse import unquote, urldefrag
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
+from website.page.written import pages
 from website.project import put
 
 # The parts of a page that can be shown beside a link.
@@ -26,18 +27,14 @@ def write(app: Sphinx) -> None:
 
 def previews(out: Path) -> dict[str, str]:
     """Address within the site -> markup, of every part that a link in a text leads to."""
-    pages = {
-        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        for path in sorted(out.rglob("*.html"))
-    }
     wanted = set()
-    for path, page in pages.items():
+    for path, page in pages(out).items():
         for link in page.select("article a.internal[href*='#']"):
             bare, anchor = urldefrag(str(link["href"]))
             target = (path.parent / unquote(bare)).resolve() if bare else path.resolve()
             wanted.add((target, unquote(anchor)))
     found = {}
-    for path, page in pages.items():
+    for path, page in pages(out).items():
         for part in page.select(SHOWN):
             if (path.resolve(), part["id"]) in wanted:
                 found[f"{path.relative_to(out).as_posix()}#{part['id']}"] = markup(part)

@@ -10,12 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup
 from pylatexenc import latexwalker
 from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
 from pylatexenc.macrospec import LatexContextDb, MacroSpec
 from sphinx.application import Sphinx
 
+from website.page.written import pages
 from website.project import put
 from website.tex import argument, expand
 
@@ -30,12 +30,11 @@ def write(app: Sphinx) -> None:
     """Write the table of formulas, and titles that can be read into the index."""
     out, macros = Path(app.outdir), app.config.mathjax3_config["tex"]["macros"]
     found: dict[str, str] = {}
-    for path in sorted(out.rglob("*.html")):
-        page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        for number in page.select(".math .eqno"):
-            number.decompose()
+    for page in pages(out).values():
         for formula in page.select('[role="main"] .math'):
-            source = formula.get_text().strip()
+            number = formula.find(class_="eqno") if formula.name == "div" else None
+            named = number.get_text().strip() if number else ""
+            source = formula.get_text().strip().removeprefix(named).strip()
             found[source] = found.get(source) or plain(source[2:-2], macros)
     table = json.dumps(found, ensure_ascii=False, sort_keys=True)
     put(out / FORMULAS, f"window.FORMULAS = {table};\n")

@@ -142,7 +142,7 @@ def _faults(fig):
     return faults
 
 
-@pytest.mark.drawn(2)
+@pytest.mark.drawn(4)
 @pytest.mark.parametrize(("name", "function", "given"), CALLS)
 def test_figures_are_legible_on_a_phone(name, function, given):
     frames = _frames(name, function, given)
@@ -174,7 +174,7 @@ def test_every_figure_has_its_words_beside_it(name):
         assert len(named) == len(wanted) or len(taken) > len(named)  # the rest goes unused
 
 
-@pytest.mark.drawn(2)
+@pytest.mark.drawn(4)
 @pytest.mark.parametrize(("name", "function", "given"), CALLS)
 def test_no_two_frames_have_the_same_words(name, function, given):
     words = getattr(_module(name), f"{function}_alt")

@@ -1,6 +1,7 @@
 """Steep smooth functions as mixtures of Gaussians: against closed forms and nested quadrature."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,7 +30,12 @@ FUNCTIONS = {
     "gelu": (activations.gelu.f, activations.gelu.df),
     "shifted": (lambda z: np.tanh(z - 1), lambda z: 1 - np.tanh(z - 1) ** 2),
 }
-MIXTURES = {name: Mixture(f, name=name) for name, (f, _) in FUNCTIONS.items()}
+
+
+@cache
+def mixture(name):
+    """Fitted once, and only where a test of it runs."""
+    return Mixture(FUNCTIONS[name][0], name=name)
 
 
 def scales(law, a, b):
@@ -87,7 +93,7 @@ def test_steep_functions_by_nested_quadrature(name):
     Panels that halve 12 times have nodes as near as the function is steep; on each it is analytic
     with the poles as far away as the panel is long, so that 16 nodes leave an error of 1e-12.
     """
-    law = MIXTURES[name]
+    law = mixture(name)
     a, b = (30, 30) if name == "tanh" else (30, 7)
     size, size_slope = scales(law, a, b)
     for rho in (-1.0, -0.4, 1 - 1e-5, 1.0):
@@ -101,7 +107,7 @@ def test_steep_functions_by_nested_quadrature(name):
 @pytest.mark.parametrize("name", ["tanh", "gelu"])
 def test_where_both_rules_serve_they_agree(name):
     f = FUNCTIONS[name][0]
-    by_hermite, law = Quadrature(f), MIXTURES[name]
+    by_hermite, law = Quadrature(f), mixture(name)
     for a, b in ((0.01, 0.01), (0.01, 1.0), (0.3, 2.0), (1.0, 1.0)):
         more = law.error([a, b]).max() + by_hermite.coefficients([a, b])[1].max() + 1e-13
         pair = (expectations(rule, a, b, RHO) for rule in (by_hermite, law))
