@@ -96,8 +96,9 @@ def descent(step: float) -> Figure:
     upper.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     upper.set_title(rf"step = {step:g} / $\lambda_{{\max}}$")
     t = np.arange(STEPS + 1)
-    for name, direction, size, style in (("steep", V1, 1.0, "-"), ("flat", V2, second, "--")):
-        label = rf"{name}," "\n" rf"$\sigma$ = {size:g}"
+    rows = ((1, "steep", V1, 1.0, "-"), (2, "flat", V2, second, "--"))
+    for k, name, direction, size, style in rows:
+        label = rf"{name}," "\n" rf"$\sigma_{k}$ = {size:g}"
         lower.semilogy(t, np.abs((walk - CENTER) @ direction) + 1e-12, style, label=label)
         lower.lines[-1].set_color(COLOR["theory"] if style == "-" else COLOR["gate"])
     lower.set(xlabel="steps $t$", ylabel=r"$|\langle v_k,\,w_t-\hat w\rangle|$", ylim=(1e-4, 1e3))
