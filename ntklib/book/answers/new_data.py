@@ -74,7 +74,7 @@ ANSWERS = {
             "Is a residual the label minus the prediction, or the other way round?": lambda: [
                 -left for left in _copies()
             ],
-            "Are all others predicted to be zero?": lambda: [float(y) for y in _LABELS],
+            "Is each of the three predicted to be zero?": lambda: [float(y) for y in _LABELS],
         },
     ),
     "ex-new_data-3": Answer(

@@ -36,7 +36,7 @@ ANSWERS = {
             "Must the network be wider or narrower for a smaller setting?": lambda: width(
                 power=-2.0
             ),
-            "Which is it that falls like one over the root: the setting, or its root?": lambda: (
+            "Which is it that falls like one over the root: the setting, or its square?": lambda: (
                 width(power=4.0)
             ),
             "If the root of m must grow by a factor, by which must m grow?": lambda: width(
@@ -73,8 +73,9 @@ ANSWERS = {
         "The fit is c sinh(2 nu), c sinh(nu). What is their ratio?",
         {
             "What is the dial, if c is the factor of the fit?": lambda: slope() / 2,
-            "Which factor has the hyperbolic sine of a double argument?": lambda: slope(
-                math.acosh(4)
+            # With sinh(2 nu) = sinh(nu) cosh(nu), both in the ratio and in the equation.
+            "Which factor has the hyperbolic sine of a double argument?": lambda: (
+                2 * 2 / ((2 * 4 + 1) * math.sqrt(15))
             ),
             "Which coordinates has the datum?": lambda: slope(x=(1.0, 1.0)),
             "Which coordinate goes with which coefficient?": lambda: slope(x=(1.0, 2.0)),
