@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const PORTION = 30;
+  const PORTION = 60;
 
   async function set(elements) {
     await MathJax.typesetPromise(elements);
