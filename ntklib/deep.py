@@ -330,7 +330,7 @@ def ntk(
         Points that are not real numbers, a depth or layer that is not an integer; arrays of two
         libraries, or of another library and not of float32 or float64; an activation that has no
         closed form, and is no :class:`ntklib.expectations.Mixture`, where torch or JAX takes
-        derivatives, vectorizes or compiles; one of straight pieces where JAX does.
+        derivatives, vectorizes or compiles.
     OverflowError
         Values too large for the result's dtype; in float32 arrays of other libraries, and with
         biases or an activation of another degree than one, standard deviations above

@@ -25,6 +25,8 @@ _SLOWEST, _FASTEST = 1e-12, 1e10
 _STEPS = 0.25, 0.2, 0.14, 0.1
 # Enough digits not to look for a finer step; what a leaner sum may cost; most terms of a sum.
 _GOOD, _LEAN, _TERMS = 3e-14, 3.0, 200
+# What is farther off with the first step comes no nearer than 1e-6 with the others.
+_HOPELESS = 1e-5
 # Beyond so many deviations a Gaussian counts for nothing.
 _FAR = 9.0
 
@@ -159,6 +161,8 @@ def _combination(
             best = error, tuple(zip(c.tolist(), rates[low:high].tolist(), strict=True))
         if best is not None and best[0] <= _GOOD:
             break
+        if error > _HOPELESS:
+            return None
     return None if best is None else best[1]
 
 

@@ -11,6 +11,7 @@ from ntklib._engine.angular import fold, real
 from ntklib._engine.layers import nonnegative_part
 from ntklib._engine.portable import constant, followed, library, namespace, traced
 from ntklib._validate import Array, real_array
+from ntklib.expectations import _straight_jax
 from ntklib.expectations._straight import Ends, Pieces, end_of, moments, nearest, values
 from ntklib.expectations.base import (
     PROMISE,
@@ -63,11 +64,12 @@ class PiecewiseLinear(Dual):
     -----
     A function that is zero but for a far tail has a mean square that is not known to ten digits,
     and one that is flat but for a narrow piece away from zero a slope that is not; both raise
-    :class:`ntklib.expectations.QuadratureError`; inside vmap of torch, the values are NaN there.
+    :class:`ntklib.expectations.QuadratureError`; inside vmap of torch, and where JAX
+    differentiates, vectorizes or compiles, the values are NaN there.
 
-    Under torch derivatives have closed forms of their own, and are right up to the fourth. At
-    corners they are the mean of both sides. What JAX differentiates, vectorizes or compiles is
-    refused by a TypeError: its compiler takes minutes for a layer.
+    Derivatives have closed forms of their own, under torch right up to the fourth. At corners they
+    are the mean of both sides. What JAX compiles calls NumPy for the values of a layer
+    (``jax.pure_callback``), also where it runs on another device.
     """
 
     portable = True
@@ -96,11 +98,6 @@ class PiecewiseLinear(Dual):
         return np.asarray(np.array(self._pieces.c)[index] + np.array(self._pieces.s)[index] * z)
 
     def rows(self, std: Array) -> Rows:
-        if traced(std) and library(std) == "jax":
-            raise TypeError(
-                "activation must not be of straight pieces where JAX differentiates, vectorizes or "
-                "compiles: its compiler takes minutes for a layer; torch follows PiecewiseLinear"
-            )
         a, xp = clipped(std), namespace(std)
         places = [t / a for t in self._pieces.kinks]
         tails, heads = [normal_tail(p) for p in places], [normal_tail(-p) for p in places]
@@ -191,6 +188,10 @@ def _with_derivatives(
     """
     given = x.std, z.std, small, theta
     xp, e, d = namespace(theta), constant(x.size), constant(z.size)
+    if any(library(v) == "jax" for v in given):
+        less, mean = _straight_jax.pair(f, g, x, z, small, theta, (_value_rule, _slope_rule))
+        change = (e / x.size) * (d / z.size)
+        return less + (1 - change) * (1 - less), (x.std / x.size) * (z.std / z.size) * mean
     value, slope = values(xp, f, g, x.held(), z.held(), constant(small), constant(theta))
     ratio = (constant(x.std) / e) * (constant(z.std) / d)
 
@@ -198,17 +199,23 @@ def _with_derivatives(
         return along(slope / ratio, lambda y: _slope_rule(f, g, *y), at, given)
 
     def value_rule(at: tuple[Any, ...]) -> tuple[Any, ...]:
-        a, b, small, theta = at
-        mean, left, right = slope_at(at), _bends(f, g, *at)[0], _bends(g, f, b, a, small, theta)[0]
-        turn = (1 - small) * mean
-        a_part = -(turn * (b / d) + left / d) / e
-        b_part = -(turn * (a / e) + right / e) / d
-        return a_part, b_part, (a / e) * (b / d) * mean, 0.0
+        return _value_rule(f, g, e, d, slope_at(at), *at)
 
     less = along(value, value_rule, given, given)
     # The sizes have derivatives, too: this is one, and has them.
     change = (e / x.size) * (d / z.size)
     return less + (1 - change) * (1 - less), (x.std / x.size) * (z.std / z.size) * slope_at(given)
+
+
+def _value_rule(
+    f: Pieces, g: Pieces, e: Any, d: Any, mean: Any, a: Any, b: Any, small: Any, theta: Any
+) -> tuple[Any, ...]:
+    """Of 1 - C / (e d), with S given, in both deviations, in 1 - cos and in the angle."""
+    left, right = _bends(f, g, a, b, small, theta)[0], _bends(g, f, b, a, small, theta)[0]
+    turn = (1 - small) * mean
+    a_part = -(turn * (b / d) + left / d) / e
+    b_part = -(turn * (a / e) + right / e) / d
+    return a_part, b_part, (a / e) * (b / d) * mean, 0.0
 
 
 def _slope_rule(f: Pieces, g: Pieces, a: Any, b: Any, small: Any, theta: Any) -> tuple[Any, ...]:

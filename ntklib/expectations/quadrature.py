@@ -13,6 +13,7 @@ from ntklib._engine.angular import real
 from ntklib._engine.layers import nonnegative_part
 from ntklib._engine.portable import namespace
 from ntklib._validate import Array, positive, positive_int, real_array
+from ntklib.expectations import _spaced
 from ntklib.expectations.base import PROMISE, Dual, Layer, QuadratureError, Rows
 from ntklib.expectations.mixture import Mixture
 
@@ -78,9 +79,16 @@ class Quadrature(Dual):
     is above :math:`10^{-10}`, for tanh from standard deviations of about 2.5 on, a
     :class:`Mixture` of Gaussians takes the place of the quadrature, if it makes up the function: it
     does when that is smooth and steep about zero, as tanh, the logistic function, swish, softplus
-    and mish are, however steep. Otherwise a :class:`QuadratureError` is raised in place of a
-    kernel. Functions with kinks converge too slowly for any standard deviation; of straight pieces
-    they are a :class:`PiecewiseLinear`.
+    and mish are, however steep. For one that is smooth and steep elsewhere there are up to 32768
+    coefficients, by the trapezoid rule; for sigmoids and bumps about any centre that is enough up
+    to deviations of about 20 times their width. Otherwise a :class:`QuadratureError` is raised in
+    place of a kernel. Functions with kinks converge too slowly for any standard deviation; of
+    straight pieces they are a :class:`PiecewiseLinear`.
+
+    Nodes may pass over what is narrow. So where the estimate is small, :math:`\sum_kf_k^2` and
+    :math:`\sum_kkf_k^2` are held against the mean squares of the function and of its derivative, by
+    nodes 0.005 deviations apart, and those against the function where it bends most, at points
+    that are 0.002 apart in the logarithm. What is narrower than both is not seen.
 
     Parameters
     ----------
@@ -140,19 +148,30 @@ class Quadrature(Dual):
         while True:
             fine = self._transform(a, nodes)
             # In units of the largest: squares of what is below 1e-154 would be zero.
-            unit = np.maximum(np.abs(fine).max(axis=1, keepdims=True), np.finfo(float).tiny)
+            unit = np.maximum(np.abs(fine).max(axis=1), np.abs(coarse).max(axis=1))
+            unit = np.maximum(unit, np.finfo(float).tiny)[:, None]
             scaled, before = fine / unit, coarse / unit
             change = scaled * scaled
             total = np.maximum(np.sum(change, axis=1), np.finfo(float).tiny)
             change[:, : coarse.shape[1]] -= before * before
             order, change = np.arange(fine.shape[1]), 3 * np.abs(change)
             steep = np.maximum((scaled * scaled) @ order, np.finfo(float).tiny)
-            error: Array = np.maximum(
-                (change @ np.maximum(1, order)) / total, (change @ order) / steep
-            )
+            with np.errstate(over="ignore"):  # of what only the coarser nodes have met
+                error: Array = np.maximum(
+                    (change @ np.maximum(1, order)) / total, (change @ order) / steep
+                )
             if error.max() <= self.tolerance or 2 * nodes > _MOST_NODES:
-                return fine, error
+                return fine, self._looked_over(a, fine, error)
             coarse, nodes = fine, 2 * nodes
+
+    def _looked_over(self, a: Array, f: Array, error: Array) -> Array:
+        """The estimate, and what these nodes have not seen where it looks small."""
+        small = error <= PROMISE
+        if small.any():
+            stds, index = np.unique(a[small], return_index=True)
+            missed = _spaced.missed(self.function, stds, f[small][index], self._bends)
+            error[small] = np.maximum(error[small], missed[np.searchsorted(stds, a[small])])
+        return error
 
     def _transform(self, a: Array, nodes: int) -> Array:
         """The coefficients from so many nodes; the last quarter, spoilt by aliases, is left out."""
@@ -167,6 +186,10 @@ class Quadrature(Dual):
             raise ValueError(f"activation must be finite, {self.name} is not")
         result: Array = (values.astype(np.float64) * Q[0]) @ Q[: 3 * nodes // 4].T
         return result
+
+    @cached_property
+    def _bends(self) -> tuple[Array, Array]:
+        return _spaced.bends(self.function)
 
     @cached_property
     def mixture(self) -> Mixture | None:
@@ -190,6 +213,11 @@ class Quadrature(Dual):
         worst = float(error.max())
         if worst > limit and self._serves(flat.real):
             return cast(Mixture, self.mixture).rows(std)
+        if worst > limit:
+            more = _spaced.coefficients(self.function, flat.real, self.tolerance, self._bends)
+            if more is not None and more[1].max() <= limit:
+                f, error = more
+                worst = float(error.max())
         if worst > limit:
             raise QuadratureError(
                 f"quadrature of {self.name}: the relative error of the kernel would be about "

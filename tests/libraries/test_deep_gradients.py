@@ -5,7 +5,7 @@ import pytest
 
 from ntklib import nngp, ntk, relu_nngp, relu_ntk
 from ntklib.activations import piecewise_linear
-from ntklib.expectations import Quadrature
+from ntklib.expectations import Quadrature, QuadratureError
 from tests.libraries.test_gradients import EPS, Jax, Torch, library, x, z  # noqa: F401
 
 KERNELS = [ntk, nngp]
@@ -247,17 +247,71 @@ def test_straight_pieces(law, kernel):
     assert np.abs(torch.hessian(function, z) - wanted).max() <= 1e-7 * max(1, np.abs(wanted).max())
 
 
+MAPPED = np.stack([[x, x, z], [x, -x, 0 * x]])
+
+
 @pytest.mark.torch
-def test_straight_pieces_mapped_and_refused():
-    """vmap of torch has NumPy's values at equal, opposite and zero points; JAX is refused."""
-    torch, jax = Torch(), Jax()
-    A = np.stack([[x, x, z], [x, -x, 0 * x]])
-    given = {"depth": 1, "activation": "hardtanh", "b_std": 0.1}
-    found = torch.vmap(lambda B: ntk(B, **given))(torch.array(A)).numpy()
-    right = np.stack([ntk(B, **given) for B in A])
+def test_straight_pieces_mapped():
+    """vmap of torch has NumPy's values at equal, opposite and zero points."""
+    torch, given = Torch(), {"depth": 1, "activation": "hardtanh", "b_std": 0.1}
+    found = torch.vmap(lambda B: ntk(B, **given))(torch.array(MAPPED)).numpy()
+    right = np.stack([ntk(B, **given) for B in MAPPED])
     assert np.abs(found - right).max() <= 1e-13 * right.max()
-    with pytest.raises(TypeError, match="activation must not be of straight pieces where JAX"):
-        jax.jax.grad(lambda B: ntk(B, **given).sum())(jax.array(A[0]))
+
+
+@pytest.mark.drawn(3)
+@pytest.mark.parametrize(("law", "kernel"), [("hardtanh", ntk), ("relu6", nngp), (STAIRS, ntk)])
+def test_straight_pieces_under_jax(law, kernel):
+    """Compiled, mapped, in points and scales, and second derivatives; as with torch above.
+
+    The compiler takes some seconds for values and gradients, as it does for erf.
+    """
+    jax = Jax()
+    given = {"depth": 1, "activation": law}
+    scales, W = np.array([1.3, 0.3]), WEIGHTS[:3, :3]
+
+    def value(A, s):
+        return kernel(A, W_std=s[0], b_std=s[1], **given)
+
+    mapped = jax.vmap(lambda B: kernel(B, W_std=1.3, b_std=0.3, **given))(jax.array(MAPPED))
+    rights = np.stack([value(B, scales) for B in MAPPED])
+    assert np.abs(np.asarray(mapped) - rights).max() <= 1e-13 * np.abs(rights).max()
+
+    X = np.stack([x, z, z[::-1]])
+    gradient = jax.jax.jit(jax.jax.grad(lambda A, s: (value(A, s) * W).sum(), (0, 1)))
+    found = gradient(jax.array(X), jax.array(scales))
+    right = (
+        differences(lambda A: (value(A, scales) * W).sum(), X, STEP),
+        differences(lambda s: (value(X, s) * W).sum(), scales, STEP),
+    )
+    for one, wanted in zip(found, right, strict=True):
+        assert np.abs(np.asarray(one) - wanted).max() <= TOLERANCE * max(1, np.abs(wanted).max())
+    # Equal, opposite and zero points have numbers.
+    for B in MAPPED:
+        assert all(np.isfinite(v).all() for v in gradient(jax.array(B), jax.array(scales)))
+
+    way, h = np.random.default_rng(7).standard_normal((3, 3)), 1e-5
+    slope = jax.jax.jit(
+        lambda A: jax.jax.jvp(
+            jax.jax.grad(lambda B: (value(B, jax.array(scales)) * W).sum()),
+            (A,),
+            (jax.array(way),),
+        )[1]
+    )
+    ends = [np.asarray(gradient(jax.array(X + k * h * way), jax.array(scales))[0]) for k in (1, -1)]
+    wanted = (ends[0] - ends[1]) / (2 * h)
+    found = np.asarray(slope(jax.array(X)))
+    assert np.abs(found - wanted).max() <= 1e-7 * max(1, np.abs(wanted).max())
+
+
+def test_straight_pieces_that_jax_cannot_know():
+    """Where NumPy raises an error there is no number, once compiled."""
+    jax = Jax()
+    far = piecewise_linear([50, 51], [0, 1])
+    with pytest.raises(QuadratureError, match="no digits are left"):
+        nngp(np.ones((1, 2)), depth=1, activation=far)
+    found = jax.jax.jit(lambda A: nngp(A, depth=1, activation=far))(jax.array([[1.0, 1.0]]))
+    assert np.isnan(np.asarray(found)).all()
 
 
 def swish(z):

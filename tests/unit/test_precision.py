@@ -135,6 +135,31 @@ def test_a_ridge_that_would_do_is_named(n, d, dtype, ridge):
     assert np.linalg.norm(found.coef - right.coef) <= 0.1 * np.linalg.norm(right.coef)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+@pytest.mark.parametrize("ridge", [0.0, 1e-12])
+def test_the_ridge_that_is_named_is_no_larger_than_it_must_be(ridge, scale):
+    """Of n equal rows, K = t 11', it is n^(1/2) times the least that does.
+
+    The inverse of K + sI is (I - 11' / (n + s/t)) / s, with a 1-norm of 2 (1 - 1/n) / s; that of K
+    is nt. So a reciprocal condition number of `noise` / nt, where `noise` is 4 eps t n^(1/2), needs
+    s = 2 (1 - 1/n) noise. What is named, 2 n^(1/2) noise, is 8 n eps t: of 24 rows 2.3e-5 of the
+    diagonal, which is 3.4e-5 for K_ii = 3/2.
+    """
+    n, top, eps = 24, 1.5 * scale**2, float(np.finfo(SINGLE).eps)
+    X, y = scale * np.ones((n, 3), SINGLE), np.random.default_rng(9).standard_normal(n)
+    K = relu_ntk(X)
+    assert np.abs(K - top).max() <= 4 * eps * top
+    with pytest.raises(SingularError) as caught:
+        solve(K, y, ridge=ridge)
+    named = float(re.search(r"ridge of at least (\S+e[-+]\d+)", str(caught.value))[1])
+    assert abs(named - 8 * n * eps * top) <= 0.05 * named  # two digits are shown
+    assert solve(K, y, ridge=named).error <= 1e-13
+    least = 2 * (1 - 1 / n) * 4 * eps * top * n**0.5
+    assert solve(K, y, ridge=1.1 * least).error <= 1e-13
+    with pytest.raises(SingularError):
+        solve(K, y, ridge=0.9 * least)
+
+
 def test_conjugate_gradients_name_a_ridge():
     rng = np.random.default_rng(0)
     X, y = np.tile(rng.standard_normal((100, 3)), (4, 1)).astype(SINGLE), rng.standard_normal(400)
