@@ -46,6 +46,35 @@ by rewrite dotE mxE; apply: eq_bigr => k _; rewrite !mxE.
 Qed.
 End Network.
 
+(** The gap between the network and its linearization, neuron by neuron. *)
+Section Gap.
+Variable R : rcfType.
+Variables (sigma dsigma : R -> R) (eps : R) (m d : nat) (a : 'I_m -> R).
+Implicit Types (W : 'M[R]_(m, d)) (x : 'cV[R]_d).
+
+Lemma sq_vec W : sq (vec W) = \sum_j sq (row j W)^T.
+Proof.
+rewrite /sq dot_vec; apply: eq_bigr => j _; rewrite dotE.
+by apply: eq_bigr => k _; rewrite !mxE.
+Qed.
+
+Lemma mul_row W x j : (W *m x) j 0 = dot (row j W)^T x.
+Proof. by rewrite /dot trmxK -row_mul [RHS]mxE. Qed.
+
+Lemma mulB W W0 x j : (W *m x) j 0 = (W0 *m x) j 0 + ((W - W0) *m x) j 0.
+Proof. by rewrite mulmxBl [X in _ + X]mxE [(- _ : 'cV_m) j 0]mxE addrC subrK. Qed.
+
+Lemma gapE W W0 x : net sigma eps a W x - net0 sigma dsigma eps a W0 x W = eps / Num.sqrt m%:R *
+  \sum_j a j * (sigma ((W *m x) j 0) - sigma ((W0 *m x) j 0)
+                - dsigma ((W0 *m x) j 0) * ((W - W0) *m x) j 0).
+Proof.
+rewrite net0E /net opprD addrA -mulrBr -sumrB -mulrBr.
+rewrite -!sumrB; congr (_ * _).
+by apply: eq_bigr => j _; rewrite !mulrBr mulrA.
+Qed.
+
+End Gap.
+
 Section Homogeneity.
 Variable R : rcfType.
 Variables (eps : R) (m d : nat) (a : 'I_m -> R).
