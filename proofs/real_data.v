@@ -66,7 +66,7 @@ Proof.
 by rewrite (eq_mean _ missed) meanD mean_const // (mean_dot _ centered) addr0.
 Qed.
 
-(* statement: prp-ensemble-left-out "the variance of what is missed" *)
+(* statement: prp-ensemble-left-out (in part) "the variance of what is missed" *)
 (* difference: as above; K is symmetric. That Gaussian starts give a Gaussian law is not part of it:
    by the first statement what is missed is an affine function of the start. *)
 Theorem prp_ensemble_left_out_variance :

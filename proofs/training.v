@@ -211,8 +211,8 @@ by rewrite -[leRHS]mulr1 ler_wpmul2l ?sq_ge0.
 Qed.
 
 (* statement: lem-jacobian "the Jacobian is Lipschitz" *)
-(* difference: the operator norm is written out, with any u; that s is |X|^2 enters as
-   |X^T u|^2 <= s |u|^2 for all u. *)
+(* difference: the operator norm is written out, with any u, for the transpose, which has the same
+   norm; that s is |X|^2 enters as |X^T u|^2 <= s |u|^2 for all u. *)
 Theorem lem_jacobian (u : 'cV[R]_n) :
   norm ((J W - J W')^T *m u) <= eps * beta * Num.sqrt (s / m%:R) * norm (vec W - vec W') * norm u.
 Proof.
