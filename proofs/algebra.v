@@ -302,6 +302,17 @@ apply/esym/pinv_unique; rewrite ?cX ?Xc ?penrose3 ?penrose4 //.
 by rewrite -scalemxAr penrose2.
 Qed.
 
+(** Cauchy and Schwarz, for the squares. *)
+Lemma cauchy_schwarz_sq (R : realFieldType) m (u v : 'cV[R]_m) : dot u v ^+ 2 <= sq u * sq v.
+Proof.
+have [->|v0] := eqVneq v 0; first by rewrite /sq !dot0r expr0n mulr0.
+have v2 : 0 < sq v by rewrite sq_gt0.
+have := sq_ge0 (sq v *: u - dot u v *: v).
+have -> : sq (sq v *: u - dot u v *: v) = sq v * (sq u * sq v - dot u v ^+ 2).
+  by rewrite /sq !dotBl !dotBr !dotZl !dotZr (dotC v u); ring.
+by rewrite pmulr_rge0 // subr_ge0.
+Qed.
+
 (** Lengths, where there are square roots. *)
 Section Norm.
 Variable R : rcfType.
@@ -319,17 +330,6 @@ Proof. by rewrite /norm sqN. Qed.
 
 Lemma norm_eq0 m (u : 'cV[R]_m) : (norm u == 0) = (u == 0).
 Proof. by rewrite -(sqrf_eq0 (norm u)) norm_sq sq_eq0. Qed.
-
-(** Cauchy and Schwarz. *)
-Lemma cauchy_schwarz_sq m (u v : 'cV[R]_m) : dot u v ^+ 2 <= sq u * sq v.
-Proof.
-have [->|v0] := eqVneq v 0; first by rewrite /sq !dot0r expr0n mulr0.
-have v2 : 0 < sq v by rewrite sq_gt0.
-have := sq_ge0 (sq v *: u - dot u v *: v).
-have -> : sq (sq v *: u - dot u v *: v) = sq v * (sq u * sq v - dot u v ^+ 2).
-  by rewrite /sq !dotBl !dotBr !dotZl !dotZr (dotC v u); ring.
-by rewrite pmulr_rge0 // subr_ge0.
-Qed.
 
 Lemma cauchy_schwarz m (u v : 'cV[R]_m) : `|dot u v| <= norm u * norm v.
 Proof.

@@ -193,15 +193,6 @@ Qed.
 Section RankSums.
 Variable F : fieldType.
 
-Lemma rank_sum (I : finType) (P : pred I) m n (A : I -> 'M[F]_(m, n)) (k : I -> nat) :
-  (forall i, P i -> \rank (A i) <= k i)%N ->
-  (\rank (\sum_(i | P i) A i)%R <= \sum_(i | P i) k i)%N.
-Proof.
-move=> le; apply: (big_rec2 (fun B s => \rank B <= s)%N); first by rewrite mxrank0.
-move=> i s B Pi Bs; apply: leq_trans (mxrank_add _ _) _.
-by rewrite leq_add ?le.
-Qed.
-
 (* the rank is at most the number of rows that are not zero *)
 Lemma rank_rows m n (A : 'M[F]_(m, n)) : (\rank A <= #|[set i | row i A != 0%R]|)%N.
 Proof.
@@ -271,5 +262,59 @@ rewrite -[X in (_ < X)%N]card_ord -cardsT; apply: proper_card; rewrite properE s
 apply/subsetPn; exists i; rewrite ?inE // negbK rowK trmx_eq0 /grad trmx_eq0 mxvec_eq0.
 apply/eqP/matrixP => j k; rewrite [LHS]mxE; have := off j.
 by rewrite /active negbK => /eqP->; rewrite mulr0 mul0r mulr0 mxE.
+Qed.
+(** Many coordinates: the inputs are linearly independent. *)
+(* statement: prp-rank-active (in part) "rank J is the number of inputs with an active neuron" *)
+(* difference: any activation; active means that sigma' is not zero, and for the ReLU that the gate
+   is open. The probabilities are not part of it. *)
+Theorem prp_rank_active : eps != 0 -> (forall j, a j != 0) -> \rank X = n ->
+  \rank (jac dsigma eps a W X) = #|[set i | [exists j, active j i]]|.
+Proof.
+move=> eps0 a0 rX; set J := jac dsigma eps a W X; pose on := [set i | [exists j, active j i]].
+(* Rows of inputs without an active neuron are zero. *)
+have le : (\rank J <= #|on|)%N.
+  apply: leq_trans (rank_rows _) _; apply/subset_leq_card/subsetP => i; rewrite !inE.
+  apply: contraNT; rewrite negb_exists => /forallP off.
+  rewrite rowK trmx_eq0 /grad trmx_eq0 mxvec_eq0; apply/eqP/matrixP => j k; rewrite [LHS]mxE.
+  by have := off j; rewrite negbK => /eqP->; rewrite mulr0 mul0r mulr0 mxE.
+apply/eqP; rewrite eqn_leq le /=.
+(* If u J = 0, then u is zero at the inputs with an active neuron. *)
+have unseen (u : 'rV_n) i : u *m J = 0 -> i \in on -> u 0 i = 0.
+  move=> uJ; rewrite inE => /existsP[j act].
+  pose v : 'rV_n := \row_l (u 0 l * dsigma ((W *m (row l X)^T) j 0)).
+  have vX : v *m X = 0.
+    apply/rowP => k; have /rowP/(_ (mxvec_index j k)) := uJ; rewrite !mxE => uJk.
+    have t0 : eps / Num.sqrt m%:R * a j != 0.
+      rewrite !mulf_neq0 // invr_eq0 sqrtr_eq0 -ltNge ltr0n.
+      exact: leq_ltn_trans (leq0n j) (ltn_ord j).
+    apply: (mulfI t0); rewrite mulr0 -[RHS]uJk mulr_sumr; apply: eq_bigr => l _.
+    have JE : J l (mxvec_index j k) =
+        eps / Num.sqrt m%:R * (a j * dsigma ((W *m (row l X)^T) j 0) * X l k).
+      rewrite mxE mxE /grad /vec mxE mxvecE mxE.
+      by rewrite [X in _ * (_ * X)]mxE [X in _ * (_ * X)]mxE.
+    rewrite JE [v _ _]mxE; move: (eps / _) (dsigma _) => scale g.
+    by rewrite -[_ * g * _]mulrA mulrCA -!mulrA.
+  have v0 : v = 0.
+    have free : row_free X by rewrite /row_free rX.
+    by apply: (row_free_inj free); rewrite vX mul0mx.
+  have /rowP/(_ i) := v0; rewrite [v _ _]mxE [RHS]mxE => /eqP.
+  by rewrite mulf_eq0 (negPf act) orbF => /eqP.
+pose D : 'M[R]_n := diag_mx (\row_i (i \in on)%:R).
+have sub : (kermx J <= kermx D)%MS.
+  apply/rV_subP => u /sub_kermxP uJ; apply/sub_kermxP/rowP => i; rewrite mul_mx_diag !mxE.
+  by case: (boolP (i \in on)) => [iS|_]; rewrite ?mulr0 // (unseen u i uJ iS) mul0r.
+have {sub} : (\rank D <= \rank J)%N.
+  have := mxrankS sub; rewrite !mxrank_ker => ker_le.
+  by rewrite -(subKn (rank_leq_row D)) -(subKn (rank_leq_row J)) leq_sub2l.
+apply: leq_trans.
+(* D and I - D have at most as many nonzero rows as there are inputs with and without such a neuron. *)
+have : (n <= \rank D + #|~: on|)%N.
+  rewrite -{1}(mxrank1 R n) -(subrK D 1%:M) addrC; apply: leq_trans (mxrank_add _ _) _.
+  rewrite leq_add2l; apply: leq_trans (rank_rows _) _.
+  apply/subset_leq_card/subsetP => i; rewrite in_setC inE; apply: contraNN => iS.
+  apply/eqP/rowP => l; rewrite !mxE iS.
+  by case: (i == l); rewrite ?subrr.
+have onE := cardsC on; rewrite card_ord in onE.
+by rewrite -[X in (X <= _)%N]onE leq_add2r.
 Qed.
 End Counting.

@@ -261,6 +261,121 @@ have es2 : eta * s2 < 2.
 rewrite ltr_norml; apply/andP; split; last by rewrite ltr_subl_addr ltr_addl.
 by rewrite ltr_subr_addr addrC -ltr_subr_addr opprK.
 Qed.
+(** With a larger step, descent leaves; the field is Archimedean, as the real numbers are. *)
+Section Divergence.
+Variable R : archiFieldType.
+
+Lemma bernoulli (h : R) t : 0 <= h -> 1 + t%:R * h <= (1 + h) ^+ t.
+Proof.
+move=> h0; elim: t => [|t IH]; first by rewrite mul0r addr0 expr0.
+rewrite exprS; apply: le_trans (ler_wpmul2l (addr_ge0 ler01 h0) IH).
+rewrite [leRHS]mulrDl mul1r mulrDr mulr1 -addn1 natrD mulrDl mul1r !addrA ler_addl.
+by rewrite mulrCA mulr_ge0 ?ler0n // mulr_ge0.
+Qed.
+
+Variables n p : nat.
+Variables (J : 'M[R]_(n, p)) (f0 y : 'cV[R]_n) (w0 : 'cV[R]_p).
+Local Notation F0 := (lin J f0 w0).
+Let r := y - f0.
+Let wh := w0 + pinv J *m r.
+
+(* statement: prp-gradient-limit (3) "with a step above 2 / lambda_max the distance tends to infinity" *)
+(* difference: squared lengths, in any Archimedean field; v is an eigenvector of J^T J with the
+   eigenvalue lambda_max, and J v is in the place of u_1, of which it is a multiple. *)
+Theorem prp_gradient_limit_3 (v : 'cV_p) lmax eta (w : nat -> 'cV_p) :
+  0 < lmax -> (J^T *m J) *m v = lmax *: v -> 2 / lmax < eta -> dot (J *m v) r != 0 ->
+  w 0%N = w0 -> (forall t, w t.+1 = w t - eta *: (J^T *m (F0 (w t) - y))) ->
+  forall B, exists T, forall t, (T <= t)%N -> B <= sq (w t - wh).
+Proof.
+move=> l0 vE step_gt seen start step B; pose h := eta * lmax - 2.
+have h0 : 0 < h by rewrite subr_gt0 -ltr_pdivr_mulr.
+(* At the start the component along v is not zero. *)
+pose c := dot v (w0 - wh).
+have c0 : c != 0.
+  have lc : lmax * c = - dot (J *m v) r.
+    rewrite -dotZl -vE [dot (_ *m v) _]dot_adj trmx_mul trmxK -opprB addKB mulmxN dotNr.
+    by rewrite /wh mulmxA -(mulmxA J^T) coprojTK [in RHS]dot_adj.
+  by apply: contra_neq seen => c0; apply/eqP; rewrite -oppr_eq0 -lc c0 mulr0.
+(* It is multiplied by 1 - eta lmax = - (1 + h) in each step. *)
+have along t : dot v (w t - wh) = (- (1 + h)) ^+ t * c.
+  rewrite (prp_gradient_limit_1 t vE step) start -/c; congr (_ ^+ t * _).
+  by rewrite /h; ring.
+have v0 : 0 < sq v.
+  by rewrite sq_gt0; apply: contraNneq c0 => v0; rewrite /c v0 dot0l.
+have c2 : 0 < c ^+ 2 by rewrite exprn_even_gt0.
+(* |w_t - w-hat|^2 is at least the square of its component. *)
+have low t : (1 + h) ^+ t * (c ^+ 2 / sq v) <= sq (w t - wh).
+  rewrite mulrA ler_pdivr_mulr // [leRHS]mulrC.
+  apply: le_trans (cauchy_schwarz_sq v (w t - wh)); rewrite along exprMn ler_pmul2r //.
+  have one : 1 <= (1 + h) ^+ t by rewrite exprn_ege1 // ler_addl ltW.
+  rewrite exprAC sqrrN exprAC.
+  by rewrite expr2 ler_pmulr // (lt_le_trans ltr01 one).
+pose s := `|B| / (c ^+ 2 / sq v) / h.
+have s0 : 0 <= s by rewrite !divr_ge0 ?normr_ge0 ?sqr_ge0 ?sq_ge0 ?ltW.
+exists (Num.bound s) => t le_t.
+apply: le_trans (low t); rewrite -ler_pdivr_mulr ?divr_gt0 //.
+apply: le_trans (bernoulli t (ltW h0)); apply: le_trans (_ : t%:R * h <= _); last first.
+  by rewrite ler_addr ler01.
+rewrite -ler_pdivr_mulr //; apply: le_trans (_ : s <= _).
+  by rewrite ler_wpmul2r ?invr_ge0 ?(ltW h0) // ler_wpmul2r ?invr_ge0 ?divr_ge0 ?sqr_ge0 ?sq_ge0 ?ler_norm.
+by apply: le_trans (ltW (archi_boundP s0)) _; rewrite ler_nat.
+Qed.
+End Divergence.
+
+(** Another start: w0 + z. *)
+Section OtherStart.
+Variable R : rcfType.
+Variables n p : nat.
+Variables (J : 'M[R]_(n, p)) (f0 y : 'cV[R]_n) (w0 z : 'cV[R]_p).
+Local Notation F0 := (lin J f0 w0).
+Let L w := 2^-1 * sq (F0 w - y).
+Let limit := w0 + pinv J *m (y - f0) + (1%:M - proj J) *m z.
+
+(* Seen from w0 + z, where the values are f0 + J z, the linearization is the same function. *)
+Lemma lin_from w : F0 w = lin J (f0 + J *m z) (w0 + z) w.
+Proof.
+rewrite /lin -addrA -mulmxDr; congr (_ + _ *m _).
+by rewrite [w0 + z]addrC opprD addrCA [z + (_ + _)]addrA subrr sub0r.
+Qed.
+
+Lemma limit_from : limit = w0 + z + pinv J *m (y - (f0 + J *m z)).
+Proof.
+have -> : pinv J *m (y - (f0 + J *m z)) = pinv J *m (y - f0) - proj J *m z.
+  by rewrite opprD addrA mulmxBr mulmxA.
+by rewrite /limit mulmxBl mul1mx addrACA.
+Qed.
+
+(* statement: prp-gradient-limit (4) "started at w0 + z, descent tends to w-hat + (I - P_S) z" *)
+(* difference: as in (2): squared lengths, and q is any number with |1 - eta sigma_k^2| <= q for the
+   nonzero sigma_k. *)
+Theorem prp_gradient_limit_4 eta q (w : nat -> 'cV[R]_p) t :
+  w 0%N = w0 + z -> (forall t, w t.+1 = w t - eta *: (J^T *m (F0 (w t) - y))) ->
+  (forall (v : 'cV[R]_p) sigma2,
+    v != 0 -> J^T *m J *m v = sigma2 *: v -> sigma2 != 0 -> `|1 - eta * sigma2| <= q) ->
+  sq (w t - limit) <= q ^+ (2 * t) * sq (w0 + z - limit).
+Proof.
+move=> start step contraction; rewrite limit_from.
+apply: (prp_gradient_limit_2 start _ contraction) => s.
+by rewrite step lin_from.
+Qed.
+
+(* statement: prp-gradient-limit (4) "which is the minimizer nearest to w0 + z" *)
+Theorem prp_gradient_limit_4_nearest u :
+  (minimizer L u /\ (forall w', minimizer L w' -> sq (u - (w0 + z)) <= sq (w' - (w0 + z))))
+  <-> u = limit.
+Proof.
+have same w : minimizer L w <->
+    minimizer (fun w' => 2^-1 * sq (lin J (f0 + J *m z) (w0 + z) w' - y)) w.
+  by split=> wmin w'; have := wmin w'; rewrite /L !lin_from.
+rewrite limit_from -(thm_minimum_norm_2 J (f0 + J *m z) y (w0 + z)).
+split=> -[umin near]; split.
+- exact: (proj1 (same u) umin).
+- by move=> w' wmin; exact: near (proj2 (same w') wmin).
+- exact: (proj2 (same u) umin).
+- by move=> w' wmin; exact: near (proj1 (same w') wmin).
+Qed.
+End OtherStart.
+
 (** If the gradients are independent, every vector of values is reached. *)
 Lemma fit_onto (R : realFieldType) n p (J : 'M[R]_(n, p)) f0 w0 :
   \rank J = n -> forall y, exists w, lin J f0 w0 w = y.

@@ -16,27 +16,6 @@ Hypothesis eps_ge0 : 0 <= eps.
 Hypothesis signs : forall j, `|a j| = 1.
 Hypothesis taylor : forall z h, `|sigma (z + h) - sigma z - dsigma z * h| <= beta / 2 * h ^+ 2.
 
-Lemma sq_vec W : sq (vec W) = \sum_j sq (row j W)^T.
-Proof.
-rewrite /sq dot_vec; apply: eq_bigr => j _; rewrite dotE.
-by apply: eq_bigr => k _; rewrite !mxE.
-Qed.
-
-Lemma mul_row W x j : (W *m x) j 0 = dot (row j W)^T x.
-Proof. by rewrite /dot trmxK -row_mul [RHS]mxE. Qed.
-
-Lemma mulB W W0 x j : (W *m x) j 0 = (W0 *m x) j 0 + ((W - W0) *m x) j 0.
-Proof. by rewrite mulmxBl [X in _ + X]mxE [(- _ : 'cV_m) j 0]mxE addrC subrK. Qed.
-
-Lemma gapE W W0 x : F W x - F0 W0 x W = eps / Num.sqrt m%:R *
-  \sum_j a j * (sigma ((W *m x) j 0) - sigma ((W0 *m x) j 0)
-                - dsigma ((W0 *m x) j 0) * ((W - W0) *m x) j 0).
-Proof.
-rewrite net0E /net opprD addrA -mulrBr -sumrB -mulrBr.
-rewrite -!sumrB; congr (_ * _).
-by apply: eq_bigr => j _; rewrite !mulrBr mulrA.
-Qed.
-
 (* statement: prp-lazy-smooth "the gap of a smooth network" *)
 (* difference: that |sigma''| <= beta enters through Taylor's inequality
    |sigma(z + h) - sigma(z) - sigma'(z) h| <= beta h^2 / 2. *)

@@ -46,6 +46,35 @@ by rewrite dotE mxE; apply: eq_bigr => k _; rewrite !mxE.
 Qed.
 End Network.
 
+(** The gap between the network and its linearization, neuron by neuron. *)
+Section Gap.
+Variable R : rcfType.
+Variables (sigma dsigma : R -> R) (eps : R) (m d : nat) (a : 'I_m -> R).
+Implicit Types (W : 'M[R]_(m, d)) (x : 'cV[R]_d).
+
+Lemma sq_vec W : sq (vec W) = \sum_j sq (row j W)^T.
+Proof.
+rewrite /sq dot_vec; apply: eq_bigr => j _; rewrite dotE.
+by apply: eq_bigr => k _; rewrite !mxE.
+Qed.
+
+Lemma mul_row W x j : (W *m x) j 0 = dot (row j W)^T x.
+Proof. by rewrite /dot trmxK -row_mul [RHS]mxE. Qed.
+
+Lemma mulB W W0 x j : (W *m x) j 0 = (W0 *m x) j 0 + ((W - W0) *m x) j 0.
+Proof. by rewrite mulmxBl [X in _ + X]mxE [(- _ : 'cV_m) j 0]mxE addrC subrK. Qed.
+
+Lemma gapE W W0 x : net sigma eps a W x - net0 sigma dsigma eps a W0 x W = eps / Num.sqrt m%:R *
+  \sum_j a j * (sigma ((W *m x) j 0) - sigma ((W0 *m x) j 0)
+                - dsigma ((W0 *m x) j 0) * ((W - W0) *m x) j 0).
+Proof.
+rewrite net0E /net opprD addrA -mulrBr -sumrB -mulrBr.
+rewrite -!sumrB; congr (_ * _).
+by apply: eq_bigr => j _; rewrite !mulrBr mulrA.
+Qed.
+
+End Gap.
+
 Section Homogeneity.
 Variable R : rcfType.
 Variables (eps : R) (m d : nat) (a : 'I_m -> R).
@@ -231,3 +260,182 @@ by rewrite mulrA -mulrA mulrCA mulfV ?mulr1 //.
 Qed.
 End Slope.
 End LinearInX.
+
+(** The rank of a sum is at most the sum of the ranks. *)
+Lemma rank_sum (F : fieldType) (I : finType) (P : pred I) m n (A : I -> 'M[F]_(m, n)) (k : I -> nat) :
+  (forall i, P i -> \rank (A i) <= k i)%N ->
+  (\rank (\sum_(i | P i) A i)%R <= \sum_(i | P i) k i)%N.
+Proof.
+move=> le; apply: (big_rec2 (fun B s => \rank B <= s)%N); first by rewrite mxrank0.
+move=> i s B Pi Bs; apply: leq_trans (mxrank_add _ _) _.
+by rewrite leq_add ?le.
+Qed.
+
+(** A term that is zero may be left out of a sum. *)
+Lemma sum_without (V : zmodType) (I : finType) (A : {set I}) c (F : I -> V) :
+  F c = 0 -> \sum_(g in A) F g = \sum_(g in A :\ c) F g.
+Proof.
+move=> F0; rewrite big_mkcond [RHS]big_mkcond; apply: eq_bigr => g _.
+by rewrite !inE; case: eqVneq => [->|_] //=; rewrite F0 if_same.
+Qed.
+
+(** Gates and rank. *)
+Section GateRank.
+Variable R : rcfType.
+Variables (eps : R) (n m d : nat) (a : 'I_m -> R) (W0 : 'M[R]_(m, d)) (X : 'M[R]_(n, d)).
+Local Notation J := (jac (@drelu R) eps a W0 X).
+Local Notation scale := (eps / Num.sqrt m%:R).
+(** The gate of neuron j on input i, the pattern of an input, and how a neuron splits the data. *)
+Definition gate i j : bool := 0 <= (W0 *m (row i X)^T) j 0.
+Definition pattern i : {ffun 'I_m -> bool} := [ffun j => gate i j].
+Definition splitting j : {ffun 'I_n -> bool} := [ffun i => gate i j].
+Definition closed k : {ffun 'I_k -> bool} := [ffun => false].
+
+Lemma jac_entry i j k : J i (mxvec_index j k) = scale * a j * (gate i j)%:R * X i k.
+Proof. rewrite mxE mxE /grad /vec mxE mxvecE mxE [X in _ * (_ * X)]mxE [X in _ * (_ * X)]mxE.
+by rewrite /drelu -/(gate i j) !mulrA. Qed.
+
+(** The part of J that belongs to a set of inputs on which the gates are g: X_g times a matrix. Rows
+    of other inputs are zero. *)
+Definition rows_of (g : {ffun 'I_m -> bool}) : 'M[R]_(n, d) :=
+  \matrix_(i, k) ((pattern i == g)%:R * X i k).
+Definition gates_of (g : {ffun 'I_m -> bool}) : 'M[R]_(d, m * d) :=
+  \matrix_k mxvec (\matrix_(j, k') (scale * a j * (g j)%:R * (k == k')%:R)).
+
+Lemma gates_mul (g : {ffun 'I_m -> bool}) (u : 'I_d -> R) j k :
+  \sum_k' u k' * gates_of g k' (mxvec_index j k) = scale * a j * (g j)%:R * u k.
+Proof.
+rewrite (bigD1 k) //= big1 => [|k' /negPf kk']; last by rewrite mxE mxvecE mxE kk' !mulr0.
+by rewrite mxE mxvecE mxE eqxx addr0 mulr1 mulrC.
+Qed.
+
+Lemma jac_patterns : J = \sum_(g in [set pattern i | i : 'I_n]) rows_of g *m gates_of g.
+Proof.
+apply/matrixP => i q; case/mxvec_indexP: q => j k; rewrite jac_entry summxE.
+rewrite (bigD1 (pattern i)) ?imset_f //= big1 => [|g /andP[_ /negPf ig]]; last first.
+  by rewrite mxE big1 // => k' _; rewrite mxE eq_sym ig mul0r mul0r.
+rewrite addr0 mxE; under eq_bigr do rewrite mxE eqxx mul1r.
+by rewrite gates_mul ffunE.
+Qed.
+
+Lemma gates_closed : gates_of (closed m) = 0.
+Proof. by apply/matrixP => k q; case/mxvec_indexP: q => j k'; rewrite mxE mxvecE !mxE ffunE mulr0 mul0r. Qed.
+
+(* statement: prp-gate-rank (2) "rank J is at most the sum of the ranks of the X_g" *)
+(* difference: X_g has the rows of all inputs, those of other patterns replaced by zero, which
+   leaves its rank. *)
+Theorem prp_gate_rank_2 :
+  (\rank J <= \sum_(g in [set pattern i | i : 'I_n] :\ closed m) \rank (rows_of g))%N.
+Proof.
+(* Inputs on which all gates are closed have rows of zeros. *)
+rewrite jac_patterns (sum_without _ (c := closed m)); last by rewrite gates_closed mulmx0.
+by apply: rank_sum => g _; exact: mxrankM_maxl.
+Qed.
+
+(* statement: prp-gate-rank (2) "and this is at most d times the number of patterns" *)
+(* difference: as above. *)
+Theorem prp_gate_rank_2_number :
+  (\sum_(g in [set pattern i | i : 'I_n] :\ closed m) \rank (rows_of g) <=
+   d * #|[set pattern i | i : 'I_n] :\ closed m|)%N.
+Proof.
+rewrite mulnC -sum_nat_const; apply: leq_sum => g _.
+exact: rank_leq_col.
+Qed.
+
+(** The same from the side of the neurons. *)
+Definition inputs_of (h : {ffun 'I_n -> bool}) : 'M[R]_(n, d) := \matrix_(i, k) ((h i)%:R * X i k).
+Definition neurons_of (h : {ffun 'I_n -> bool}) : 'M[R]_(d, m * d) :=
+  \matrix_k mxvec (\matrix_(j, k') (scale * a j * (splitting j == h)%:R * (k == k')%:R)).
+
+Lemma jac_splittings : J = \sum_(h in [set splitting j | j : 'I_m]) inputs_of h *m neurons_of h.
+Proof.
+apply/matrixP => i q; case/mxvec_indexP: q => j k; rewrite jac_entry summxE.
+have entry h : (inputs_of h *m neurons_of h) i (mxvec_index j k) =
+    scale * a j * (splitting j == h)%:R * ((h i)%:R * X i k).
+  rewrite mxE (bigD1 k) //= big1 => [|k' /negPf kk']; last by rewrite [_ _ (mxvec_index _ _)]mxE mxvecE mxE kk' !mulr0.
+  by rewrite 2!mxE mxvecE mxE eqxx addr0 mulr1 mulrC.
+rewrite (bigD1 (splitting j)) ?imset_f //= big1 => [|h /andP[_ /negPf hj]]; last first.
+  by rewrite entry eq_sym hj mulr0 mul0r.
+by rewrite addr0 entry eqxx mulr1 ffunE mulrA.
+Qed.
+
+(* statement: prp-gate-rank (3) "rank J is at most d times the number of ways in which neurons split the data" *)
+Theorem prp_gate_rank_3 :
+  (\rank J <= d * #|[set splitting j | j : 'I_m] :\ closed n|)%N.
+Proof.
+(* A neuron that is off on all inputs has no part. *)
+rewrite jac_splittings (sum_without _ (c := closed n)); last first.
+  rewrite (_ : inputs_of (closed n) = 0) ?mul0mx //.
+  by apply/matrixP => i k; rewrite !mxE ffunE mul0r.
+rewrite [leqRHS]mulnC -sum_nat_const; apply: rank_sum => h _.
+exact: leq_trans (mxrankM_maxl _ _) (rank_leq_col _).
+Qed.
+
+(** All inputs have the pattern g. *)
+Section OnePattern.
+Variable g : {ffun 'I_m -> bool}.
+Hypothesis agree : forall i, pattern i = g.
+
+Lemma gate_agree i j : gate i j = g j.
+Proof. by rewrite -(agree i) ffunE. Qed.
+
+(* statement: prp-gate-rank (1) "F_0(x_i; w) is the inner product of x_i with one vector" *)
+Theorem prp_gate_rank_1 W i : net0 (@relu R) (@drelu R) eps a W0 (row i X)^T W =
+  dot (scale *: \sum_j (a j * (g j)%:R) *: (row j W)^T) (row i X)^T.
+Proof. by apply: prp_jumps_1 => j; rewrite -(gate_agree i). Qed.
+
+(* statement: prp-gate-rank (1) "a gate is open: rank J = rank X, at most d" *)
+Theorem prp_gate_rank_1_open j : eps != 0 -> a j != 0 -> g j ->
+  \rank J = \rank X /\ (\rank X <= d)%N.
+Proof.
+move=> eps0 aj gj; split; last exact: rank_leq_col.
+have JX : J = X *m gates_of g.
+  apply/matrixP => i q; case/mxvec_indexP: q => j' k; rewrite jac_entry mxE gates_mul.
+  by rewrite gate_agree.
+apply/eqP; rewrite eqn_leq {1}JX mxrankM_maxl /=.
+have t0 : scale * a j != 0.
+  rewrite !mulf_neq0 // invr_eq0 sqrtr_eq0 -ltNge ltr0n.
+  exact: leq_ltn_trans (leq0n j) (ltn_ord j).
+(* The block of neuron j is a multiple of X. *)
+pose B : 'M[R]_(m * d, d) := \matrix_(q, k) (mxvec (delta_mx j k) 0 q / (scale * a j)).
+suff JB : J *m B = X by rewrite -[X in (\rank X <= _)%N]JB mxrankM_maxl.
+apply/matrixP => i k; rewrite mxE (reindex _ (curry_mxvec_bij _ _)) /=.
+rewrite (bigD1 (j, k)) //= big1 => [|[j' k'] neq]; last first.
+  rewrite [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE.
+  suff -> : (j' == j) && (k' == k) = false by rewrite mul0r mulr0.
+  by apply/negP => /andP[/eqP jj /eqP kk]; rewrite jj kk eqxx in neq.
+rewrite addr0 jac_entry gate_agree gj mulr1 [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE !eqxx mul1r.
+by rewrite mulrAC mulfV // mul1r.
+Qed.
+
+(* statement: prp-gate-rank (1) "no gate is open: J = 0" *)
+Theorem prp_gate_rank_1_closed : (forall j, ~~ g j) -> J = 0.
+Proof.
+move=> off; apply/matrixP => i q; case/mxvec_indexP: q => j k.
+by rewrite jac_entry gate_agree (negPf (off j)) mulr0 mul0r mxE.
+Qed.
+End OnePattern.
+
+(* statement: prp-gate-rank "gates agree on positive inputs if each row of W0 has one sign" *)
+Theorem prp_gate_rank_example : (forall i k, 0 < X i k) ->
+  (forall j, (forall k, 0 <= W0 j k) \/ (forall k, W0 j k <= 0)) ->
+  forall i i', pattern i = pattern i'.
+Proof.
+move=> pos sign; suff gateE i j : gate i j = [forall k, 0 <= W0 j k].
+  by move=> i i'; apply/ffunP => j; rewrite !ffunE !gateE.
+have zE : (W0 *m (row i X)^T) j 0 = \sum_k W0 j k * X i k.
+  by rewrite mxE; apply: eq_bigr => k _; rewrite !mxE.
+rewrite /gate zE; case: (sign j) => [up|down].
+  rewrite sumr_ge0 => [|k _]; last by rewrite mulr_ge0 ?up // ltW.
+  by apply/esym/forallP.
+(* A sum of terms that are at most zero is at least zero only if all are zero. *)
+apply/idP/forallP => [ge0 k | up].
+  have : \sum_k - (W0 j k * X i k) == 0.
+    rewrite eq_le sumrN oppr_le0 ge0 oppr_ge0 -oppr_ge0 -sumrN sumr_ge0 // => l _.
+    by rewrite -mulNr mulr_ge0 ?oppr_ge0 ?down // ltW.
+  rewrite psumr_eq0 => [/allP/(_ k (mem_index_enum _))|l _]; last first.
+    by rewrite -mulNr mulr_ge0 ?oppr_ge0 ?down // ltW.
+  by rewrite /= oppr_eq0 mulf_eq0 (gt_eqF (pos i k)) orbF => /eqP->.
+by apply: sumr_ge0 => k _; rewrite mulr_ge0 ?up // ltW.
+Qed.
+End GateRank.

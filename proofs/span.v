@@ -1,7 +1,7 @@
 (** Chapter "span": what the data see, and what they do not. *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
-From NTK Require Import preface algebra.
+From NTK Require Import preface algebra linearization.
 Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
@@ -351,3 +351,53 @@ by rewrite [RHS]dot_adj mulmxA mulT_pinv_gram mulmxA.
 Qed.
 End Kernel.
 
+(** The network itself, for a smooth activation: that |sigma''| <= beta enters through Taylor's
+    inequality. *)
+Section SpanNetwork.
+Variable R : rcfType.
+Variables (sigma dsigma : R -> R) (eps beta : R) (n m d : nat) (a : 'I_m -> R).
+Variables (W0 : 'M[R]_(m, d)) (X : 'M[R]_(n, d)).
+Hypothesis eps_ge0 : 0 <= eps.
+Hypothesis signs : forall j, `|a j| = 1.
+Hypothesis taylor : forall z h, `|sigma (z + h) - sigma z - dsigma z * h| <= beta / 2 * h ^+ 2.
+Local Notation F := (net sigma eps a).
+Local Notation F0 := (net0 sigma dsigma eps a W0).
+Local Notation J := (jac dsigma eps a W0 X).
+
+(* Taylor's inequality, summed over the neurons *)
+Lemma network_gap W x :
+  `|F W x - F0 x W| <= eps * beta * sq x / (2 * Num.sqrt m%:R) * sq (vec W - vec W0).
+Proof.
+have scale0 : 0 <= eps / Num.sqrt m%:R by rewrite divr_ge0 ?sqrtr_ge0.
+have beta0 : 0 <= beta / 2.
+  by have := le_trans (normr_ge0 _) (taylor 0 1); rewrite expr1n mulr1.
+have -> : eps * beta * sq x / (2 * Num.sqrt m%:R) * sq (vec W - vec W0) =
+    eps / Num.sqrt m%:R * (\sum_j (beta / 2 * (sq x * sq (row j (W - W0))^T))).
+  rewrite -mulr_sumr -mulr_sumr vecB sq_vec invfM; move: (2^-1) (Num.sqrt _)^-1 (\sum_j _) => half s t.
+  by ring.
+rewrite gapE normrM (ger0_norm scale0); apply: ler_wpmul2l => //.
+apply: le_trans (ler_norm_sum _ _ _) _; apply: ler_sum => j _.
+rewrite normrM signs mul1r (mulB W W0).
+apply: le_trans (taylor _ _) _; apply: ler_wpmul2l => //.
+by rewrite mul_row [leRHS]mulrC; exact: cauchy_schwarz_sq.
+Qed.
+
+(* statement: prp-span-network (in part) "the network itself at w and w-hat" *)
+(* difference: that |sigma''| <= beta enters through Taylor's inequality
+   |sigma(z + h) - sigma(z) - sigma'(z) h| <= beta h^2 / 2. Wh has the weights of w-hat. The
+   example is not part of it. *)
+Theorem prp_span_network W Wh i (x := (row i X)^T) : vec Wh = hat J (vec W0) (vec W) ->
+  `|F W x - F Wh x| <=
+  eps * beta * sq x / (2 * Num.sqrt m%:R) * (sq (vec W - vec W0) + sq (vec Wh - vec W0)).
+Proof.
+move=> WhE.
+(* By prp-span the linearization has the same values at w and w-hat. *)
+have same : F0 x Wh = F0 x W.
+  have := prp_span_1 J (\col_l F W0 (row l X)^T) (vec W0) (vec W).
+  by rewrite -WhE -!prp_affine_2_all => /colP/(_ i); rewrite !mxE.
+have -> : F W x - F Wh x = (F W x - F0 x W) - (F Wh x - F0 x Wh).
+  by rewrite same opprB addrA subrK.
+rewrite mulrDr; apply: le_trans (ler_norm_sub _ _) _.
+by apply: ler_add; exact: network_gap.
+Qed.
+End SpanNetwork.

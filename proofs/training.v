@@ -1,7 +1,7 @@
 (** Chapter "training": descent step by step, and the outer layer. *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
-From NTK Require Import preface algebra averages span.
+From NTK Require Import preface algebra averages linearization span.
 Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
@@ -163,3 +163,90 @@ have gt0 := pos _ neq; split; first by rewrite ler_addl ltW.
 split=> [/eqP|e]; last by rewrite e subrr eqxx in neq.
 by rewrite -subr_eq0 addrC addKr gt_eqF.
 Qed.
+
+(** How fast the Jacobian changes. *)
+Section Lipschitz.
+Variable R : rcfType.
+Variables (dsigma : R -> R) (eps beta s : R) (n m d : nat).
+Variables (a : 'I_m -> R) (X : 'M[R]_(n, d)).
+Hypothesis eps_ge0 : 0 <= eps.
+Hypothesis beta_ge0 : 0 <= beta.
+Hypothesis signs : forall j, `|a j| = 1.
+Hypothesis lipschitz : forall z z', `|dsigma z - dsigma z'| <= beta * `|z - z'|.
+Hypothesis unit : forall i, sq (row i X)^T <= 1.
+Hypothesis largest : forall u : 'cV[R]_n, sq (X^T *m u) <= s * sq u.
+Local Notation J W := (jac dsigma eps a W X).
+Local Notation scale := (eps / Num.sqrt m%:R).
+Variables W W' : 'M[R]_(m, d).
+(** The differences sigma'(w_j^T x_i) - sigma'(w'_j^T x_i). *)
+Definition change j i : R := dsigma ((W *m (row i X)^T) j 0) - dsigma ((W' *m (row i X)^T) j 0).
+
+(** Block j of the transposed difference is X^T D_j, up to the factor. *)
+Lemma change_block (u : 'cV[R]_n) : (J W - J W')^T *m u =
+  vec (\matrix_(j, k) (scale * a j * (X^T *m \col_i (change j i * u i 0)) k 0)).
+Proof.
+apply/colP => q; case/mxvec_indexP: q => j k.
+rewrite [LHS]mxE /vec [RHS]mxE mxvecE [RHS]mxE [X in _ = _ * X]mxE mulr_sumr.
+apply: eq_bigr => i _.
+have entry V : J V i (mxvec_index j k) = scale * (a j * dsigma ((V *m (row i X)^T) j 0) * X i k).
+  rewrite mxE mxE /grad /vec mxE mxvecE mxE.
+  by rewrite [x in _ * (_ * x)]mxE [x in _ * (_ * x)]mxE.
+have -> : (J W - J W')^T (mxvec_index j k) i = J W i (mxvec_index j k) - J W' i (mxvec_index j k).
+  by rewrite mxE [LHS]mxE [x in _ + x]mxE.
+rewrite !entry [X^T _ _]mxE [(\col__ _) _ _]mxE /change.
+rewrite -mulrBr -mulrBl -mulrBr -!mulrA; congr (_ * (_ * _)).
+by rewrite [X i k * (_ * _)]mulrCA.
+Qed.
+
+Lemma change_le j i : change j i ^+ 2 <= beta ^+ 2 * sq (row j (W - W'))^T.
+Proof.
+(* sigma' is Lipschitz, and then Cauchy and Schwarz, with |x_i| <= 1. *)
+rewrite -real_normK ?num_real //.
+apply: le_trans (_ : (beta * `|((W - W') *m (row i X)^T) j 0|) ^+ 2 <= _).
+  rewrite ler_expn2r ?nnegrE ?mulr_ge0 //; apply: le_trans (lipschitz _ _) _.
+  by rewrite mulmxBl [X in _ <= _ * `|X|]mxE [X in _ <= _ * `|_ + X|]mxE.
+rewrite exprMn real_normK ?num_real //; apply: ler_wpmul2l; first exact: sqr_ge0.
+rewrite mul_row; apply: le_trans (cauchy_schwarz_sq _ _) _.
+by rewrite -[leRHS]mulr1 ler_wpmul2l ?sq_ge0.
+Qed.
+
+(* statement: lem-jacobian "the Jacobian is Lipschitz" *)
+(* difference: the operator norm is written out, with any u, for the transpose, which has the same
+   norm; that s is |X|^2 enters as |X^T u|^2 <= s |u|^2 for all u. *)
+Theorem lem_jacobian (u : 'cV[R]_n) :
+  norm ((J W - J W')^T *m u) <= eps * beta * Num.sqrt (s / m%:R) * norm (vec W - vec W') * norm u.
+Proof.
+have [s0|s0] := leP 0 s; last first.
+  (* A negative s forces u = 0. *)
+  have u0 : u = 0.
+    apply/eqP; rewrite -sq_eq0 eq_le sq_ge0 andbT -(nmulr_rge0 _ s0).
+    exact: le_trans (sq_ge0 _) (largest u).
+  have n0 k : norm (0 : 'cV[R]_k) = 0 by apply/eqP; rewrite norm_eq0.
+  by rewrite u0 mulmx0 !n0 mulr0.
+have right0 : 0 <= eps * beta * Num.sqrt (s / m%:R) * norm (vec W - vec W') * norm u.
+  by rewrite !mulr_ge0 ?sqrtr_ge0 ?norm_ge0.
+rewrite -ler_sqr ?nnegrE ?norm_ge0 // norm_sq !exprMn !norm_sq sqr_sqrtr ?divr_ge0 ?ler0n //.
+(* The squared length is a sum over the neurons. *)
+have -> : sq ((J W - J W')^T *m u) =
+    scale ^+ 2 * \sum_j sq (X^T *m \col_i (change j i * u i 0)).
+  rewrite change_block sq_vec mulr_sumr; apply: eq_bigr => j _.
+  rewrite (_ : (row j _)^T = (scale * a j) *: (X^T *m \col_i (change j i * u i 0))).
+    rewrite /sq dotZl dotZr mulrA -expr2 exprMn -[a j ^+ 2]real_normK ?num_real //.
+    by rewrite signs expr1n mulr1.
+  by apply/colP => k; rewrite !mxE.
+(* Each is at most s times the sum of u_i^2 D_ii^2. *)
+apply: le_trans (_ : scale ^+ 2 * (s * (beta ^+ 2 * sq (vec W - vec W') * sq u)) <= _); last first.
+  rewrite expr_div_n sqr_sqrtr ?ler0n // le_eqVlt; apply/orP; left; apply/eqP.
+  move: (sq u) (sq (vec _ - _)) (m%:R^-1) => q v c; by ring.
+apply: ler_wpmul2l; first exact: sqr_ge0.
+apply: le_trans (_ : \sum_j (s * (\sum_i (change j i * u i 0) ^+ 2)) <= _).
+  apply: ler_sum => j _; apply: le_trans (largest _) _; apply: ler_wpmul2l => //.
+  by rewrite /sq dotE le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => i _; rewrite mxE expr2.
+rewrite -mulr_sumr; apply: ler_wpmul2l => //.
+rewrite exchange_big /= [X in _ <= _ * X]/sq dotE mulr_sumr; apply: ler_sum => i _.
+rewrite (eq_bigr (fun j => change j i ^+ 2 * u i 0 ^+ 2)) => [|j _]; last by rewrite exprMn.
+rewrite -mulr_suml -expr2; apply: ler_wpmul2r; first exact: sqr_ge0.
+rewrite vecB sq_vec mulr_sumr; apply: ler_sum => j _.
+exact: change_le.
+Qed.
+End Lipschitz.

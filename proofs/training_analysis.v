@@ -67,3 +67,40 @@ destruct (Rle_lt_dec s 0.2) as [small | large].
     replace ((1 - exp (- s)) * (1 + s) / s * s) with ((1 - exp (- s)) * (1 + s)) by (field; lra).
     nra.
 Qed.
+
+(** What descent has moved of a coordinate after t steps, over what ridge has: with a = eta lambda
+    and nu = 1 / (eta t). *)
+Definition share_descent a t := (1 - (1 - a) ^ t) * (1 + a * INR t) / (a * INR t).
+
+(* statement: prp-early-stopping (5 in part) "descent moves a coordinate by at least as much as ridge, and at most twice" *)
+(* difference: coordinate by coordinate; that bounds for all coordinates are bounds for norms is not
+   part of it. *)
+Theorem prp_early_stopping_5 a t : 0 < a <= 1 -> (1 <= t)%nat -> 1 <= share_descent a t <= 2.
+Proof.
+intros [a0 a1] t1; unfold share_descent.
+(* Bernoulli's inequality, for 1 - a and for 1 + a. *)
+assert (power : 0 <= (1 - a) ^ t) by (apply pow_le; lra).
+assert (below : (1 - a) ^ t * (1 + a * INR t) <= 1).
+{ clear t1 power; induction t as [|t IH]; [simpl; lra |].
+  assert (0 <= (1 - a) ^ t) by (apply pow_le; lra).
+  assert (0 <= INR t) by apply pos_INR.
+  rewrite S_INR; simpl.
+  assert ((1 - a) * (1 + a * (INR t + 1)) <= 1 + a * INR t) by nra.
+  nra. }
+assert (above : 1 - a * INR t <= (1 - a) ^ t).
+{ clear t1 power below; induction t as [|t IH]; [simpl; lra |].
+  assert (0 <= INR t) by apply pos_INR.
+  rewrite S_INR; simpl; nra. }
+assert (steps : 1 <= INR t) by (apply (le_INR 1); assumption).
+set (z := a * INR t) in *; assert (z0 : 0 < z) by (unfold z; nra).
+set (b := (1 - a) ^ t) in *.
+split; apply Rmult_le_reg_r with z; try assumption;
+  replace ((1 - b) * (1 + z) / z * z) with ((1 - b) * (1 + z)) by (field; lra).
+- lra.
+- (* The share that is moved is at most one, and at most z. *)
+  destruct (Rle_lt_dec z 1); nra.
+Qed.
+
+(* statement: prp-early-stopping (5 in part) "at eta lambda = 1 and t = 1 it is twice as much" *)
+Theorem prp_early_stopping_5_best : share_descent 1 1 = 2.
+Proof. unfold share_descent; simpl; field. Qed.
