@@ -324,6 +324,8 @@ def make(root: Path, out: Path, course: Course, *, solutions: bool = True) -> No
             shutil.copytree(source, target, ignore=unneeded)
         elif source.is_file():
             shutil.copyfile(source, target)
+    for path in () if solutions else (out / "ntklib" / "book" / "answers").glob("[!_]*.py"):
+        path.unlink()
     for name, text in files(root, course, solutions=solutions).items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text(text, encoding="utf-8", newline="\n")

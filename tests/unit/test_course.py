@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 import tomllib
 
 import nbformat
 import pytest
 
-from tools import course, course_parts, names
+from tools import chapter, course, course_parts, names
 
 ROOT = course.ROOT
 GOOD = (ROOT / "tools" / "template" / "course.yml").read_text(encoding="utf-8")
@@ -213,3 +214,29 @@ def test_code_of_an_exercise_stays_where_a_later_cell_uses_it():
     kept = course_parts.reduced(page, [], course_parts.others(text, None, solutions=False))
     tags = [cell.metadata.get("tags") for cell in kept if cell.cell_type == "code"]
     assert tags == [["left-out", "remove-cell"]] * 3
+
+
+def test_a_chapter_of_ones_own_is_one_of_them(tmp_path):
+    for folder in ("chapters", "proofs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for name in ("_config.yml", "_toc.yml", "CHANGELOG.md", "pyproject.toml"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    for path, text in chapter.files(tmp_path, "my_topic").items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    table, sealed = names.read(tmp_path)
+    table = names.updated(table, names.book(tmp_path), "unreleased")
+    (tmp_path / names.TABLE).write_text(names.written(table, sealed), encoding="utf-8")
+    said = "title: A\nchapters: [relu_kernel, my_topic]\nexercises: [ex-my_topic-1]\n"
+    files = course.files(tmp_path, course.read(said, tmp_path))
+    assert "- [My topic](chapters/my_topic.ipynb)\n" in files["course.md"]
+    assert "- file: chapters/my_topic\n" in files["_toc.yml"]
+    away = json.loads(files["absent.json"])["labels"]
+    assert "prp-my-topic-length" not in away
+    assert "ex-relu_kernel-1" in away
+    labels = tomllib.loads(files["proofs/not.toml"])["reason"]
+    assert any("prp-my-topic-length" in one["labels"] for one in labels)
+    without = course.read("title: A\nchapters: [span]\n", tmp_path)
+    away = json.loads(course.files(tmp_path, without)["absent.json"])["labels"]
+    words = table["chapters/my_topic"]["prp-my-topic-length"]["name"]
+    assert away["prp-my-topic-length"]["words"] == f"{words} “Longer inputs”"

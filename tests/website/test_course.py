@@ -1,22 +1,27 @@
 """A course on the page: whatever it leaves out is named, and its build has nothing to warn of."""
 
+import html
 import json
 import re
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
 from sphinx.addnodes import pending_xref
+from sphinx.search.en import SearchEnglish
 
-from tools import course
+from tools import course, course_parts
 from tools.sample import sample
 from website import absent, names
 
 ROOT = course.ROOT
 PAGES = course.pages(ROOT)
 FREE = [name for name in PAGES if name not in course.BESIDE]
+ASKING = [name for name in FREE if course_parts.exercises(course.joined(course.cells(PAGES[name])))]
 SOURCES = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
 AWAY = {
     "book": "https://example.org/b/",
@@ -47,12 +52,80 @@ def test_without_a_chapter_nothing_is_warned_of(dropped, tmp_path):
     assert [line for line in warned if "has no check" not in line] == []
 
 
-def built(source, out) -> list[str]:
-    """What Sphinx warns of; nothing is executed and nothing written."""
+def said(text: str) -> set[str]:
+    """The lines of the solutions of a page that are long enough to be told, and nowhere else."""
+    found = course_parts.others(text, None, solutions=False)
+    own = {line for start, end in found for line in pieces(text[start:end])}
+    return own - set(pieces(course_parts.cut(text, found)))
+
+
+def pieces(text: str) -> list[str]:
+    """Words between formulas and other markup."""
+    return re.findall(r"[A-Za-z][A-Za-z ,]{20,}[a-z]", text)
+
+
+def stems(text: str) -> set[str]:
+    """What Sphinx's search makes of the longer words of a text."""
+    stem = SearchEnglish({}).stem
+    return {stem(word) for word in re.findall(r"[a-z]{4,}", text.lower())}
+
+
+def shown(out: Path) -> dict[str, str]:
+    """Path -> text of all files of a site, those in archives too, without markup and escapes."""
+    found: dict[str, str] = {}
+    for path in out.rglob("*"):
+        if path.suffix in (".zip", ".whl"):
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    found[f"{path.name}/{name}"] = archive.read(name).decode(errors="replace")
+        elif path.is_file():
+            found[path.relative_to(out).as_posix()] = path.read_text("utf-8", errors="replace")
+    return {name: plain(text) for name, text in found.items()}
+
+
+def plain(text: str) -> str:
+    """A text of a file without markup, escapes and breaks of lines."""
+    text = html.unescape(re.sub(r"<[^<>]*>", "", text)).replace('\\"', '"').replace("\\n", " ")
+    return " ".join(text.split())
+
+
+@pytest.mark.drawn(len(ASKING))
+@pytest.mark.parametrize("name", ASKING)
+def test_without_solutions_no_file_of_the_site_has_one(name, tmp_path):
+    page = course.cells(PAGES[name])
+    text = course.joined(page)
+    code = [cell.source for cell in page if re.search(r"^grade\(", cell.source, re.MULTILINE)]
+    graded = {line for source in code for line in re.findall(r"^grade\(.*$", source, re.MULTILINE)}
+    answers = ROOT.joinpath("ntklib", "book", "answers", f"{name}.py").read_text(encoding="utf-8")
+    looked_for = (
+        said(text) | graded | set(re.findall(r'^def \w+.*$|"ex-[\w-]+": Answer', answers, re.M))
+    )
+    assert len(said(text)) >= 3
+    assert len(graded) >= len(course_parts.exercises(text))
+    source, out = tmp_path / "source", tmp_path / "out"
+    course.make(ROOT, source, course.Course(title="A course", chapters=[name]), solutions=False)
+    built(source, out, "html")
+    files = shown(out)
+    kept = pieces(course_parts.cut(text, course_parts.others(text, None, solutions=False)))
+    for must in (
+        f"chapters/{name}.html",
+        f"notebooks/{name}.ipynb",
+        f"kernels.zip/kernels/{name}.ipynb",
+    ):
+        assert sum(plain(line) in files[must] for line in kept) > 5, must
+    # The index of the search has stems of words.
+    pages = " ".join(one for file, one in files.items() if file.endswith(".html"))
+    only = stems(" ".join(said(text))) - stems(pages)
+    assert not only & stems(files["searchindex.js"])
+    assert [(file, one) for file in files for one in looked_for if plain(one) in files[file]] == []
+
+
+def built(source: Path, out: Path, builder: str = "dummy") -> list[str]:
+    """What Sphinx warns of; nothing is executed."""
     configure = (
         f"from jupyter_book.cli.main import main; main(['config', 'sphinx', {str(source)!r}])"
     )
-    options = ("-q", "-n", "-b", "dummy", "-D", "nb_execution_mode=off")
+    options = ("-q", "-n", "-b", builder, "-D", "nb_execution_mode=off")
     for command in (("-c", configure), ("-m", "sphinx", *options, str(source), str(out))):
         done = subprocess.run(
             [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
