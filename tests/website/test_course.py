@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -17,6 +18,8 @@ from sphinx.search.en import SearchEnglish
 from tools import course, course_parts
 from tools.sample import sample
 from website import absent, names
+from website.downloads.markdown import Book
+from website.downloads.notebook import notebook
 
 ROOT = course.ROOT
 PAGES = course.pages(ROOT)
@@ -79,7 +82,9 @@ def shown(out: Path) -> dict[str, str]:
                 for name in archive.namelist():
                     found[f"{path.name}/{name}"] = archive.read(name).decode(errors="replace")
         elif path.is_file():
-            found[path.relative_to(out).as_posix()] = path.read_text("utf-8", errors="replace")
+            found[path.relative_to(out).as_posix()] = path.read_text(
+                encoding="utf-8", errors="replace"
+            )
     return {name: plain(text) for name, text in found.items()}
 
 
@@ -132,6 +137,19 @@ def built(source: Path, out: Path, builder: str = "dummy") -> list[str]:
         )
         assert done.returncode == 0, done.stderr
     return [line for line in done.stderr.splitlines() if "WARNING" in line or "ERROR" in line]
+
+
+def test_a_notebook_has_hidden_code_only_where_it_is_needed():
+    sources = {"a = 1": [], "b = a": ["remove-cell"], "c = 3": ["left-out", "remove-cell"]}
+    page = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(source, metadata={"tags": tags})
+            for source, tags in sources.items()
+        ]
+    )
+    made = notebook(page, "page", Book({}, *([str] * 5)), guard="import ntklib").cells
+    assert [cell.source for cell in made] == ["import ntklib", "a = 1", "b = a"]
+    assert [cell.metadata.get("jupyter") for cell in made] == [None, None, {"source_hidden": True}]
 
 
 @pytest.fixture
