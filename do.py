@@ -22,6 +22,7 @@ from tools import torch_lock
 
 ROOT = Path(__file__).resolve().parent
 HTML, LATEX = ROOT / "_build" / "html", ROOT / "_build" / "latex"
+COURSE = ROOT / "_build" / "course"
 # What a Debian or Ubuntu needs to set the book.
 TEX = (
     "latexmk texlive-xetex texlive-latex-recommended texlive-latex-extra "
@@ -226,19 +227,29 @@ def pages() -> tuple[str, ...]:
 def pdf() -> None:
     """Build the whole book into _build/latex/kernels.pdf (needs XeLaTeX)."""
     set_up()
-    latexmk = shutil.which("latexmk")
-    if not (latexmk and shutil.which("xelatex")):
+    if not has_tex():
         sys.exit(f"pdf needs latexmk and xelatex; on Debian or Ubuntu: apt-get install {TEX}")
     say("Writing the book for LaTeX (a first build executes every chapter)")
     build = (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet")
     run(*build, "--builder", "latex", ".")
+    typeset(LATEX)
+    say("Done. Open _build/latex/kernels.pdf")
+
+
+def has_tex() -> bool:
+    """Whether the programs that set a book are there."""
+    return bool(shutil.which("latexmk") and shutil.which("xelatex"))
+
+
+def typeset(folder: Path) -> None:
+    """Run XeLaTeX on what Sphinx has written for it."""
     say("Setting it (a minute or two)")
     options = ("-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-silent")
-    failed = call(latexmk, *options, "kernels.tex", folder=LATEX, quiet=True)
-    faults = call(tool("python"), "tools/latex_log.py", LATEX / "kernels.log")
+    failed = call("latexmk", *options, "kernels.tex", folder=folder, quiet=True)
+    log = folder / "kernels.log"
+    faults = call(tool("python"), "tools/latex_log.py", log)
     if failed or faults:
-        sys.exit("XeLaTeX failed; all of it is in _build/latex/kernels.log" if failed else faults)
-    say("Done. Open _build/latex/kernels.pdf")
+        sys.exit(f"XeLaTeX failed; all of it is in {log.relative_to(ROOT)}" if failed else faults)
 
 
 @command
@@ -383,6 +394,34 @@ def chapter(name: str) -> None:
 
 
 @command
+def course(path: str) -> None:
+    """Build a course of chapters that a file names, by default course.yml, into _build/course."""
+    set_up()
+    live(needed=False)
+    remove(COURSE)
+    say("Choosing the chapters (what has not been executed yet is)")
+    run(tool("python"), "-m", "tools.course", Path(path).resolve())
+    run(tool("jupyter-book"), "config", "sphinx", COURSE / "source")
+    build = (
+        tool("python"),
+        "-m",
+        "sphinx",
+        "-W",
+        "-n",
+        "--keep-going",
+        "-q",
+        "-d",
+        COURSE / ".doctrees",
+    )
+    if has_tex():
+        run(*build, "-b", "latex", COURSE / "source", COURSE / "latex")
+        typeset(COURSE / "latex")
+    say("Building its website")
+    run(*build, "-b", "html", COURSE / "source", COURSE / "html")
+    say("Done. Open _build/course/html/index.html")
+
+
+@command
 def names() -> None:
     """Give what is new in the book its permanent number; say what a change of it asks for."""
     set_up()
@@ -462,6 +501,8 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("names", nargs="*", help="chapters, without .ipynb (default: all)")
         if function is chapter:
             one.add_argument("name", help="small letters with underscores, such as my_topic")
+        if function is course:
+            one.add_argument("path", nargs="?", default="course.yml", help="default: course.yml")
         if function is mutants:
             one.add_argument("names", nargs="*", help="as in tests/mutants.toml (default: all)")
         if function is study:

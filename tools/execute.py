@@ -1,6 +1,6 @@
 """Execute the chapters for the website, side by side, into the cache that the build reads.
 
-    python tools/execute.py
+    python tools/execute.py [NAME ...]
 
 The build would execute them one after another. What is in the cache is not executed again, unless
 the package, on which every output depends, or the environment has changed since: then the cache is
@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_cache import get_cache
@@ -34,13 +35,17 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def main() -> int:
-    """Execute what is not in the cache; name the chapters that failed."""
+def main(names: Sequence[str] = ()) -> int:
+    """Execute what is not in the cache of all chapters, or of those named; say which failed."""
     fresh = STAMP.exists() and STAMP.read_text(encoding="utf-8") == fingerprint()
     if CACHE.exists() and not fresh:
         shutil.rmtree(CACHE)
     cache = get_cache(str(CACHE))
-    chapters = [str(path) for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
+    chapters = [
+        str(path)
+        for path in sorted((ROOT / "chapters").glob("*.ipynb"))
+        if not names or path.stem in names
+    ]
     for path in chapters:
         cache.add_nb_to_project(path)
     os.environ[PRINT] = "1"  # the kernels draw each figure for the PDF, too
@@ -55,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -30,6 +30,7 @@ kept with it; what it does later is done again whenever the page is written.
 | env-check-consistency | all | proofs.check_consistency | proofs/ | warns | sphinx-proof: none |
 | env-check-consistency | all | names.check_consistency | numbers, chapters/names.toml | warns | sphinx-proof: none |
 | env-check-consistency | all | dependencies.check | dependencies.Uses | warns of circles | the same |
+| post-transform | all | absent.Restate | absent.json of a course | names what is left out | intersphinx: no statements, warns first |
 | post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
 | doctree-resolved | all | proofs.name_steps | proofs/ | a line below proofs | alectryon: a page of its own for a file |
 | doctree-resolved | all | dependencies.head | dependencies.Uses | a line at a chapter's head | Sphinx: none |
@@ -74,6 +75,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from website import (
+    absent,
     decisions,
     dependencies,
     editions,
@@ -211,6 +213,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_domain(statements.Statements, override=True)
     for collector in COLLECTORS:
         app.add_env_collector(collector)
+    app.add_post_transform(absent.Restate)
     app.add_post_transform(sliders.Captions)
     for event, kind, priority, step in STEPS:
         app.connect(event, listener(event, kind, step), priority=priority)

@@ -19,10 +19,9 @@ from sphinx_proof.nodes import proof_node
 
 from website.dependencies_drawn import draw
 from website.facts import Facts
-from website.ledger import with_maths
 from website.page.folds import fold_node
 from website.project import reading_order
-from website.statements import link, name, statements
+from website.statements import link, name, statements, with_maths
 
 logger = logging.getLogger(__name__)
 PAGE = "chapters/map"

@@ -23,10 +23,11 @@ from sphinx.util.docutils import SphinxDirective
 
 from ntklib.book.printing import typeset
 from website import proofs
+from website.absent import absent
 from website.facts import Facts
 from website.implementations import implementations, links
 from website.project import reading_order
-from website.statements import link, name, statements
+from website.statements import link, name, statements, with_maths
 
 logger = logging.getLogger(__name__)
 RECORD = re.compile(r'class="ntk-check" data-record="([^"]*)"')
@@ -97,23 +98,28 @@ def caught(env: BuildEnvironment) -> dict[tuple[str, str, str], dict[str, Any]]:
 
 
 def check_consistency(app: Sphinx, env: BuildEnvironment) -> None:
-    """Every statement has a check or a reason; every check and reason has a statement."""
+    """Every statement has a check or a reason; every check and reason has a statement.
+
+    A page that lacks a part in a course was found complete where it is whole.
+    """
+    cut = absent(Path(env.srcdir))["cut"]
     known, checked = statements(env), set()
     reasons = {label: page for page, found in Reasons.of(env).items() for label in found}
     tried = caught(env)
     for docname, records in sorted(Checks.of(env).items()):
         for label, claim in ((record["label"], record["claim"]) for record in records):
             checked.add(label)
-            if label not in known:
+            if label not in known and docname not in cut:
                 logger.warning("check of an unknown statement %r", label, location=docname)
             if (docname, label, claim) not in tried:
                 words = "not tried what the check of %r would catch: %s"
                 logger.warning(words, label, claim, location=docname)
     for label, statement in known.items():
-        if label not in checked and label not in reasons:
+        whole = statement["docname"] not in cut
+        if label not in checked and label not in reasons and whole:
             logger.warning("statement %r has no check", label, location=statement["docname"])
     for label, docname in reasons.items():
-        if label not in known:
+        if label not in known and docname not in cut:
             logger.warning("reason for an unknown statement %r", label, location=docname)
         if label in checked:
             logger.warning("statement %r has a check and a reason", label, location=docname)
@@ -215,12 +221,6 @@ def _formula(text: str) -> list[nodes.Node]:
 def _reason_row(name: nodes.Element, reason: str) -> list[nodes.Node]:
     why = nodes.inline("", "", *with_maths(reason))
     return [name.deepcopy(), nodes.Text("no check"), nodes.Text("—"), why, nodes.Text("—")]
-
-
-def with_maths(text: str) -> list[nodes.Node]:
-    """Text in which every second part stands between dollars."""
-    parts = enumerate(re.split(r"\$([^$]+)\$", text))
-    return [nodes.math(part, part) if i % 2 else nodes.Text(part) for i, part in parts]
 
 
 def _table(head: tuple[str, ...], rows: list[list[nodes.Node]]) -> nodes.table:

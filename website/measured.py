@@ -35,6 +35,7 @@ import json
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -45,6 +46,7 @@ from sphinx.util.docutils import SphinxRole
 from sphinx.util.logging import get_node_location
 from sphinx_proof.nodes import proof_node
 
+from website.absent import absent
 from website.facts import Facts
 from website.ledger import Checks
 
@@ -155,8 +157,11 @@ class Numbers(Facts):
 
 
 def check(app: Sphinx, env: BuildEnvironment) -> None:
-    """Warn of numbers that are not measured."""
+    """Warn of numbers that are not measured, but where a course has left out the cell that did."""
+    cut = absent(Path(env.srcdir))["cut"]
     for page, complaints in sorted(Numbers.of(env).items()):
+        if page in cut:
+            continue
         for where, words in complaints:
             logger.warning("%s", words, location=where or page)
 

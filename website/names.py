@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from website.absent import absent
 from website.printed.raw import before, raw
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ def restore(app: Sphinx, env: BuildEnvironment) -> list[str]:
 def number(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Put the permanent numbers in place of those that Sphinx has counted."""
     names = named(Path(app.srcdir))
+    equations = absent(Path(app.srcdir))["equations"]
     if names:
         env.__dict__["website_counted"] = copy.deepcopy(env.toc_fignumbers)
         for kinds in env.toc_fignumbers.values():
@@ -55,6 +57,9 @@ def number(app: Sphinx, env: BuildEnvironment) -> list[str]:
                 for label in numbers.keys() & names.keys():
                     # Sphinx joins the parts of a number with dots, and takes words like numbers.
                     numbers[label] = (names[label].split()[1],)  # type: ignore[assignment]
+        for kinds in env.toc_fignumbers.values():
+            for equation in kinds.get("displaymath", {}).keys() & equations.keys():
+                kinds["displaymath"][equation] = (equations[equation],)
     return []
 
 

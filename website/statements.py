@@ -1,5 +1,6 @@
 """The numbered statements of the book: names, numbers, titles, links to them."""
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -31,6 +32,12 @@ class Titles(Facts):
 
 def _written(node: nodes.Node) -> str:
     return f"${node.astext()}$" if isinstance(node, nodes.math) else node.astext()
+
+
+def with_maths(text: str) -> list[nodes.Node]:
+    """Text in which every second part stands between dollars."""
+    parts = enumerate(re.split(r"\$([^$]+)\$", text))
+    return [nodes.math(part, part) if i % 2 else nodes.Text(part) for i, part in parts]
 
 
 def stated(page: nodes.document) -> list[nodes.Element]:

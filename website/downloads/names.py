@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -10,10 +11,12 @@ from pybtex.plugin import find_plugin
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
+from website.absent import place, restated
 from website.downloads.markdown import Book
 from website.figures import name as figure_name
 from website.implementations import implementations, links
 from website.statements import name, statements
+from website.tex import expand
 
 _MARKDOWN = find_plugin("pybtex.backends", "markdown")
 
@@ -46,6 +49,8 @@ class Pages:
 
     def resolved(self, node: pending_xref) -> nodes.Node:
         """A reference as its domain writes it; its own words where the target is unknown."""
+        if named := restated(Path(self.env.srcdir), self.page, node):
+            return named
         words = node[0].deepcopy() if node.children else nodes.inline()
         found = self.env.domains[node["refdomain"]].resolve_xref(
             self.env, self.page, self.app.builder, node["reftype"], node["reftarget"], node, words
@@ -63,8 +68,11 @@ class Pages:
             return f"*{inside}*"
         if isinstance(node, nodes.strong):
             return f"**{inside}**"
-        if isinstance(node, nodes.reference) and self.base:
-            return f"[{inside}]({self.absolute(node.get('refuri') or '#' + node['refid'])})"
+        if isinstance(node, nodes.math):
+            return f"${expand(node.astext(), self.app.config.mathjax3_config['tex']['macros'])}$"
+        if isinstance(node, nodes.reference):
+            uri = self.absolute(node.get("refuri") or "#" + node["refid"])
+            return f"[{inside}]({uri})" if self.base or node.get("internal") is False else inside
         return inside
 
     def absolute(self, uri: str) -> str:
@@ -93,8 +101,9 @@ class Pages:
         path, _, anchor = target.partition("#")
         beside = posixpath.join(posixpath.dirname(self.page), path)
         page = posixpath.splitext(posixpath.normpath(beside))[0] if path else self.page
-        if page not in self.env.found_docs:
-            return None  # the build has warned of the unknown target
+        if page not in self.env.found_docs:  # the build has warned of one that is not absent
+            there = place(Path(self.env.srcdir), self.page, target)
+            return there[1] or None if there else None
         if path.endswith(".ipynb") and not anchor:
             return path
         if not self.base:

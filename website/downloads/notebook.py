@@ -8,6 +8,9 @@ import nbformat
 
 from website.downloads.markdown import Book, cells, markdown
 
+# The tag of cells that a course takes out and no later cell needs (tools/course_parts.py).
+LEFT_OUT = "left-out"
+
 
 def notebook(
     source: nbformat.NotebookNode,
@@ -35,6 +38,8 @@ def notebook(
     for cell in source.cells:
         if cell.cell_type == "markdown":
             made += [_text_cell(text) for text in cells(cell.source, book)]
+        elif LEFT_OUT in cell.metadata.get("tags", ()):
+            continue
         elif cell.cell_type == "code":
             if not any(one.cell_type == "code" for one in made):
                 made.append(nbformat.v4.new_code_cell(guard))
@@ -88,6 +93,6 @@ def _code_cell(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
             output.metadata["image/png"] = {"alt": output.data["text/plain"]}
         if output.output_type == "execute_result":
             output.execution_count = None
-    if {"hide-input", "remove-input"} & set(cell.metadata.get("tags", ())):
+    if {"hide-input", "remove-input", "remove-cell"} & set(cell.metadata.get("tags", ())):
         new.metadata["jupyter"] = {"source_hidden": True}
     return new

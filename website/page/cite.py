@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from sphinx.application import Sphinx
 
+from website.absent import absent
 from website.project import project, put, repository
 
 # The title of a statement or of an exercise, in the markup of a page.
@@ -48,7 +49,8 @@ def facts(app: Sphinx) -> dict[str, str]:
     found = repository(app)
     return {
         "author": " and ".join(one["name"] for one in known["authors"]),
-        "base": str(app.config.html_baseurl),
+        # A line of a course is cited where the full book has it.
+        "base": absent(root)["book"] or str(app.config.html_baseurl),
         "doi": known.get("doi", ""),
         "repository": f"https://github.com/{'/'.join(found)}" if found else "",
         "title": known["title"],
