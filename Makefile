@@ -2,7 +2,7 @@
 # folder for the environment, ONLY one chapter for `make notebooks`, `make wrong` and `make live-check`,
 # one table for `make study`, or one module for `make mutants`; NAME a new chapter for `make chapter`.
 PYTHON ?= python3
-COMMANDS := help live live-check book pdf tex-packages test libraries study test-newest serve lab edit notebooks wrong mutants chapter names proofs proof-packages lint bench bench-large freeze editions clean
+COMMANDS := help live live-check book pdf tex-packages epub test libraries study test-newest serve lab edit notebooks wrong mutants chapter names proofs proof-packages lint bench bench-large freeze editions clean
 
 .PHONY: $(COMMANDS)
 $(COMMANDS):
