@@ -6,6 +6,7 @@ command or as the package of that name, it reads the book, too.
 
 import base64
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -278,6 +279,18 @@ def test_epubcheck_finds_nothing(book):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_formula_of_the_book_can_be_set():
+    """Those of which the website has a table, for its search."""
+    table = (ROOT / "_build/html/_static/formulas.js").read_text(encoding="utf-8")
+    sources = json.loads(table.split(" = ", 1)[1].strip(";\n"))
+    assert len(sources) > 3000
+    for source in sources:
+        tex = source[2:-2].strip().replace("{split}", "{aligned}")  # as Sphinx frames lines
+        markup = formulas.mathml(tex, MACROS, display=source.startswith(r"\["))
+        shown = "".join(ElementTree.fromstring(markup).itertext())
+        assert "\\" not in shown, source
 
 
 @pytest.mark.parametrize("formula", [r"\nothing{x}", r"\frac{1}", r"a & b", r"\begin{aligned} a"])
