@@ -32,6 +32,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 CHAPTER = """# A chapter on $x\\in\\R$
 
+## Why $\\R$?
+
 One&nbsp;formula in the text, $\\tfrac12\\ge0$, and a display that goes on:
 
 $$
@@ -146,7 +148,7 @@ def words(element: ElementTree.Element) -> str:
 def test_every_formula_is_mathml_and_numbered_as_on_the_website(book):
     chapter = page(book, "a")
     found = list(chapter.iter(f"{MATHML}math"))
-    assert len(found) == 5
+    assert len(found) == 6
     source = (book / "a.xhtml").read_text(encoding="utf-8")
     assert "\\" not in source
     assert "phonebreak" not in source
@@ -189,6 +191,7 @@ def test_titles_and_contents_have_formulas_in_words(book):
     links = page(book, "nav").iter(f"{XHTML}a")
     named = {link.get("href"): words(link) for link in links}
     assert named["a.xhtml"] == "A chapter on x∈ℝ"
+    assert named["a.xhtml#why-r"] == "Why ℝ?"
     pages = [name for name in named if "#" not in name]
     assert pages == [f"{name}.xhtml" for name in ("start", "one", "two", "a", "api", "ledger")]
 

@@ -61,7 +61,7 @@ def configure(app: Sphinx, config: Config) -> None:
     """How Sphinx is to make the book: the same for each builder, which all read the same pages."""
     config.epub_basename = "kernels"
     config.epub_show_urls = "no"
-    config.epub_tocdepth = 2
+    config.epub_tocdepth = 1
     config.epub_tocdup = False
     config.epub_tocscope = "includehidden"
     config.epub_cover = (COVER, "cover")
@@ -189,7 +189,8 @@ class EpubBuilder(Epub3Builder):
         return super().toc_metadata(level, navpoints) | {"uid": IDENTIFIER}
 
     def navigation_doc_metadata(self, navlist: list[NavPoint]) -> dict[str, Any]:
-        """The contents, with the parts of the book."""
+        """The contents, with the parts of the book and the sections of each page."""
+        pages = {self.get_target_uri(page): page for page in self.env.found_docs}
         named = {self.get_target_uri(page): name for page, name in captions(self.env)}
         parts: list[NavPoint] = []
         inside = None
@@ -197,5 +198,15 @@ class EpubBuilder(Epub3Builder):
             if name := named.get(point.refuri):
                 inside = NavPoint(html.escape(name), point.refuri, [])
                 parts.append(inside)
-            (parts if inside is None else inside.children).append(point)
+            whole = point._replace(children=self.sections(pages[point.refuri]))
+            (parts if inside is None else inside.children).append(whole)
         return super().navigation_doc_metadata(parts)
+
+    def sections(self, page: str) -> list[NavPoint]:
+        """The sections of a page; of the page that has the contents, without those."""
+        items = [item for whole in self.env.tocs[page] for below in whole[1:] for item in below]
+        links = [i.next_node(nodes.reference) for i in items if isinstance(i, nodes.list_item)]
+        there = self.get_target_uri(page)
+        return [
+            NavPoint(html.escape(self.words(one)), there + one["anchorname"], []) for one in links
+        ]

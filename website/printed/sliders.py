@@ -36,7 +36,7 @@ def slider_caption(controls: str, base: str, page: str) -> nodes.paragraph:
     """One line in small print."""
     text: list[nodes.Node] = [nodes.Text(f"One frame of many; {controls.replace(' from ', ': ')}.")]
     if not base:
-        text.append(nodes.Text(" They move on the website."))
+        text.append(nodes.Text(" Move it on the website."))
     else:
         address = f"{base}/{page}.html"
         text += [nodes.Text(" Move it: "), nodes.reference("", address, refuri=address)]
