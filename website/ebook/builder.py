@@ -40,7 +40,7 @@ ACCESS = (
     (
         "accessibilitySummary",
         "Formulas are MathML, figures have alternative texts, headings and the table of contents "
-        "follow the structure of the book. Colors carry no meaning of their own.",
+        "follow the structure of the book.",
     ),
 )
 GLUED = around(INLINE)
