@@ -3,7 +3,7 @@
 # one table for `make study`, or one module for `make mutants`; NAME a new chapter for `make chapter`; COURSE the
 # file of `make course`.
 PYTHON ?= python3
-COMMANDS := help live live-check book pdf tex-packages test libraries study test-newest serve lab edit notebooks wrong mutants chapter course names proofs proof-packages lint bench bench-large freeze editions clean
+COMMANDS := help live live-check book pdf tex-packages epub test libraries study test-newest serve lab edit notebooks wrong mutants chapter course names proofs proof-packages lint bench bench-large freeze editions clean
 
 .PHONY: $(COMMANDS)
 $(COMMANDS):

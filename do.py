@@ -259,6 +259,17 @@ def tex_packages() -> None:
 
 
 @command
+def epub() -> None:
+    """Build the whole book for e-readers into _build/epub/kernels.epub."""
+    set_up()
+    say("Writing the book for e-readers (a first build executes every chapter)")
+    remove("_build/epub")  # what is left there would be packed, too
+    build = (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet")
+    run(*build, "--builder", "custom", "--custom-builder", "epub", ".")
+    say("Done. Open _build/epub/kernels.epub")
+
+
+@command
 def test() -> None:
     """Do what CI does: lint, types, unit tests, notebooks, the site (ALL=1: no part drawn)."""
     set_up()  # not beside the other: both would write what describes the package

@@ -1,6 +1,6 @@
-"""Draw the pictures that stand for the book: the small icon and the card that links show.
+"""Draw the pictures that stand for the book: the small icon, the card of links, the cover.
 
-Both are the wedge of the lecture: two half-planes through the origin, and the arc of directions
+All are the wedge of the lecture: two half-planes through the origin, and the arc of directions
 that lie in both. Run `python tools/draw_pictures.py` after changing it, and commit the files.
 """
 
@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Circle, Wedge
 
-ASSETS = Path(__file__).parents[1] / "website" / "assets"
+WEBSITE = Path(__file__).parents[1] / "website"
+ASSETS, EBOOK = WEBSITE / "assets", WEBSITE / "ebook"
 PAPER, INK, BLUE, ORANGE = "#fdfcf8", "#1d2b36", "#0b6e99", "#c05a00"
 
 
@@ -47,6 +48,17 @@ def card(path: Path) -> None:
     fig.savefig(path, metadata={"Software": None})
 
 
+def cover(path: Path) -> None:
+    """1200 by 1800 pixels, of the EPUB: the title above the wedge."""
+    fig = Figure(figsize=(12, 18), dpi=100, facecolor=PAPER)
+    fig.text(0.5, 0.84, "Kernels", size=110, weight="bold", color=INK, ha="center")
+    fig.text(0.5, 0.785, "the lecture that checks itself", size=40, color=INK, ha="center")
+    wedge(fig.add_axes((0.1, 0.2, 0.8, 0.533)), weight=6)
+    fig.text(0.5, 0.1, "The ntklib authors", size=36, color=INK, ha="center")
+    fig.savefig(path, metadata={"Software": None})
+
+
 if __name__ == "__main__":
     icon(ASSETS / "favicon.png")
     card(ASSETS / "card.png")
+    cover(EBOOK / "cover.png")

@@ -10,8 +10,9 @@ kept with it; what it does later is done again whenever the page is written.
 |---|---|---|---|---|---|
 | config-inited | all | project.take_address | BOOK_URL | html_baseurl | Sphinx: no setting from outside |
 | config-inited | all | preamble.configure | the macros, pyproject.toml | LaTeX's preamble | sphinx-jupyterbook-latex: other numbers |
+| config-inited | all | builder.configure | | settings of the EPUB | Jupyter Book: no place for them |
 | builder-inited | html | ship.flag | _build/live | html_context | jupyterlite-sphinx: frames, no hashes |
-| builder-inited | html | scripts.drop_listeners | sphinx-thebe loaded | removes its listeners | Jupyter Book: always on |
+| builder-inited | html epub | scripts.drop_listeners | sphinx-thebe loaded | removes its listeners | Jupyter Book: always on |
 | builder-inited | html | scripts.write_maths | the macros | mathjax_config.js | Sphinx 7: inline script only |
 | doctree-read | all | statements.Titles | statements of sphinx-proof | titles, by page | sphinx-proof: titles not indexed |
 | doctree-read | all | implementations.Citations | docstrings of autodoc | which entry cites what | viewcode, codeautolink: other ways round |
@@ -31,7 +32,7 @@ kept with it; what it does later is done again whenever the page is written.
 | env-check-consistency | all | names.check_consistency | numbers, chapters/names.toml | warns | sphinx-proof: none |
 | env-check-consistency | all | dependencies.check | dependencies.Uses | warns of circles | the same |
 | post-transform | all | absent.Restate | absent.json of a course | names what is left out | intersphinx: no statements, warns first |
-| post-transform | latex | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
+| post-transform | latex epub | sliders.Captions | every form of an output | a line below a slider's caption | myst-nb: none |
 | doctree-resolved | all | proofs.name_steps | proofs/ | a line below proofs | alectryon: a page of its own for a file |
 | doctree-resolved | all | dependencies.head | dependencies.Uses | a line at a chapter's head | Sphinx: none |
 | doctree-resolved | all | dependencies.fill | dependencies.Uses | the map of the book | Sphinx's graphviz: a program, no lists |
@@ -39,9 +40,11 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-resolved | all | links.fill | the PDF, the version | the list of downloads | Sphinx's download role: files of the sources only |
 | doctree-resolved | all | implementations.name_code | citations | "In code" at statements | viewcode, as above |
 | doctree-resolved | all | descriptions.straighten | docstrings of napoleon | quotes, primes, ids | smartquotes_excludes: whole pages only |
-| doctree-resolved | html | figures.inline | SVG files of the book | drawings in the page's colors | Sphinx: `img` only |
-| doctree-resolved | html | folds.fold | proofs, solutions | details elements | togglebutton: inline script; Sphinx 8.2 has it |
+| doctree-resolved | html epub | figures.inline | SVG files of the book | drawings in the page's colors | Sphinx: `img` only |
+| doctree-resolved | html epub | folds.fold | proofs, solutions | details elements | togglebutton: inline script; Sphinx 8.2 has it |
 | doctree-resolved | all | tables.label_cells | the ledger's tables | classes, names in cells | sphinx-design, theme: none |
+| doctree-resolved | epub | text.trim | cells of myst-nb, frames of sliders | what needs a script leaves | myst-nb: all forms, or one |
+| doctree-resolved | epub | formulas.put_in | the macros, numbers of equations | MathML | Sphinx: MathJax, pictures |
 | doctree-resolved | latex | boxes.frame | titles, numbers | environments of book.tex | sphinx-proof, -exercise: no numbers of the site |
 | doctree-resolved | latex | names.print_numbers | chapters/names.toml | numbers of figures | LaTeX counts itself |
 | doctree-resolved | latex | displays.number | numbers of equations | breaks, numbers | breqn: breaks where it likes |
@@ -92,6 +95,9 @@ from website import (
     takes,
 )
 from website.downloads import folder, links
+from website.ebook import builder as ebook
+from website.ebook import formulas as mathml
+from website.ebook import text
 from website.live import licenses, ship
 from website.page import (
     cite,
@@ -119,12 +125,13 @@ COLLECTORS = (
     renewal.Placeholders,
 )
 
-# Event, kind of builder, priority, step. Those of extensions have the priority 500.
+# Event, kinds of builder, priority, step. Those of extensions have the priority 500.
 STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("config-inited", "", 500, project.take_address),
     ("config-inited", "", 500, preamble.configure),
+    ("config-inited", "", 500, ebook.configure),
     ("builder-inited", "html", 500, ship.flag),
-    ("builder-inited", "html", 500, scripts.drop_listeners),
+    ("builder-inited", "html epub", 500, scripts.drop_listeners),
     ("builder-inited", "html", 500, scripts.write_maths),
     ("doctree-read", "", 500, figures.check),
     ("env-get-updated", "", 400, names.restore),
@@ -142,9 +149,11 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
     ("doctree-resolved", "", 500, links.fill),
     ("doctree-resolved", "", 500, implementations.name_code),
     ("doctree-resolved", "", 500, descriptions.straighten),
-    ("doctree-resolved", "html", 500, figures.inline),
-    ("doctree-resolved", "html", 500, folds.fold),
+    ("doctree-resolved", "html epub", 500, figures.inline),
+    ("doctree-resolved", "html epub", 500, folds.fold),
     ("doctree-resolved", "", 550, tables.label_cells),
+    ("doctree-resolved", "epub", 600, text.trim),
+    ("doctree-resolved", "epub", 600, mathml.put_in),
     ("doctree-resolved", "latex", 600, boxes.frame),
     ("doctree-resolved", "latex", 600, names.print_numbers),
     ("doctree-resolved", "latex", 600, displays.number),
@@ -172,11 +181,11 @@ STEPS: tuple[tuple[str, str, int, Callable[..., Any]], ...] = (
 
 
 def listener(event: str, kind: str, step: Callable[..., Any]) -> Callable[..., Any]:
-    """A step that waits for its kind of builder, and at the end for a build that did not fail."""
+    """A step that waits for its kinds of builder, and at the end for a build that did not fail."""
 
     @wraps(step)
     def listen(app: Sphinx, *arguments: Any) -> Any:
-        if kind and app.builder.format != kind:
+        if kind and app.builder.format not in kind.split():
             return None
         if event == "build-finished":
             (failure,) = arguments
@@ -209,6 +218,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for node in (ledger.ledger_node, ledger.reason_node, *placeholders):
         app.add_node(node)
     app.add_node(folds.fold_node, html=(folds.visit_fold, folds.depart_fold))
+    app.add_builder(ebook.EpubBuilder, override=True)
     app.setup_extension("sphinx_proof")
     app.add_domain(statements.Statements, override=True)
     for collector in COLLECTORS:

@@ -101,7 +101,7 @@ def test_it_tests_on_three_systems():
 
 
 def test_it_tests_before_it_deploys():
-    assert asked(commands(JOBS["pages"])) == {"pdf", "book", "editions", "tex-packages"}
+    assert asked(commands(JOBS["pages"])) == {"pdf", "book", "epub", "editions", "tex-packages"}
     assert JOBS["deploy"]["needs"] == JOBS["notebooks"]["needs"] == ["test", "proofs", "pages"]
     for job in ("deploy", "notebooks"):
         assert "pull_request" in JOBS[job]["if"]

@@ -269,7 +269,7 @@ def test_the_table_names_the_steps_that_are_registered():
     listed = [(event[2:], kind, step) for event, kind, step, *_ in rows]
     registered = [("doctree-read", "all", _name(one)) for one in website.COLLECTORS]
     registered += [("post-transform", "all", "absent.Restate")]
-    registered += [("post-transform", "latex", "sliders.Captions")]
+    registered += [("post-transform", "latex epub", "sliders.Captions")]
     registered += [(event, kind or "all", _name(step)) for event, kind, _, step in website.STEPS]
     assert sorted(listed) == sorted(registered)
     steps = [row for row in listed if row not in registered[: len(website.COLLECTORS) + 2]]

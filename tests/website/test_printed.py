@@ -144,7 +144,7 @@ def test_output_is_broken_at_spaces_and_not_before_a_bound():
 
 def test_a_slider_says_where_it_moves():
     without = sliders.slider_caption("m from 1 to 2", "", "chapters/span")
-    assert without.astext().endswith("One frame of many; m: 1 to 2.}")
+    assert without.astext().endswith("One frame of many; m: 1 to 2. Move it on the website.}")
     address = "https://a.example/chapters/span.html"
     there = sliders.slider_caption("m from 1 to 2", "https://a.example", "chapters/span")
     assert address in there.astext()

@@ -18,7 +18,11 @@ class fold_node(nodes.General, nodes.Element):
 
 
 def visit_fold(self: Any, node: fold_node) -> None:
-    """Open a native <details>: it works without a script and prints open."""
+    """Open a native <details>: it works without a script and prints open. An EPUB has no folds."""
+    if self.builder.format == "epub":
+        self.body.append(self.starttag(node, "div"))
+        self.body.append(f'<p class="summary">{html.escape(node["summary"])}</p>\n')
+        return
     attributes = {"open": "open"} if node["open"] else {}
     self.body.append(self.starttag(node, "details", **attributes))
     self.body.append(f"<summary>{html.escape(node['summary'])}</summary>\n")
@@ -26,7 +30,7 @@ def visit_fold(self: Any, node: fold_node) -> None:
 
 def depart_fold(self: Any, node: fold_node) -> None:
     """Close it."""
-    self.body.append("</details>\n")
+    self.body.append("</div>\n" if self.builder.format == "epub" else "</details>\n")
 
 
 def fold(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -39,7 +39,7 @@ FORMULA = re.compile(
 )
 
 
-def glue(body: str) -> str:
+def glue(body: str, glued: re.Pattern[str] | None = None) -> str:
     """Keep a formula on one line with the brackets before it and the marks after it.
 
     A browser may break a line on either side of a formula, whatever stands there, even a no-break
@@ -55,11 +55,15 @@ def glue(body: str) -> str:
             else match[0]
         )
 
-    return GLUED.sub(wrap, body)
+    return (glued or GLUED).sub(wrap, body)
 
 
-GLUED = re.compile(
-    r"((?:\w{1,20}\u00a0)?(?:[^\s<>&;]|&quot;){0,3})"
-    r'(<span class="math notranslate nohighlight"[^>]*>[^<]*</span>)'
-    r"((?:</em>|</strong>)*)((?:[^\s<>&]|&quot;){0,14}(?:\u00a0\w{1,10})?)"
-)
+def around(formula: str) -> re.Pattern[str]:
+    """What stands at a formula, of which a pattern is given, without a space between."""
+    return re.compile(
+        rf"((?:\w{{1,20}}\u00a0)?(?:[^\s<>&;]|&quot;){{0,3}})({formula})"
+        r"((?:</em>|</strong>)*)((?:[^\s<>&]|&quot;){0,14}(?:\u00a0\w{1,10})?)"
+    )
+
+
+GLUED = around(r'<span class="math notranslate nohighlight"[^>]*>[^<]*</span>')

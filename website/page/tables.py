@@ -23,7 +23,7 @@ def label_cells(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                     for entry in column:
                         entry["classes"].append("number")
             continue
-        if app.builder.format != "html" or not 3 <= len(names) <= 5:
+        if app.builder.format not in ("html", "epub") or not 3 <= len(names) <= 5:
             continue
         table["classes"].append("cards")
         for row in rows.findall(nodes.row):

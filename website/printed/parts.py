@@ -17,14 +17,14 @@ def arrange(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for child in own:
         root.remove(child)
     root.insert(1, nodes.section("", nodes.title("", "Preface"), *own, ids=["preface"]))
-    captions = dict(_captions(app.env))
+    named = dict(captions(app.env))
     for page in list(doctree.findall(addnodes.start_of_file)):
         if page["docname"].endswith("/bibliography"):  # LaTeX sets it at the end
             label = rf"\phantomsection\label{{\detokenize{{{page['docname']}::doc}}}}"
             page.replace_self(raw(label))
             continue
         start = ""
-        if caption := captions.get(page["docname"]):
+        if caption := named.get(page["docname"]):
             start = f"\\part{{{caption}}}\n"
         number = app.env.toc_secnumbers.get(page["docname"], {}).get("")
         depth = -2 if number is None else 0
@@ -39,7 +39,7 @@ def _holds_pages(node: nodes.Node) -> bool:
     return next(iter(node.findall(addnodes.start_of_file)), None) is not None
 
 
-def _captions(env: BuildEnvironment) -> Iterator[tuple[str, str]]:
+def captions(env: BuildEnvironment) -> Iterator[tuple[str, str]]:
     """First page of each part -> the part's name."""
     for toctree in env.get_doctree(env.config.root_doc).findall(addnodes.toctree):
         files = [page for page in toctree["includefiles"] if page in env.found_docs]

@@ -1,4 +1,4 @@
-"""A slider on paper is one frame, with the address where it moves."""
+"""A slider on paper, or in an EPUB, is one frame, with the address where it moves."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ class Captions(SphinxPostTransform):
     """Below a slider's caption, say what moves it and where."""
 
     default_priority = 3  # before myst-nb keeps one form of each output and drops the others
-    formats = ("latex",)
+    formats = ("latex", "epub")
 
     def run(self, **options: Any) -> None:
         for bundle in list(self.document.findall(_is_bundle)):
@@ -35,7 +35,9 @@ def _is_bundle(node: nodes.Node) -> bool:
 def slider_caption(controls: str, base: str, page: str) -> nodes.paragraph:
     """One line in small print."""
     text: list[nodes.Node] = [nodes.Text(f"One frame of many; {controls.replace(' from ', ': ')}.")]
-    if base:
+    if not base:
+        text.append(nodes.Text(" Move it on the website."))
+    else:
         address = f"{base}/{page}.html"
         text += [nodes.Text(" Move it: "), nodes.reference("", address, refuri=address)]
     return nodes.paragraph("", "", raw(r"{\slidercaption "), *text, raw("}"))
