@@ -116,6 +116,37 @@ Variable R : realFieldType.
 (* difference: the mean over uniform signs is the average over all sign vectors. *)
 Theorem prp_random_signs_1 n (A : 'M[R]_n) : avg (fun s => dot (sgn R s) (A *m sgn R s)) = \tr A.
 Proof. exact: avg_quad. Qed.
+
+(* statement: prp-random-signs (3 in part) "tr A is at least n^2 / tr K" *)
+(* difference: shown without eigenvalues, for the same K. *)
+Theorem prp_random_signs_3 n (K : 'M[R]_n) :
+  (0 < n)%N -> K^T = K -> posdef K -> n%:R ^+ 2 / \tr K <= \tr (invmx K).
+Proof.
+move=> n0 KT pos; have uK := posdef_unit pos.
+have trK : 0 < \tr K.
+  by rewrite /mxtrace (bigD1 (Ordinal n0)) //= ltr_paddr ?posdef_diag // sumr_ge0 // => i _; rewrite ltW ?posdef_diag.
+(* With b = K^-1 e_i the form of K at b - t e_i is A_ii - 2 t + t^2 K_ii. *)
+have low t i : t * 2 - t ^+ 2 * K i i <= invmx K i i.
+  pose e : 'cV[R]_n := delta_mx i 0; pose b := invmx K *m e.
+  have Kb : K *m b = e by rewrite mulKVmx.
+  have ee : dot e e = 1 by rewrite -[X in dot _ X]mul1mx dot_delta mxE eqxx.
+  have be : dot b e = invmx K i i by rewrite dotC dot_delta.
+  have bKe : dot b (K *m e) = 1 by rewrite -(dot_sym _ _ KT) Kb.
+  have eKe : dot e (K *m e) = K i i by rewrite dot_delta.
+  have : 0 <= dot (b - t *: e) (K *m (b - t *: e)).
+    by have [->|/pos/ltW //] := eqVneq (b - t *: e) 0; rewrite mulmx0 dot0r.
+  rewrite mulmxBr Kb -scalemxAr dotBl !dotBr !dotZl !dotZr be bKe ee eKe.
+  have -> : invmx K i i - t * 1 - (t * 1 - t * (t * K i i)) = invmx K i i - (t * 2 - t ^+ 2 * K i i).
+    by ring.
+  by rewrite subr_ge0.
+(* The sum over i, at t = n / tr K. *)
+have : \sum_i (n%:R / \tr K * 2 - (n%:R / \tr K) ^+ 2 * K i i) <= \tr (invmx K).
+  by apply: ler_sum => i _; exact: low.
+rewrite sumrB sumr_const card_ord -mulr_sumr -/(\tr K) -mulr_natl.
+have -> : n%:R * (n%:R / \tr K * 2) - (n%:R / \tr K) ^+ 2 * \tr K = n%:R ^+ 2 / \tr K.
+  by field; rewrite gt_eqF.
+by [].
+Qed.
 End RandomSigns.
 
 (** Rademacher complexity of a ball. *)

@@ -24,7 +24,7 @@ IDENTIFIER = "urn:uuid:5f0c3f52-6f0b-4c39-9d0e-6a1c2a0b7f4e"
 COVER, STYLE = "_static/cover.png", "_static/book.css"
 COVER_ALT = "Kernels: the lecture that checks itself. A disk cut by two lines through its center."
 OPF, DC = "http://www.idpf.org/2007/opf", "http://purl.org/dc/elements/1.1/"
-# What readers are told before they open the book: formulas and figures can be had without eyes.
+# What readers are told before they open the book: all of it is there as text, too.
 ACCESS = (
     ("accessMode", "textual"),
     ("accessMode", "visual"),
