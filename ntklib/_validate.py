@@ -16,10 +16,13 @@ def complete(name: str, value: Any) -> None:
         raise TypeError(f"{name} must not be sparse, got {type(value).__name__}: {name}.toarray()")
     if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
         raise ValueError(f"{name} must have no masked entries, got {np.sum(value.mask)} of them")
-    if not _is_table(value):
+    if _is_table(value):
+        count = value.isna().sum()
+        names = {value.name: count} if np.ndim(count) == 0 else dict(count)
+    elif (columns := columns_of(value)) is not None:
+        names = {column: _missing(part) for column, part in columns.items()}
+    else:
         return
-    count = value.isna().sum()
-    names = {value.name: count} if np.ndim(count) == 0 else dict(count)
     missing = [f"{n} in column {column!r}" for column, n in names.items() if n]
     if missing:
         raise ValueError(f"{name} must have no missing values (NaN), got {', '.join(missing)}")
@@ -28,6 +31,46 @@ def complete(name: str, value: Any) -> None:
 def _is_table(value: Any) -> bool:
     """Whether it is a data frame or a series of pandas."""
     return type(value).__module__.split(".")[0] == "pandas" and hasattr(value, "isna")
+
+
+def columns_of(value: Any) -> dict[str, Any] | None:
+    """The columns of a data frame of polars or a table of Arrow, by name; None for all else."""
+    home = type(value).__module__.split(".")[0]
+    if home == "polars" and hasattr(value, "get_columns"):
+        return {part.name: part for part in value.get_columns()}
+    if home == "pyarrow" and hasattr(value, "column_names"):
+        return dict(zip(value.column_names, value.columns, strict=True))
+    return None
+
+
+def _missing(column: Any) -> int:
+    """How many values of a column of polars or Arrow are null or NaN."""
+    count = column.null_count
+    if callable(count):
+        column, count = column.drop_nulls(), count()
+    elif count:
+        column = column.drop_null()
+    known = column.to_numpy()
+    return int(count + (np.isnan(known).sum() if known.dtype.kind == "f" else 0))
+
+
+def from_columns(name: str, columns: dict[str, Any]) -> Array:
+    """As `_from_table`, of columns in which nothing is missing."""
+    parts = {column: part.to_numpy() for column, part in columns.items()}
+    kinds = {
+        column: getattr(columns[column], "dtype", None) or columns[column].type for column in parts
+    }
+    other = [
+        f"{kinds[column]} in column {column!r}"
+        for column, part in parts.items()
+        if part.dtype.kind not in "biuf"
+    ]
+    if other:
+        raise TypeError(f"{name} must be real numbers, got dtype {', '.join(other)}")
+    single = all(part.dtype == np.float32 for part in parts.values())
+    dtype = np.float32 if single and parts else np.float64
+    rows = [part.astype(dtype) for part in parts.values()]
+    return np.ascontiguousarray(np.stack(rows, axis=1)) if rows else np.empty((0, 0), dtype)
 
 
 def _from_table(name: str, value: Any) -> Array:
@@ -49,7 +92,13 @@ def real_array(name: str, value: object, *, ndim: int | tuple[int, ...] | None =
     several dtypes.
     """
     complete(name, value)
-    array: Array = _from_table(name, value) if _is_table(value) else np.asarray(value)
+    array: Array
+    if _is_table(value):
+        array = _from_table(name, value)
+    elif (columns := columns_of(value)) is not None:
+        array = from_columns(name, columns)
+    else:
+        array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     dims = (ndim,) if isinstance(ndim, int) else ndim or range(1, array.ndim + 1)

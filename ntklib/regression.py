@@ -19,7 +19,7 @@ from ntklib._engine.portable import is_foreign
 from ntklib._engine.sizes import slices
 from ntklib._precision import representable
 from ntklib._spanned import Span
-from ntklib._validate import Array, complete, positive, weights
+from ntklib._validate import Array, columns_of, complete, from_columns, positive, weights
 from ntklib.complexity.chosen import Choice, choose
 from ntklib.kernels import relu_nngp, relu_ntk
 from ntklib.least_squares import dual_coefficients
@@ -49,6 +49,10 @@ def _numbers(name: str, X: Any) -> Any:
     """
     if is_foreign(X):
         X = np.asarray(X)
+    columns = columns_of(X)
+    if columns is not None:
+        from_columns(name, columns)
+        return X
     dtypes = list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
     if dtypes == [None]:
         dtypes = [np.asarray(X).dtype]

@@ -11,8 +11,8 @@ from ntklib._engine.angular import fold, real
 from ntklib._engine.layers import nonnegative_part
 from ntklib._engine.portable import constant, followed, library, namespace, traced
 from ntklib._validate import Array, real_array
-from ntklib.expectations import _straight_jax
 from ntklib.expectations._straight import Ends, Pieces, end_of, moments, nearest, values
+from ntklib.expectations._straight_jax import pair
 from ntklib.expectations.base import (
     PROMISE,
     SMALLEST,
@@ -189,7 +189,7 @@ def _with_derivatives(
     given = x.std, z.std, small, theta
     xp, e, d = namespace(theta), constant(x.size), constant(z.size)
     if any(library(v) == "jax" for v in given):
-        less, mean = _straight_jax.pair(f, g, x, z, small, theta, (_value_rule, _slope_rule))
+        less, mean = pair(f, g, x, z, small, theta, (_value_rule, _slope_rule))
         change = (e / x.size) * (d / z.size)
         return less + (1 - change) * (1 - less), (x.std / x.size) * (z.std / z.size) * mean
     value, slope = values(xp, f, g, x.held(), z.held(), constant(small), constant(theta))

@@ -13,7 +13,8 @@ from ntklib._engine.angular import real
 from ntklib._engine.layers import nonnegative_part
 from ntklib._engine.portable import namespace
 from ntklib._validate import Array, positive, positive_int, real_array
-from ntklib.expectations import _spaced
+from ntklib.expectations._spaced import bends, missed
+from ntklib.expectations._spaced import coefficients as spaced
 from ntklib.expectations.base import PROMISE, Dual, Layer, QuadratureError, Rows
 from ntklib.expectations.mixture import Mixture
 
@@ -169,8 +170,8 @@ class Quadrature(Dual):
         small = error <= PROMISE
         if small.any():
             stds, index = np.unique(a[small], return_index=True)
-            missed = _spaced.missed(self.function, stds, f[small][index], self._bends)
-            error[small] = np.maximum(error[small], missed[np.searchsorted(stds, a[small])])
+            lost = missed(self.function, stds, f[small][index], self._bends)
+            error[small] = np.maximum(error[small], lost[np.searchsorted(stds, a[small])])
         return error
 
     def _transform(self, a: Array, nodes: int) -> Array:
@@ -189,7 +190,7 @@ class Quadrature(Dual):
 
     @cached_property
     def _bends(self) -> tuple[Array, Array]:
-        return _spaced.bends(self.function)
+        return bends(self.function)
 
     @cached_property
     def mixture(self) -> Mixture | None:
@@ -214,7 +215,7 @@ class Quadrature(Dual):
         if worst > limit and self._serves(flat.real):
             return cast(Mixture, self.mixture).rows(std)
         if worst > limit:
-            more = _spaced.coefficients(self.function, flat.real, self.tolerance, self._bends)
+            more = spaced(self.function, flat.real, self.tolerance, self._bends)
             if more is not None and more[1].max() <= limit:
                 f, error = more
                 worst = float(error.max())
