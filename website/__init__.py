@@ -37,7 +37,7 @@ kept with it; what it does later is done again whenever the page is written.
 | doctree-resolved | all | dependencies.head | dependencies.Uses | a line at a chapter's head | Sphinx: none |
 | doctree-resolved | all | dependencies.fill | dependencies.Uses | the map of the book | Sphinx's graphviz: a program, no lists |
 | doctree-resolved | all | ledger.fill | checks, reasons, citations | the ledger's tables | sphinx-needs, as above |
-| doctree-resolved | all | links.fill | the PDF, the version | the list of downloads | Sphinx's download role: files of the sources only |
+| doctree-resolved | all | links.fill | the PDF, the EPUB, the version | the list of downloads | Sphinx's download role: files of the sources only |
 | doctree-resolved | all | implementations.name_code | citations | "In code" at statements | viewcode, as above |
 | doctree-resolved | all | descriptions.straighten | docstrings of napoleon | quotes, primes, ids | smartquotes_excludes: whole pages only |
 | doctree-resolved | html epub | figures.inline | SVG files of the book | drawings in the page's colors | Sphinx: `img` only |

@@ -14,7 +14,11 @@ from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
-PDF = "kernels.pdf"
+# The whole book as one file: its name, where a build of it leaves it, and what it is for.
+WHOLE = {
+    "kernels.pdf": ("latex", "The book to print", ", a PDF with every figure."),
+    "kernels.epub": ("epub", "The book for e-readers", ", an EPUB with every formula and figure."),
+}
 ADDRESS = "BOOK_URL"
 SHOWN = ("ntklib", "numpy", "scipy", "scikit-learn", "matplotlib", "ipywidgets", "jupyter-book")
 _REPOSITORY = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
@@ -42,10 +46,11 @@ def project(app: Sphinx) -> dict[str, Any]:
     return dict(tomllib.loads(text)["project"])
 
 
-def pdf(app: Sphinx) -> Path | None:
-    """The book as `make pdf` left it, if it did."""
-    path = Path(app.outdir).parent / "latex" / PDF
-    return path if path.is_file() else None
+def whole(app: Sphinx) -> list[Path]:
+    """The book as `make pdf` and `make epub` left it, if they did."""
+    home = Path(app.outdir).parent
+    paths = (home / folder / name for name, (folder, *_) in WHOLE.items())
+    return [path for path in paths if path.is_file()]
 
 
 def take_address(app: Sphinx, config: Config) -> None:

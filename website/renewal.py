@@ -21,7 +21,7 @@ from website.facts import Facts
 from website.implementations import Citations
 from website.ledger import Checks, Reasons, ledger_node
 from website.live import ship
-from website.project import pdf
+from website.project import whole
 from website.proofs import digest as digest_of_proofs
 from website.statements import Titles
 
@@ -60,7 +60,7 @@ def renew(app: Sphinx, env: BuildEnvironment) -> list[str]:
     )
     shown = {
         ledger_node.__name__: [Checks.of(env), Reasons.of(env)],
-        take_away_node.__name__: str(pdf(app)),
+        take_away_node.__name__: str(whole(app)),
     }
     placed = Placeholders.of(env)
     digest = _digest(everywhere)

@@ -185,12 +185,15 @@ def test_figures_are_numbered_and_cited(book):
     assert re.search(figure, shown["b.html"], re.S)
 
 
-def test_without_a_change_nothing_is_written_but_what_lists_a_new_pdf(book):
-    printed = book / "_build" / "latex" / "kernels.pdf"
-    printed.parent.mkdir()
-    printed.write_bytes(b"")
+def test_without_a_change_nothing_is_written_but_what_lists_a_new_pdf_and_epub(book):
+    for folder, name in (("latex", "kernels.pdf"), ("epub", "kernels.epub")):
+        (book / "_build" / folder).mkdir(exist_ok=True)
+        (book / "_build" / folder / name).write_bytes(b"")
     before = times(book)
-    assert 'href="kernels.pdf"' in build(book)["start.html"]
+    first = build(book)["start.html"]
+    assert 'href="kernels.pdf"' in first
+    assert 'href="kernels.epub"' in first
+    assert (book / "_build" / "html" / "kernels.epub").is_file()
     after = times(book)
     assert {name for name in after if after[name] != before[name]} == {"start.html"}
     build(book)

@@ -10,7 +10,7 @@ from website.downloads.names import Pages
 from website.downloads.notebook import notebook
 from website.downloads.places import FOLDER, ZIP, guard
 from website.downloads.wheel import build_wheel, pack, requirements
-from website.project import PDF, chapters, pdf, project, put, repository
+from website.project import chapters, project, put, repository, whole
 
 
 def write(app: Sphinx) -> None:
@@ -33,8 +33,8 @@ def write(app: Sphinx) -> None:
     pack(out, out / ZIP)
     # Binder's own file: repo2docker takes its Python from here.
     put(out / "runtime.txt", "python-3.12\n")
-    if built := pdf(app):
-        shutil.copyfile(built, Path(app.outdir, PDF))
+    for built in whole(app):
+        shutil.copyfile(built, Path(app.outdir, built.name))
 
 
 def readme(app: Sphinx, wheel: str) -> str:

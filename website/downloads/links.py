@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from website.downloads.places import FOLDER, ZIP, launch_links
-from website.project import PDF, chapters, pdf, project, repository
+from website.project import WHOLE, chapters, project, repository, whole
 
 
 class take_away_node(nodes.General, nodes.Element):
@@ -39,8 +39,9 @@ def _downloads(app: Sphinx, docname: str) -> Iterator[nodes.list_item]:
         f"{home}{FOLDER}/{ZIP}", "All notebooks and the package", " in one zip, to run anywhere."
     )
     yield _item(f"{home}{FOLDER}/{wheel}", "The package alone", ", a wheel for pip.")
-    if app.builder.format == "html" and pdf(app):
-        yield _item(f"{home}{PDF}", "The book to print", ", a PDF with every figure.")
+    for path in whole(app) if app.builder.format == "html" else ():
+        _, text, rest = WHOLE[path.name]
+        yield _item(f"{home}{path.name}", text, rest)
 
 
 def _item(uri: str, text: str, rest: str) -> nodes.list_item:
