@@ -297,7 +297,7 @@ def read_by_a_machine(root: Path, away: set[str]) -> dict[str, str]:
                 row["labels"] = [label for label in row["labels"] if label not in away]
             if row.get("labels") or row.get("label", next(iter(away), "")) not in away:
                 kept.append(row)
-        texts[f"proofs/{name}"] = "\n".join(_row(kind, row) for row in kept)
+        texts[f"proofs/{name}"] = "\n".join(_row(kind, row) for row in kept) or f"{kind} = []\n"
     return texts
 
 

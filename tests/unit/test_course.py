@@ -240,3 +240,8 @@ def test_a_chapter_of_ones_own_is_one_of_them(tmp_path):
     away = json.loads(course.files(tmp_path, without)["absent.json"])["labels"]
     words = table["chapters/my_topic"]["prp-my-topic-length"]["name"]
     assert away["prp-my-topic-length"]["words"] == f"{words} “Longer inputs”"
+
+
+def test_what_nobody_has_said_is_an_empty_table():
+    files = course.files(ROOT, course.read("title: A\nchapters: [limits]\n", ROOT))
+    assert tomllib.loads(files["proofs/words.toml"]) == {"sentence": []}
