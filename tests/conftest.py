@@ -10,8 +10,9 @@ from tools.sample import sample, turn
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test marked `drawn(share)` leave a part of the cases, another one for each commit.
 
-    With `by` the values of that argument are drawn, and all else stays together. What has no cases
-    is left at one commit of so many; all that has the same name in `group` at the same ones.
+    With `by` the values of that argument are drawn, and all else stays together. What has too few
+    cases for one at each commit has one at some: at one commit of so many where there is one case.
+    What has the same name in `group` is left at the same commits.
     """
     cases: dict[str, dict[pytest.Item, str]] = defaultdict(dict)
     shares: dict[str, int] = {}
@@ -30,10 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out |= {
         item
         for name, drawn in cases.items()
-        for kept in [sample(list(dict.fromkeys(drawn.values())), shares[name])]
+        for kept in [_kept(name, list(dict.fromkeys(drawn.values())), shares[name])]
         for item, case in drawn.items()
         if case not in kept
     }
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+
+
+def _kept(name: str, cases: list[str], share: int) -> list[str]:
+    return sample(cases, share) if turn(name, max(1, share // len(cases))) else []

@@ -150,7 +150,7 @@ def test_second_derivatives_of_smooth_kernels_anywhere(law, b_std):
 
 
 # XLA takes a minute to compile two layers of erf.
-@pytest.mark.drawn(2)
+@pytest.mark.drawn(4)
 @pytest.mark.parametrize(("law", "depth"), [("relu", 2), ("erf", 1)])
 def test_compiled_by_jax(law, depth):
     """Values, first derivatives, and the second in the scale, of which K is a polynomial for ReLU.
@@ -211,7 +211,7 @@ def test_mapped(library):  # noqa: F811
 STAIRS = piecewise_linear([-1, 0.5, 2], [0, 1, -1], 0.25, -0.5)
 
 
-@pytest.mark.drawn(3)
+@pytest.mark.drawn(6)
 @pytest.mark.torch
 @pytest.mark.parametrize(("law", "kernel"), [("hardtanh", ntk), ("relu6", nngp), (STAIRS, ntk)])
 def test_straight_pieces(law, kernel):
@@ -259,7 +259,7 @@ def test_straight_pieces_mapped():
     assert np.abs(found - right).max() <= 1e-13 * right.max()
 
 
-@pytest.mark.drawn(3)
+@pytest.mark.drawn(9)
 @pytest.mark.parametrize(("law", "kernel"), [("hardtanh", ntk), ("relu6", nngp), (STAIRS, ntk)])
 def test_straight_pieces_under_jax(law, kernel):
     """Compiled, mapped, in points and scales, and second derivatives; as with torch above.

@@ -62,7 +62,9 @@ def test_marked_tests_are_drawn_and_what_belongs_together_stays_so(monkeypatch):
     book = pytest.mark.drawn(3, group="book").mark
     grouped = [Item(f"of-the-book-{i}", book) for i in range(9)]
     alone = [Item(f"alone-{i}", drawn) for i in range(40)]  # all or none: 2 of 2^40
-    items, dropped = [*whole, *halved, *paired, *grouped, *alone], []
+    sixth = pytest.mark.drawn(6).mark  # one of three cases, at one commit of two
+    rare = [Item(f"rare-{i}", sixth, one=case) for i in range(40) for case in CASES[:3]]
+    items, dropped = [*whole, *halved, *paired, *grouped, *alone, *rare], []
     config = SimpleNamespace(
         hook=SimpleNamespace(pytest_deselected=lambda items: dropped.extend(items))
     )
@@ -73,5 +75,7 @@ def test_marked_tests_are_drawn_and_what_belongs_together_stays_so(monkeypatch):
     assert len(kept) == 2 * len(set(kept)) == 12
     assert len([item for item in items if item in grouped]) in (0, 9)
     assert 0 < len([item for item in items if item in alone]) < 40
-    collected = (whole, halved, paired, grouped, alone)
+    assert 0 < len(kept := [item.nodeid.split("[")[0] for item in items if item in rare]) < 40
+    assert len(kept) == len(set(kept))
+    collected = (whole, halved, paired, grouped, alone, rare)
     assert len(items) + len(dropped) == sum(map(len, collected))

@@ -38,7 +38,7 @@ AWAY = {
 }
 
 
-@pytest.mark.drawn(len(FREE))
+@pytest.mark.drawn(2 * len(FREE))
 @pytest.mark.parametrize("dropped", FREE)
 def test_without_a_chapter_nothing_is_warned_of(dropped, tmp_path):
     """Of the pages that refer to it four are kept, drawn with it; ALL=1 takes all."""
@@ -94,7 +94,7 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.drawn(len(ASKING))
+@pytest.mark.drawn(2 * len(ASKING))
 @pytest.mark.parametrize("name", ASKING)
 def test_without_solutions_no_file_of_the_site_has_one(name, tmp_path):
     page = course.cells(PAGES[name])
