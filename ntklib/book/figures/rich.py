@@ -173,7 +173,7 @@ def movement_alt(kind: str, m: int) -> str:
         f"{kind.capitalize()}, {m} neurons. Relative movement of the kernel against the dial, "
         f"both on logarithmic scales: {moved[0]:.2g} at {SETTINGS[0]:g}, {moved[-1]:.2g} at "
         f"{SETTINGS[-1]:g}, with slope {slope:.2f} at the right. The bound begins at {first:g} "
-        f"and is at least {np.min(bound[there] / moved[there]):.2g} times as large."
+        f"and is at least {np.min(bound[there] / moved[there]) // 1:.0f} times as large."
     )
 
 
