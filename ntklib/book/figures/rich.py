@@ -167,12 +167,13 @@ def movement_alt(kind: str, m: int) -> str:
     """What a frame of `movement` shows, in words."""
     moved, bound = _moves(kind, m)
     slope = np.log(moved[-1] / moved[-3]) / np.log(SETTINGS[-1] / SETTINGS[-3])
-    first = SETTINGS[int(np.flatnonzero(np.isfinite(bound))[0])]
+    there = np.isfinite(bound)
+    first = SETTINGS[int(np.flatnonzero(there)[0])]
     return (
         f"{kind.capitalize()}, {m} neurons. Relative movement of the kernel against the dial, "
         f"both on logarithmic scales: {moved[0]:.2g} at {SETTINGS[0]:g}, {moved[-1]:.2g} at "
-        f"{SETTINGS[-1]:g}, with slope {slope:.2f} at the right. The bound, far above it, begins "
-        f"at {first:g}."
+        f"{SETTINGS[-1]:g}, with slope {slope:.2f} at the right. The bound begins at {first:g} "
+        f"and is at least {np.min(bound[there] / moved[there]) // 1:.0f} times as large."
     )
 
 
