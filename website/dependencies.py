@@ -144,6 +144,9 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace `{dependencies}` by the picture and the lists."""
     for placeholder in list(doctree.findall(dependencies_node)):
         rests, known = graph(app.env), statements(app.env)
+        if not rests:  # a course may keep no chapter that has one
+            placeholder.replace_self(nodes.paragraph("", "No chapter here has a statement."))
+            continue
         used = reverse(rests)
         picture = nodes.raw("", draw(app, docname, rests, known), format="html")
         sections: list[nodes.Node] = [picture]

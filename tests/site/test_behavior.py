@@ -29,6 +29,8 @@ def test_the_search_finds_a_word(page, address):
     found = page.locator("#search-results li a")
     expect(found.first).to_be_visible()
     assert any(CHAPTER in (link.get_attribute("href") or "") for link in found.all())
+    checks.visit(page, f"{address}/{CHAPTER}")
+    expect(page.locator("main span.highlighted").first).to_have_text(re.compile("hoeffding", re.I))
     assert witness.complaints == []
 
 

@@ -3,8 +3,10 @@
 import re
 from graphlib import CycleError
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
 
 from website import dependencies
 
@@ -64,3 +66,11 @@ def test_a_known_dependence_is_shown_both_ways_and_at_the_chapters_head():
     (needs,) = re.findall(r'<p class="needs">.*?</p>', head, re.S)
     assert "least_squares.html#thm-minimum-norm" in needs
     assert "training.html" not in needs
+
+
+def test_a_map_of_no_statement_says_so(monkeypatch):
+    for name in ("graph", "statements"):
+        monkeypatch.setattr(dependencies, name, lambda env: {})
+    page = nodes.section("", dependencies.dependencies_node())
+    dependencies.fill(SimpleNamespace(env=None), page, "chapters/map")
+    assert page.astext() == "No chapter here has a statement."

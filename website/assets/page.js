@@ -47,6 +47,16 @@ async function preview(event) {
 }
 COMES.forEach((kind) => document.addEventListener(kind, preview));
 
+// The words of a search are marked on the pages that it found.
+function searched() {
+  try {
+    return localStorage.getItem("sphinx_highlight_terms");
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+if (!document.getElementById("search-results") && searched()) fetched("sphinx_highlight.js");
+
 // A link into a folded part opens it.
 function unfold() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

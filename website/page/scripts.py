@@ -82,13 +82,15 @@ def choose(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     context["mathjax_parts"] = [f"vendor/mathjax/{part}.js" for part in MATHJAX if maths]
     for kind in ("script_files", "css_files"):
         named = ((one, str(one.filename or "")) for one in context[kind])
-        context[kind] = [one for one, name in named if _used(name, body, live)]
+        context[kind] = [one for one, name in named if _used(name, page, body, live)]
     for script in context["script_files"]:
         script.attributes["defer"] = "defer"
 
 
-def _used(name: str, body: str, live: bool) -> bool:
+def _used(name: str, page: str, body: str, live: bool) -> bool:
     """Whether a page of this markup, `live` where its cells run, uses a script or a style."""
+    if "sphinx_highlight" in name:  # page.js fetches it for who comes from a search
+        return page == "search"
     if not name or any(word in name for word in UNUSED):
         return False
     if name in ("_static/cells.js", "_static/cells.css"):
