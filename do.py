@@ -218,9 +218,9 @@ def book() -> None:
     say("Done. Open _build/html/index.html")
 
 
-def pages() -> tuple[str, ...]:
-    """The command that writes the website from chapters that were executed."""
-    return (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", ".")
+def pages(*builder: str) -> tuple[str, ...]:
+    """The command that writes the website, or another book; it executes what has not been yet."""
+    return (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet", *builder, ".")
 
 
 @command
@@ -230,8 +230,7 @@ def pdf() -> None:
     if not has_tex():
         sys.exit(f"pdf needs latexmk and xelatex; on Debian or Ubuntu: apt-get install {TEX}")
     say("Writing the book for LaTeX (a first build executes every chapter)")
-    build = (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet")
-    run(*build, "--builder", "latex", ".")
+    run(*pages("--builder", "latex"))
     typeset(LATEX)
     say("Done. Open _build/latex/kernels.pdf")
 
@@ -264,8 +263,7 @@ def epub() -> None:
     set_up()
     say("Writing the book for e-readers (a first build executes every chapter)")
     remove("_build/epub")  # what is left there would be packed, too
-    build = (tool("jupyter-book"), "build", "-W", "-n", "--keep-going", "--quiet")
-    run(*build, "--builder", "custom", "--custom-builder", "epub", ".")
+    run(*pages("--builder", "custom", "--custom-builder", "epub"))
     say("Done. Open _build/epub/kernels.epub")
 
 
@@ -413,17 +411,8 @@ def course(path: str) -> None:
     say("Choosing the chapters (what has not been executed yet is)")
     run(tool("python"), "-m", "tools.course", Path(path).resolve())
     run(tool("jupyter-book"), "config", "sphinx", COURSE / "source")
-    build = (
-        tool("python"),
-        "-m",
-        "sphinx",
-        "-W",
-        "-n",
-        "--keep-going",
-        "-q",
-        "-d",
-        COURSE / ".doctrees",
-    )
+    build = (tool("python"), "-m", "sphinx", "-W", "-n", "--keep-going", "-q")
+    build = (*build, "-d", str(COURSE / ".doctrees"))
     if has_tex():
         run(*build, "-b", "latex", COURSE / "source", COURSE / "latex")
         typeset(COURSE / "latex")
