@@ -411,8 +411,8 @@ def course(path: str) -> None:
     say("Choosing the chapters (what has not been executed yet is)")
     run(tool("python"), "-m", "tools.course", Path(path).resolve())
     run(tool("jupyter-book"), "config", "sphinx", COURSE / "source")
-    build = (tool("python"), "-m", "sphinx", "-W", "-n", "--keep-going", "-q")
-    build = (*build, "-d", str(COURSE / ".doctrees"))
+    options = ("-W", "-n", "--keep-going", "-q", "-d", COURSE / ".doctrees")
+    build = (tool("python"), "-m", "sphinx", *options)
     if has_tex():
         run(*build, "-b", "latex", COURSE / "source", COURSE / "latex")
         typeset(COURSE / "latex")
