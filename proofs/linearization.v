@@ -150,6 +150,22 @@ by rewrite !mxE; ring.
 Qed.
 End Homogeneity.
 
+(** Where the columns of one neuron are a multiple of X, the rank is at least that of X. *)
+Lemma rank_of_a_block (F : fieldType) n m d (J : 'M[F]_(n, m * d)) (X : 'M[F]_(n, d)) j t :
+  t != 0 -> (forall i k, J i (mxvec_index j k) = t * X i k) -> (\rank X <= \rank J)%N.
+Proof.
+move=> t0 block.
+pose B : 'M[F]_(m * d, d) := \matrix_(q, k) (mxvec (delta_mx j k) 0 q / t).
+suff JB : J *m B = X by rewrite -[X in (\rank X <= _)%N]JB mxrankM_maxl.
+apply/matrixP => i k; rewrite mxE (reindex _ (curry_mxvec_bij _ _)) /=.
+rewrite (bigD1 (j, k)) //= big1 => [|[j' k'] neq]; last first.
+  rewrite [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE.
+  suff -> : (j' == j) && (k' == k) = false by rewrite mul0r mulr0.
+  by apply/negP => /andP[/eqP jj /eqP kk]; rewrite jj kk eqxx in neq.
+rewrite addr0 block [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE !eqxx mul1r.
+by rewrite mulrAC mulfV // mul1r.
+Qed.
+
 (** Linear for all weights. *)
 Section LinearInX.
 Variable R : rcfType.
@@ -245,18 +261,9 @@ have t0 : scale * c * a j != 0.
   rewrite !mulf_neq0 // invr_eq0 sqrtr_eq0 -ltNge ltr0n.
   exact: leq_ltn_trans (leq0n j) (ltn_ord j).
 (* The block of neuron j of J is a multiple of X. *)
-pose B : 'M[R]_(m * d, d) := \matrix_(q, k) (mxvec (delta_mx j k) 0 q / (scale * c * a j)).
-suff JB : J *m B = X by rewrite -[X in (\rank X <= _)%N]JB mxrankM_maxl.
-apply/matrixP => i k; rewrite mxE (reindex _ (curry_mxvec_bij _ _)) /=.
-rewrite (bigD1 (j, k)) //= big1 => [|[j' k'] neq]; last first.
-  rewrite [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE.
-  suff -> : (j' == j) && (k' == k) = false by rewrite mul0r mulr0.
-  by apply/negP => /andP[/eqP jj /eqP kk]; rewrite jj kk eqxx in neq.
-have -> : J i (mxvec_index j k) = scale * c * (a j * X i k).
-  have /colP/(_ (mxvec_index j k)) := prp_linear_in_x_4_row i.
-  by rewrite 2!mxE => ->; rewrite mxE mxvecE mxE.
-rewrite addr0 [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE !eqxx mulr1n mul1r.
-by rewrite mulrA -mulrA mulrCA mulfV ?mulr1 //.
+apply: (rank_of_a_block t0 (j := j)) => i k.
+have /colP/(_ (mxvec_index j k)) := prp_linear_in_x_4_row i.
+by rewrite 2!mxE => ->; rewrite mxE mxvecE mxE mulrA.
 Qed.
 End Slope.
 End LinearInX.
@@ -397,15 +404,8 @@ have t0 : scale * a j != 0.
   rewrite !mulf_neq0 // invr_eq0 sqrtr_eq0 -ltNge ltr0n.
   exact: leq_ltn_trans (leq0n j) (ltn_ord j).
 (* The block of neuron j is a multiple of X. *)
-pose B : 'M[R]_(m * d, d) := \matrix_(q, k) (mxvec (delta_mx j k) 0 q / (scale * a j)).
-suff JB : J *m B = X by rewrite -[X in (\rank X <= _)%N]JB mxrankM_maxl.
-apply/matrixP => i k; rewrite mxE (reindex _ (curry_mxvec_bij _ _)) /=.
-rewrite (bigD1 (j, k)) //= big1 => [|[j' k'] neq]; last first.
-  rewrite [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE.
-  suff -> : (j' == j) && (k' == k) = false by rewrite mul0r mulr0.
-  by apply/negP => /andP[/eqP jj /eqP kk]; rewrite jj kk eqxx in neq.
-rewrite addr0 jac_entry gate_agree gj mulr1 [B _ _]mxE mxvecE [delta_mx _ _ _ _]mxE !eqxx mul1r.
-by rewrite mulrAC mulfV // mul1r.
+apply: (rank_of_a_block t0 (j := j)) => i k.
+by rewrite jac_entry gate_agree gj mulr1.
 Qed.
 
 (* statement: prp-gate-rank (1) "no gate is open: J = 0" *)
