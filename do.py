@@ -10,12 +10,13 @@ import argparse
 import os
 import platform
 import shutil
+import sqlite3
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from tools import torch_lock
@@ -171,7 +172,11 @@ def set_up(
     pip("--no-deps", "--no-compile", "--require-hashes", "-r", str(installed))
     if more:
         pip(*more)
-    pip("--no-deps", "--no-build-isolation", "-e", ".")
+    # Each install of the package writes what describes it beside its source, so that two
+    # environments take turns; the lock of a database ends with its process, however that ends.
+    with closing(sqlite3.connect(ROOT / ".installing", timeout=600)) as turn:
+        turn.execute("begin exclusive")
+        pip("--no-deps", "--no-build-isolation", "-e", ".")
     stamp.touch()
 
 
@@ -270,17 +275,27 @@ def epub() -> None:
 @command
 def test() -> None:
     """Do what CI does: lint, types, unit tests, notebooks, the site (ALL=1: no part drawn)."""
-    set_up()  # not beside the other: both would write what describes the package
     say("Lint, and the chapters executed; beside them, the environment of torch and JAX, tested")
     remove("_build")
     with beside(sys.executable, "do.py", "libraries"):
+        set_up()
         lint()
         say("A browser")
         browser = call(tool("python"), "tools/browser.py") == 0
         live(needed=False)
         run(tool("python"), "tools/execute.py")
     say("Unit tests and notebooks; beside them, a full build of the website from nothing")
-    pytest = (tool("pytest"), "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
+    # The durations tell what to cut first, should all of it take too long.
+    pytest = (
+        tool("pytest"),
+        "-q",
+        "--durations=20",
+        "-n",
+        "2",
+        "--dist",
+        "loadscope",
+        "--no-loadscope-reorder",
+    )
     of_site = ("tests/book", "tests/site", "tests/website")
     apart = [f"--ignore={folder}" for folder in (*of_site, "tests/libraries")]
     with beside(*pages()):

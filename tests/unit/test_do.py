@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import sqlite3
 import sys
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,20 @@ def test_what_is_installed_is_not_installed_again(project, monkeypatch):
     assert all("--no-deps" in arguments for arguments in installed)
     do.set_up()
     assert len(installed) == 2
+
+
+def test_two_environments_install_the_package_in_turn(project, monkeypatch):
+    installed = []
+    monkeypatch.setattr(do, "pip", lambda *arguments: installed.append("-e" in arguments))
+    with closing(sqlite3.connect(project / ".installing")) as other, ThreadPoolExecutor() as pool:
+        other.execute("begin exclusive")
+        waiting = pool.submit(do.set_up)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.5)
+        assert installed == [False]  # the lock's packages only
+        other.rollback()
+        waiting.result(timeout=30)
+    assert installed == [False, True]
 
 
 def test_a_failed_install_leaves_no_stamp(project, monkeypatch):
